@@ -1,0 +1,39 @@
+# One door for everything. `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lock
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(VENV)/.ok ## create .venv and install what running needs
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "GMBot needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Creating a virtual environment failed. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.ok: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.ok
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.ok ## start GMBot: the real bot with BOT_TOKEN, else the simulator and its chat page
+	@$(BIN)/python -m bot $(if $(BOT_TOKEN)$(BOT_TOKEN_FILE),serve,demo)
+
+test: $(VENV)/.dev ## the whole test suite, with coverage
+	@scripts/test-all $(BIN)
+
+check: $(VENV)/.dev ## lint, types, import contracts, specs and fast tests
+	@scripts/check $(BIN)
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -c requirements.lock -o requirements-dev.lock

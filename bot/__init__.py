@@ -1,0 +1,1 @@
+"""GMBot: only members of the required channels speak in a protected group."""
