@@ -1,0 +1,16 @@
+DROP TABLE audit_log;
+DROP TABLE verification_events;
+DROP TABLE group_members_seen;
+DROP TABLE dead_letters;
+DROP TABLE updates_done;
+DROP TABLE scheduled_actions;
+DROP TABLE restrictions;
+DROP TABLE group_channel_links;
+DROP TABLE channels;
+DROP TABLE group_aliases;
+DROP TABLE protected_groups;
+DROP TABLE config_counter;
+DROP TABLE owners;
+DROP TABLE bots;
+DROP TABLE instances;
+DROP TABLE schema_requirements;
