@@ -97,6 +97,7 @@ CREATE TABLE restrictions (
     enforcement        text NOT NULL CHECK (enforcement IN ('mute', 'delete')),
     wanted             text NOT NULL CHECK (wanted IN ('check', 'mute', 'free')),
     done               text NOT NULL DEFAULT 'nothing' CHECK (done IN ('nothing', 'muting', 'muted', 'noticed', 'lifted')),
+    done_at            timestamptz NOT NULL DEFAULT now(),
     version            integer NOT NULL DEFAULT 1,
     prior              jsonb,
     our_until          timestamptz,

@@ -1,0 +1,1 @@
+"""Values and pure decisions. Nothing here does I/O, reads a clock or rolls dice."""

@@ -1,0 +1,61 @@
+"""One error tree. Each border translates what it meets into these, with the data a caller needs."""
+
+
+class BotError(Exception):
+    """Anything GMBot raises on purpose."""
+
+
+class TelegramError(BotError):
+    """A Bot API call did not do what it was asked."""
+
+    def __init__(self, *, method: str, description: str) -> None:
+        super().__init__(f"{method}: {description}")
+        self.method = method
+        self.description = description
+
+
+class TelegramUnavailableError(TelegramError):
+    """Telegram did not answer, or asked us to wait: nothing is known about the outcome.
+
+    `retry_after` is in seconds, when Telegram named it.
+    """
+
+    def __init__(self, *, method: str, description: str, retry_after: float | None = None) -> None:
+        super().__init__(method=method, description=description)
+        self.retry_after = retry_after
+
+
+class TelegramRefusedError(TelegramError):
+    """Telegram understood and said no. Asking again brings the same answer."""
+
+
+class ChatMovedError(TelegramRefusedError):
+    """The group became a supergroup with another id."""
+
+    def __init__(self, *, method: str, new_id: int) -> None:
+        super().__init__(method=method, description=f"group chat was upgraded to {new_id}")
+        self.new_id = new_id
+
+
+class PollingConflictError(TelegramRefusedError):
+    """Another poller or a webhook has this bot's updates (409)."""
+
+
+class StoreUnavailableError(BotError):
+    """PostgreSQL did not answer; whether the last transaction committed is unknown."""
+
+
+class ClaimLostError(BotError):
+    """Another instance has taken this update over."""
+
+
+class MalformedUpdateError(BotError):
+    """A JSON object that is not an update GMBot can read. Sending it again cannot help."""
+
+
+class SettingsError(BotError):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+class GateTakenError(BotError):
+    """Another bot of this deployment guards the group already; two gates would fight over its members."""

@@ -1,0 +1,78 @@
+"""What an update obliges GMBot to do, committed in one transaction with the mark that the update is done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.group import Enforcement
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, TopicId, UpdateId, UserId
+from bot.domain.permissions import Prior
+from bot.domain.restriction import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """This instance's claim on one update."""
+
+    bot_id: BotId
+    update_id: UpdateId
+    owner: InstanceId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """Look into a user: open a case, or add to the one that is open.
+
+    `sent_at` is the date of the message that caused it, None where there was none (the user joined).
+    """
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    user_name: str
+    language: str
+    enforcement: Enforcement
+    wanted: Wanted
+    delete_ids: tuple[MessageId, ...] = ()
+    topic_id: TopicId | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Change what is wanted in open cases."""
+
+    case_ids: tuple[CaseId, ...]
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Regate:
+    """Somebody left a channel: look into them in every group that asks for it and has seen them."""
+
+    bot_id: BotId
+    user_id: UserId
+    channel_id: ChannelId
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """Somebody other than this bot changed a user's restriction; `prior` is what now stands (None: no restriction)."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    prior: Prior | None
+
+
+@dataclass(frozen=True, slots=True)
+class WentAway:
+    """The user left the group: nobody is there to read the prompt."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+
+
+Intent = OpenCase | Want | Regate | Moderated | WentAway

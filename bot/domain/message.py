@@ -1,0 +1,27 @@
+"""What GMBot says, before it is put into Bot API terms."""
+
+from dataclasses import dataclass
+
+from bot.domain.ids import MessageId, TopicId
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One inline button: it opens `url`, or sends `data` (1 to 64 bytes) back to the bot."""
+
+    text: str
+    url: str | None = None
+    data: str | None = None
+    style: str | None = None
+    """`primary`, `success` or `danger`; older clients show the plain button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to send. `text` is Telegram's HTML; whatever a person typed is escaped in it already."""
+
+    text: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    topic_id: TopicId | None = None
+    reply_to: MessageId | None = None
+    silent: bool = True

@@ -1,0 +1,153 @@
+"""The life of one restriction: what GMBot wants of a user in a group, what it has done, and the next step.
+
+A case is driven by a single lease holder. Anybody may change `wanted`; the holder reads it again after every
+call to Telegram, so the step chosen here is always chosen from what is true now.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from bot.domain.group import Enforcement
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, TopicId, UserId
+from bot.domain.permissions import MemberState, Prior
+
+
+class Wanted(Enum):
+    """What should become of the user."""
+
+    CHECK = "check"
+    MUTE = "mute"
+    FREE = "free"
+
+
+class Done(Enum):
+    """What GMBot has done in Telegram so far."""
+
+    NOTHING = "nothing"
+    MUTING = "muting"
+    """Committed before the call, so that a crash leaves a trace: the mute may or may not be in force."""
+    MUTED = "muted"
+    NOTICED = "noticed"
+    """Enforcement is deletion: nobody is muted, the prompt stands."""
+    LIFTED = "lifted"
+
+
+class PromptState(Enum):
+    """Where the case's prompt is."""
+
+    NONE = "none"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of the ledger."""
+
+    case_id: CaseId
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    user_name: str
+    enforcement: Enforcement
+    wanted: Wanted
+    done: Done
+    version: int
+    attempts: int
+    prior: Prior | None
+    our_until: datetime | None
+    delete_ids: tuple[MessageId, ...]
+    topic_id: TopicId | None
+    prompt_state: PromptState
+    prompt_message_id: MessageId | None
+    prompt_channels: tuple[ChannelId, ...]
+    opened_at: datetime
+
+
+class Step(Enum):
+    """What the lease holder does next."""
+
+    ASK = "ask"
+    PREPARE = "prepare"
+    MUTE = "mute"
+    NOTICE = "notice"
+    DELETE_MESSAGES = "delete_messages"
+    PROMPT = "prompt"
+    REST = "rest"
+    LIFT = "lift"
+    DELETE_PROMPT = "delete_prompt"
+    CLOSE = "close"
+
+
+def next_step(case: Case) -> Step:
+    """Choose the next step. Every chain of steps ends in REST or CLOSE."""
+    match case.wanted:
+        case Wanted.CHECK:
+            return Step.ASK
+        case Wanted.MUTE:
+            return _towards_mute(case)
+        case Wanted.FREE:
+            return _towards_freedom(case)
+
+
+def _towards_mute(case: Case) -> Step:
+    match case.done:
+        case Done.NOTHING | Done.LIFTED:
+            return Step.NOTICE if case.enforcement is Enforcement.DELETE else Step.PREPARE
+        case Done.MUTING:
+            return Step.MUTE
+        case Done.MUTED | Done.NOTICED:
+            if case.delete_ids:
+                return Step.DELETE_MESSAGES
+            needs_prompt = case.prompt_state in {PromptState.NONE, PromptState.SENDING, PromptState.GONE}
+            return Step.PROMPT if needs_prompt else Step.REST
+
+
+def _towards_freedom(case: Case) -> Step:
+    if case.done in {Done.MUTING, Done.MUTED}:
+        return Step.LIFT
+    return Step.DELETE_PROMPT if case.prompt_state is PromptState.SENT else Step.CLOSE
+
+
+class Preparation(Enum):
+    """What the user's state in the group means for a mute that is about to happen."""
+
+    GO = "go"
+    EXEMPT = "exempt"
+    SILENT_ALREADY = "silent_already"
+
+
+def prepare(state: MemberState, case: Case) -> Preparation:
+    """Decide whether to mute somebody who is in this state. Nobody is muted twice, and no admin ever."""
+    if state.is_admin:
+        return Preparation.EXEMPT
+    if state.may_send or is_ours(state, case.our_until):
+        return Preparation.GO
+    return Preparation.SILENT_ALREADY
+
+
+def prior_of(state: MemberState, case: Case) -> Prior | None:
+    """Tell what to give back later. Our own mute, found again after a crash, is not anybody's prior."""
+    return case.prior if is_ours(state, case.our_until) else state.restriction
+
+
+def is_ours(state: MemberState, our_until: datetime | None) -> bool:
+    """Whether the restriction in force is the one GMBot imposed, recognised by its unique end."""
+    return our_until is not None and state.restriction is not None and state.until == our_until
+
+
+# A mute ends by itself between these, should GMBot be gone for good.
+# Telegram reads 366 days and more as "for ever".
+SHORTEST_MUTE = timedelta(days=200)
+LONGEST_MUTE = timedelta(days=360)
+
+
+def mute_until(case_id: CaseId, now: datetime) -> datetime:
+    """Pick the end of a mute, in whole seconds. Each case has its own, which tells our mute from any other."""
+    span = int((LONGEST_MUTE - SHORTEST_MUTE).total_seconds())
+    # A multiplier coprime to the span spreads neighbouring ids far apart and repeats only after `span` ids.
+    offset = (case_id * 7_368_787) % span
+    return (now + SHORTEST_MUTE + timedelta(seconds=offset)).replace(microsecond=0)

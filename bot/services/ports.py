@@ -1,0 +1,282 @@
+"""What the services ask of the outside world. bot.core fits these by shape; bot/app.py is where mypy proves it."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.group import Channel, Enforcement, OnUnknown, ProtectedGroup
+from bot.domain.ids import (
+    BotId,
+    CaseId,
+    ChannelId,
+    GroupId,
+    InstanceId,
+    MessageId,
+    UpdateId,
+    UserId,
+)
+from bot.domain.intent import Intent, Receipt
+from bot.domain.membership import Membership
+from bot.domain.message import Outgoing
+from bot.domain.permissions import MemberState, Prior
+from bot.domain.restriction import Case, Done, PromptState, Wanted
+
+
+class Clock(Protocol):
+    """Time, as a dependency."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Spawner(Protocol):
+    """Owns background tasks: they end, at the latest, when the application closes."""
+
+    def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatInfo:
+    """What getChat tells about a group or channel."""
+
+    chat_id: int
+    kind: str
+    """`private`, `group`, `supergroup` or `channel`."""
+    title: str
+    username: str | None
+    invite_link: str | None
+
+
+class TelegramMembers(Protocol):
+    """The one question that decides everything."""
+
+    async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
+        """Ask Telegram, never a cache. UNKNOWN for anything but a plain answer; raises nothing of Telegram's."""
+        ...
+
+
+class TelegramModeration(Protocol):
+    """What is done to a member. Every method raises TelegramUnavailableError or TelegramRefusedError."""
+
+    async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState: ...
+    async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None: ...
+    async def put_back(self, bot: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None: ...
+    async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...
+    async def send(self, bot: BotId, chat: int, message: Outgoing) -> MessageId: ...
+
+
+class TelegramChats(Protocol):
+    """What set-up asks about chats. Raises as TelegramModeration does."""
+
+    async def chat(self, bot: BotId, reference: str | int) -> ChatInfo: ...
+    async def invite_link(self, bot: BotId, channel: ChannelId) -> str | None: ...
+    async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState: ...
+    async def administrators(self, bot: BotId, group: GroupId) -> frozenset[UserId]: ...
+    async def send(self, bot: BotId, chat: int, message: Outgoing) -> MessageId: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A remembered answer; without one, the generation under which a new answer may be stored."""
+
+    answer: Membership | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Orders events about one (channel, user): Telegram's date, then the update's id."""
+
+    date: int
+    update_id: UpdateId
+
+
+class MembershipCache(Protocol):
+    """Membership answers, in process and shared. Holds MEMBER and ABSENT, never UNKNOWN."""
+
+    def recall(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership | None:
+        """Look in this process only."""
+        ...
+
+    async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Known]:
+        """Look in the shared store, in one round trip. Without it, nothing is known under generation 0."""
+        ...
+
+    async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
+        """Start a new question: answers to older ones that are still on their way will not be stored."""
+        ...
+
+    async def store(
+        self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, generation: int
+    ) -> Membership | None:
+        """Store an answer unless something newer happened; return what holds now, None when nothing does."""
+        ...
+
+    async def record(self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, stamp: Stamp) -> bool:
+        """Store what an event says, on every instance; False when a newer event was there first."""
+        ...
+
+
+class Inbox(Protocol):
+    """Which updates are done. All methods raise StoreUnavailableError."""
+
+    async def claim(self, bot: BotId, update: UpdateId) -> Receipt | bool:
+        """Claim an update. True: it is done already. False: another instance is at it."""
+        ...
+
+    async def settle(self, receipt: Receipt, intents: Sequence[Intent]) -> tuple[CaseId, ...]:
+        """Commit intents and the done mark in one transaction; return the cases to look at.
+
+        Raises ClaimLostError when the update is no longer ours; then nothing was committed.
+        """
+        ...
+
+    async def release(self, receipt: Receipt) -> None:
+        """Give an update back after a failure, for the next attempt."""
+        ...
+
+    async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
+        """Move an update that keeps failing to the dead letters and mark it done."""
+        ...
+
+
+class CaseLedger(Protocol):
+    """The restrictions. Only the lease holder writes what was done; all methods raise StoreUnavailableError."""
+
+    async def lease(self, case_id: CaseId) -> Case | None:
+        """Take the case for 3 s by the database's clock; None when another instance holds it or it is closed."""
+        ...
+
+    async def renew(self, case_id: CaseId) -> bool: ...
+
+    async def due(self, limit: int) -> Sequence[CaseId]:
+        """Return open cases that wait for somebody and that nobody holds."""
+        ...
+
+    async def want(self, case: Case, wanted: Wanted) -> Case | None:
+        """Change what is wanted, unless somebody else has; return the case as it is now, None without the lease."""
+        ...
+
+    async def did(self, case: Case, done: Done) -> Case | None:
+        """Record a fact. Not conditional on the version: what happened in Telegram has happened."""
+        ...
+
+    async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
+        """Record, before the call, that the mute may be in force from now on; unless the case changed meanwhile."""
+        ...
+
+    async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None: ...
+
+    async def prompted(
+        self,
+        case: Case,
+        state: PromptState,
+        *,
+        message: MessageId | None = None,
+        channels: Sequence[ChannelId] = (),
+    ) -> Case | None: ...
+
+    async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
+        """Put the case down until it changes or `wake_at`; False when it changed meanwhile."""
+        ...
+
+    async def close(self, case: Case, *, outcome: str) -> bool:
+        """End the case unless it changed meanwhile."""
+        ...
+
+    async def postpone(self, case: Case, *, seconds: float) -> None:
+        """Give the case back after a failure, for another try later."""
+        ...
+
+    async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
+        """Return the user's open cases in groups that require the channel."""
+        ...
+
+    async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None: ...
+    async def count_open(self, bot: BotId, group: GroupId) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSetup:
+    """What `/protect` asks for, checked already."""
+
+    bot_id: BotId
+    group_id: GroupId
+    title: str
+    username: str | None
+    enforcement: Enforcement
+    language: str
+    channels: tuple[Channel, ...]
+    by: UserId
+
+
+class GroupStore(Protocol):
+    """The configuration of groups. Every change is one transaction; all methods raise StoreUnavailableError."""
+
+    async def changed_since(self, seq: int) -> tuple[int, Sequence[ProtectedGroup]]:
+        """Return the configuration counter and the groups changed after `seq`."""
+        ...
+
+    async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
+        """Turn the gate on; return open cases that the new list of channels makes worth another look.
+
+        Raises GateTakenError when another bot of this deployment guards the group.
+        """
+        ...
+
+    async def unprotect(self, bot: BotId, group: GroupId, by: UserId) -> tuple[CaseId, ...] | None:
+        """Turn the gate off and want everybody free; None when it was not on."""
+        ...
+
+    async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]: ...
+    async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]: ...
+    async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]: ...
+    async def set_on_unknown(self, bot: BotId, group: GroupId, on_unknown: OnUnknown, by: UserId) -> None: ...
+
+
+class ActivityStore(Protocol):
+    """Who has been seen where."""
+
+    async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None: ...
+
+
+class Instances(Protocol):
+    """The heartbeat by which other instances know that this one lives."""
+
+    @property
+    def instance_id(self) -> InstanceId: ...
+    async def beat(self) -> None: ...
+    async def leave(self) -> None: ...
+
+
+class Texts(Protocol):
+    """Every sentence the bot says."""
+
+    def say(self, key: str, language: str, **values: str | int) -> str:
+        """Return the sentence as HTML: what is put in is escaped."""
+        ...
+
+    def toast(self, key: str, language: str, **values: str | int) -> str:
+        """Return the sentence as plain text of at most 200 characters, for the answer to a button."""
+        ...
+
+    def supported(self, language: str | None) -> str:
+        """Return the nearest language the bot speaks."""
+        ...
+
+
+class Journal(Protocol):
+    """Counts outcomes and keeps the last ones for the people who ask why."""
+
+    def verified(self, outcome: str, source: str) -> None: ...
+    def case_closed(self, outcome: str) -> None: ...
+    def effect(self, kind: str, result: str) -> None: ...
+
+
+Waker = Callable[[Sequence[CaseId]], None]
+"""Tells the worker of this process that these cases changed."""
+
+Poke = Callable[[], Awaitable[None]]
+"""Tells all instances that the configuration changed."""
