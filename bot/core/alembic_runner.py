@@ -1,0 +1,48 @@
+"""Alembic on an asyncpg connection, in one transaction. Imported only when a migration has to run."""
+
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+
+async def run(database_url: str, *, directory: Path, direction: str, revision: str) -> None:
+    """Upgrade or downgrade to a revision, wholly or not at all."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, database_url),
+        poolclass=NullPool,
+    )
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(partial(_run, directory=directory, direction=direction, revision=revision))
+    finally:
+        await engine.dispose()
+
+
+def _run(connection: Connection, *, directory: Path, direction: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(directory).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["run_sql"] = partial(_run_sql, connection, directory / "sql")
+    if direction == "upgrade":
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+
+
+def _run_sql(connection: Connection, directory: Path, name: str) -> None:
+    """Run a file of many statements through the driver, which SQLAlchemy's prepared statements cannot."""
+    # Makes SQLAlchemy open its transaction, which it does with the first statement of its own.
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    text = (directory / name).read_text(encoding="utf-8")
+    driver = connection.connection.dbapi_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    driver.run_async(lambda raw: raw.execute(text))

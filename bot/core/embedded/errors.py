@@ -1,0 +1,8 @@
+"""What the embedded servers raise."""
+
+
+class EmbeddedUnavailableError(Exception):
+    """The embedded servers cannot run here: one sentence why, and what to set instead."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; set DATABASE_URL and REDIS_URL to use servers of your own")
