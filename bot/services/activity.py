@@ -1,0 +1,44 @@
+"""Who has been seen where, noted in memory and written in batches."""
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.ids import BotId, GroupId, UserId
+from bot.services.ports import ActivityStore, Clock
+
+_FLUSH_SECONDS = 2.0
+# Enough for two seconds of the busiest deployment; beyond it sightings are dropped, which costs nobody a right.
+_LIMIT = 50_000
+
+
+class Activity:
+    """Collects sightings. Losing some on a crash is harmless: they only say whom to look at first."""
+
+    def __init__(self, *, store: ActivityStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._seen: set[tuple[BotId, GroupId, UserId]] = set()
+
+    def sighted(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """Note that the user is in the group and passed its gate."""
+        if len(self._seen) < _LIMIT:
+            self._seen.add((bot, group, user))
+
+    async def flush(self) -> None:
+        """Write what was noted. Raises StoreUnavailableError and keeps the notes then."""
+        if not self._seen:
+            return
+        seen, self._seen = self._seen, set()
+        now = self._clock.now()
+        try:
+            await self._store.seen([(bot, group, user, now) for bot, group, user in seen])
+        except StoreUnavailableError:
+            self._seen |= seen
+            raise
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        while True:
+            await self._clock.sleep(_FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except StoreUnavailableError:
+                continue

@@ -1,0 +1,70 @@
+"""The protected groups, in memory: what the gate and every use case look at."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import BotId, ChannelId, GroupId
+from bot.services.ports import GroupStore
+
+_POLL_SECONDS = 0.5
+
+
+class Directory:
+    """Follows the configuration. A published change is read at once; a lost message heals by the next poll."""
+
+    def __init__(self, *, store: GroupStore) -> None:
+        self._store = store
+        self._groups: dict[BotId, dict[GroupId, ProtectedGroup]] = defaultdict(dict)
+        self._guarded: dict[tuple[BotId, ChannelId], set[GroupId]] = defaultdict(set)
+        self._seq = -1
+        self._poked = asyncio.Event()
+        self._reading = asyncio.Lock()
+
+    def group(self, bot: BotId, group: GroupId) -> ProtectedGroup | None:
+        """Return a group that was protected at some time; ask `gating` whether it is now."""
+        return self._groups[bot].get(group)
+
+    def guarded_by(self, bot: BotId, channel: ChannelId) -> Sequence[ProtectedGroup]:
+        """Return the protected groups that require the channel."""
+        return [self._groups[bot][group] for group in sorted(self._guarded.get((bot, channel), ()))]
+
+    def count(self) -> int:
+        """Count the groups that are protected now."""
+        return sum(group.protected for groups in self._groups.values() for group in groups.values())
+
+    def poke(self) -> None:
+        """Read the configuration soon: somebody says that it changed."""
+        self._poked.set()
+
+    async def refresh(self) -> None:
+        """Read what changed since the last time. Raises StoreUnavailableError."""
+        async with self._reading:
+            self._seq, changed = await self._store.changed_since(self._seq)
+            for group in changed:
+                self._put(group)
+
+    async def run(self) -> None:
+        """Follow the configuration until cancelled; keep the last known one while PostgreSQL is away."""
+        while True:
+            try:
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._poked.wait()
+            except TimeoutError:
+                pass
+            self._poked.clear()
+            try:
+                await self.refresh()
+            except StoreUnavailableError:
+                continue
+
+    def _put(self, group: ProtectedGroup) -> None:
+        before = self._groups[group.bot_id].get(group.group_id)
+        for channel in before.channel_ids if before else ():
+            self._guarded[group.bot_id, channel].discard(group.group_id)
+        self._groups[group.bot_id][group.group_id] = group
+        if group.protected:
+            for channel in group.channel_ids:
+                self._guarded[group.bot_id, channel].add(group.group_id)

@@ -1,0 +1,87 @@
+"""The worker: brings about in Telegram what the ledger wants, one case at a time, under a lease."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.ids import CaseId
+from bot.services.ports import CaseLedger, Clock
+from bot.services.shift import Shift, ShiftMaker
+
+# A dead instance's case is taken over when its lease of 3 s is out and the next sweep sees it: within 5 s.
+_SWEEP_SECONDS = 0.5
+_SWEEP_LIMIT = 200
+_WORKERS = 32
+
+log = structlog.stdlib.get_logger()
+
+
+class Protection:
+    """Works on cases that were woken in this process, and on those that nobody works on."""
+
+    def __init__(self, *, ledger: CaseLedger, shifts: ShiftMaker, clock: Clock) -> None:
+        self._ledger = ledger
+        self._shifts = shifts
+        self._clock = clock
+        self._queue: asyncio.Queue[CaseId] = asyncio.Queue()
+        self._queued: set[CaseId] = set()
+        self._busy: set[CaseId] = set()
+        self._again: set[CaseId] = set()
+
+    def wake(self, cases: Sequence[CaseId]) -> None:
+        """Look at these cases now."""
+        for case in cases:
+            if case in self._busy:
+                self._again.add(case)
+            elif case not in self._queued:
+                self._queued.add(case)
+                self._queue.put_nowait(case)
+
+    @property
+    def backlog(self) -> int:
+        """How many cases wait for a worker in this process."""
+        return self._queue.qsize()
+
+    async def run(self) -> None:
+        """Work until cancelled. A case under way is given back by its lease running out."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sweep())
+            for _ in range(_WORKERS):
+                tasks.create_task(self._work())
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                # Cases this process works on are leased, so they do not come up here.
+                self.wake(await self._ledger.due(_SWEEP_LIMIT))
+            except StoreUnavailableError:
+                log.warning("protection.sweep_failed")
+            await self._clock.sleep(_SWEEP_SECONDS)
+
+    async def _work(self) -> None:
+        while True:
+            case_id = await self._queue.get()
+            self._queued.discard(case_id)
+            self._busy.add(case_id)
+            try:
+                await self._one(case_id)
+            finally:
+                self._busy.discard(case_id)
+                if case_id in self._again:
+                    self._again.discard(case_id)
+                    self.wake([case_id])
+
+    async def _one(self, case_id: CaseId) -> None:
+        try:
+            case = await self._ledger.lease(case_id)
+            if case is not None:
+                shift: Shift = self._shifts(case)
+                await shift.run()
+        except StoreUnavailableError:
+            log.warning("protection.store_unavailable", case=case_id)
+        except Exception:
+            # The one catch-all of this worker: a fault in one case must not end the work on all others. The
+            # lease runs out and the sweep brings the case back.
+            log.exception("protection.failed", case=case_id)

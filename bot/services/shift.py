@@ -1,0 +1,291 @@
+"""One lease holder's work on one case: step after step until it rests, is closed or must wait."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.group import OnUnknown, ProtectedGroup
+from bot.domain.ids import ChannelId, MessageId
+from bot.domain.membership import Allow, Doubt, Missing, Verdict, judge
+from bot.domain.permissions import MemberState, Role, restored
+from bot.domain.restriction import (
+    Case,
+    Done,
+    Preparation,
+    PromptState,
+    Step,
+    Wanted,
+    is_ours,
+    mute_until,
+    next_step,
+    prepare,
+    prior_of,
+)
+from bot.services.directory import Directory
+from bot.services.ports import CaseLedger, Clock, Journal, TelegramModeration, Texts
+from bot.services.prompts import prompt
+from bot.services.verification import Verification
+
+# A lease lasts 3 s and a call to Telegram at most 2 s: a call may start while the lease is younger than this.
+_LEASE_YOUNG_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 300.0
+# Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
+_REFUSED_PAUSE_SECONDS = 600.0
+
+log = structlog.stdlib.get_logger()
+
+
+class Shift:
+    """Performs steps. After each, the case is what the ledger says it is now; None ends the shift."""
+
+    def __init__(
+        self,
+        case: Case,
+        *,
+        ledger: CaseLedger,
+        telegram: TelegramModeration,
+        verification: Verification,
+        directory: Directory,
+        texts: Texts,
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self._case = case
+        self._ledger = ledger
+        self._telegram = telegram
+        self._verification = verification
+        self._directory = directory
+        self._texts = texts
+        self._clock = clock
+        self._journal = journal
+        self._leased_at = clock.monotonic()
+        self._outcome = "freed"
+        self._missing: tuple[ChannelId, ...] = ()
+        self._prepared_version: int | None = None
+
+    async def run(self) -> None:
+        """Work until there is nothing to do or the lease is lost. Raises StoreUnavailableError."""
+        case: Case | None = self._case
+        while case is not None:
+            case = await self._perform(next_step(case), case)
+
+    async def _perform(self, step: Step, case: Case) -> Case | None:
+        steps = {
+            Step.ASK: self._ask,
+            Step.PREPARE: self._prepare,
+            Step.MUTE: self._mute,
+            Step.NOTICE: self._notice,
+            Step.DELETE_MESSAGES: self._delete_messages,
+            Step.PROMPT: self._prompt,
+            Step.REST: self._rest,
+            Step.LIFT: self._lift,
+            Step.DELETE_PROMPT: self._delete_prompt,
+            Step.CLOSE: self._close_with_outcome,
+        }
+        try:
+            return await steps[step](case)
+        except TelegramUnavailableError as error:
+            pause = error.retry_after or min(2.0**case.attempts, _LONGEST_PAUSE_SECONDS)
+            return await self._postpone(case, step, error, pause)
+        except ChatMovedError as error:
+            return await self._postpone(case, step, error, 1.0)
+        except TelegramRefusedError as error:
+            return await self._postpone(case, step, error, _REFUSED_PAUSE_SECONDS)
+
+    async def _postpone(self, case: Case, step: Step, error: TelegramError, pause: float) -> None:
+        result = "refused" if isinstance(error, TelegramRefusedError) else "unavailable"
+        self._journal.effect(step.value, result)
+        log.warning("case.postponed", case=case.case_id, step=step.value, error=str(error), seconds=pause)
+        await self._ledger.postpone(case, seconds=pause)
+
+    async def _rest(self, case: Case) -> Case | None:
+        return None if await self._ledger.rest(case, wake_at=None) else await self._again(case)
+
+    async def _close_with_outcome(self, case: Case) -> Case | None:
+        return await self._close(case, self._outcome)
+
+    async def _ask(self, case: Case) -> Case | None:
+        match await self._examine(case):
+            case Allow():
+                return await self._ledger.want(case, Wanted.FREE)
+            case Missing():
+                return await self._ledger.want(case, Wanted.MUTE)
+            case Doubt():
+                return await self._doubt(case)
+
+    async def _doubt(self, case: Case) -> Case | None:
+        """Nobody is muted on a doubt, and nobody who is muted is freed on one: the question is asked again."""
+        if case.done in {Done.MUTING, Done.MUTED, Done.NOTICED}:
+            raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
+        group = self._group(case)
+        if group is not None and group.on_unknown is OnUnknown.HOLD and case.delete_ids:
+            await self._delete(case, case.delete_ids)
+            return await self._close(case, "held")
+        return await self._close(case, "unknown")
+
+    async def _prepare(self, case: Case) -> Case | None:
+        state = await self._state(case)
+        if not case.delete_ids and (state.role is Role.LEFT or not state.is_member):
+            return await self._close(case, "not_there")
+        match prepare(state, case):
+            case Preparation.GO:
+                until = case.our_until or mute_until(case.case_id, self._clock.now())
+                fresh = await self._ledger.muting(case, prior=prior_of(state, case), until=until)
+                # Only the version this very commit made says that nobody acted since the state was read.
+                if fresh is not None and fresh.version == case.version + 1:
+                    self._prepared_version = fresh.version
+                return fresh
+            case Preparation.EXEMPT:
+                return await self._close(case, "exempt")
+            case Preparation.SILENT_ALREADY:
+                return await self._close(case, "silent_already")
+
+    async def _mute(self, case: Case) -> Case | None:
+        """Impose the mute, after a second absence asked of Telegram now that the intent is committed."""
+        verdict = await self._examine(case)
+        if not isinstance(verdict, Missing):
+            self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
+            return await self._ledger.want(case, Wanted.FREE)
+        if case.version != self._prepared_version:
+            return await self._mute_again(case)
+        return await self._impose(case)
+
+    async def _mute_again(self, case: Case) -> Case | None:
+        """Somebody acted since the state was read, or a predecessor may have muted before it died: look first."""
+        state = await self._state(case)
+        if is_ours(state, case.our_until):
+            return await self._ledger.did(case, Done.MUTED)
+        if prepare(state, case) is not Preparation.GO or case.our_until is None:
+            self._outcome = "exempt" if state.is_admin else "silent_already"
+            return await self._ledger.want(case, Wanted.FREE)
+        fresh = await self._ledger.muting(case, prior=state.restriction, until=case.our_until)
+        if fresh is not None and fresh.version == case.version + 1:
+            self._prepared_version = fresh.version
+        return fresh
+
+    async def _impose(self, case: Case) -> Case | None:
+        if case.our_until is None:
+            return await self._ledger.want(case, Wanted.CHECK)
+        if not await self._hold(case):
+            return None
+        try:
+            await self._telegram.mute(case.bot_id, case.group_id, case.user_id, until=case.our_until)
+        except ChatMovedError:
+            raise
+        except TelegramRefusedError as error:
+            log.warning("case.mute_refused", case=case.case_id, description=error.description)
+            self._journal.effect("mute", "refused")
+            self._outcome = "refused"
+            return await self._ledger.want(case, Wanted.FREE)
+        self._journal.effect("mute", "done")
+        log.info("case.muted", case=case.case_id, group=case.group_id, user=case.user_id)
+        return await self._ledger.did(case, Done.MUTED)
+
+    async def _notice(self, case: Case) -> Case | None:
+        """Where nobody can be muted, only messages go; that too needs a second absence and no admin."""
+        verdict = await self._examine(case)
+        if not isinstance(verdict, Missing):
+            self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
+            return await self._ledger.want(case, Wanted.FREE)
+        if (await self._state(case)).is_admin:
+            return await self._close(case, "exempt")
+        return await self._ledger.did(case, Done.NOTICED)
+
+    async def _delete_messages(self, case: Case) -> Case | None:
+        batch = case.delete_ids[:100]
+        if not await self._hold(case):
+            return None
+        await self._delete(case, batch)
+        return await self._ledger.deleted(case, batch)
+
+    async def _delete(self, case: Case, messages: Sequence[MessageId]) -> None:
+        """Delete what can be deleted: one message that cannot makes Telegram refuse the whole batch."""
+        try:
+            await self._telegram.delete_messages(case.bot_id, case.group_id, messages)
+        except TelegramRefusedError as error:
+            if len(messages) == 1:
+                log.info("case.delete_refused", case=case.case_id, description=error.description)
+                return
+            for message in messages:
+                await self._delete(case, (message,))
+
+    async def _prompt(self, case: Case) -> Case | None:
+        group = self._group(case)
+        if group is None:
+            return await self._ledger.want(case, Wanted.FREE)
+        if not self._missing and isinstance(await self._examine(case), Allow):
+            return await self._ledger.want(case, Wanted.FREE)
+        missing = self._missing or group.channel_ids
+        sending = await self._ledger.prompted(case, PromptState.SENDING)
+        if sending is None or next_step(sending) is not Step.PROMPT or not await self._hold(sending):
+            return sending
+        try:
+            message = await self._telegram.send(
+                case.bot_id, case.group_id, prompt(sending, group, missing, self._texts)
+            )
+        except ChatMovedError:
+            raise
+        except TelegramRefusedError as error:
+            log.warning("case.prompt_refused", case=case.case_id, description=error.description)
+            return await self._ledger.prompted(case, PromptState.FAILED)
+        return await self._ledger.prompted(case, PromptState.SENT, message=message, channels=missing)
+
+    async def _lift(self, case: Case) -> Case | None:
+        """Give back exactly what was there before, and only if the mute in force is ours."""
+        state = await self._state(case)
+        if not is_ours(state, case.our_until):
+            if case.done is Done.MUTED:
+                self._outcome = "overruled"
+            return await self._ledger.did(case, Done.LIFTED)
+        if not await self._hold(case):
+            return None
+        prior = restored(case.prior, self._clock.now())
+        await self._telegram.put_back(case.bot_id, case.group_id, case.user_id, prior)
+        self._journal.effect("lift", "done")
+        log.info("case.lifted", case=case.case_id, group=case.group_id, user=case.user_id)
+        return await self._ledger.did(case, Done.LIFTED)
+
+    async def _delete_prompt(self, case: Case) -> Case | None:
+        if case.prompt_message_id is not None and await self._hold(case):
+            await self._delete(case, (case.prompt_message_id,))
+        return await self._ledger.prompted(case, PromptState.GONE)
+
+    async def _close(self, case: Case, outcome: str) -> Case | None:
+        if await self._ledger.close(case, outcome=outcome):
+            self._journal.case_closed(outcome)
+            log.info("case.closed", case=case.case_id, outcome=outcome)
+            return None
+        return await self._again(case)
+
+    async def _again(self, case: Case) -> Case | None:
+        """Read the case once more: somebody changed it."""
+        self._leased_at = self._clock.monotonic()
+        return await self._ledger.lease(case.case_id)
+
+    async def _examine(self, case: Case) -> Verdict:
+        group = self._group(case)
+        if group is None:
+            return Allow()
+        verdict = judge(await self._verification.examine(case.bot_id, case.user_id, group.channel_ids))
+        self._missing = verdict.channels if isinstance(verdict, Missing) else ()
+        return verdict
+
+    async def _state(self, case: Case) -> MemberState:
+        return await self._telegram.member_state(case.bot_id, case.group_id, case.user_id)
+
+    async def _hold(self, case: Case) -> bool:
+        """Make sure that the lease outlasts the next call; False when it is somebody else's."""
+        now = self._clock.monotonic()
+        if now - self._leased_at < _LEASE_YOUNG_SECONDS:
+            return True
+        self._leased_at = now
+        return await self._ledger.renew(case.case_id)
+
+    def _group(self, case: Case) -> ProtectedGroup | None:
+        """Return the group while it is gating: where nobody is gated, everybody is free."""
+        group = self._directory.group(case.bot_id, case.group_id)
+        return group if group is not None and group.gating else None
+
+
+ShiftMaker = Callable[[Case], Shift]

@@ -1,0 +1,92 @@
+"""Whether a user is in the required channels: memory, then the shared cache, then Telegram."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.domain.ids import BotId, ChannelId, UserId
+from bot.domain.membership import Membership, Standing
+from bot.services.ports import Journal, MembershipCache, Spawner, TelegramMembers
+
+# A question whose answer is overtaken three times is asked about somebody who joins and leaves in a rush.
+_ATTEMPTS = 3
+
+_Question = tuple[BotId, ChannelId, UserId]
+
+
+class Verification:
+    """Answers MEMBER, ABSENT or UNKNOWN for each required channel."""
+
+    def __init__(
+        self, *, cache: MembershipCache, telegram: TelegramMembers, spawner: Spawner, journal: Journal
+    ) -> None:
+        self._cache = cache
+        self._telegram = telegram
+        self._spawner = spawner
+        self._journal = journal
+        self._asking: dict[_Question, asyncio.Future[Membership]] = {}
+
+    async def standing(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
+        """Return what is known, asking Telegram only where nothing is.
+
+        Callers at the same time share one question per channel. A caller may stop waiting; the question goes on
+        and its answer is remembered.
+        """
+        answers = {channel: self._cache.recall(bot, user, channel) for channel in channels}
+        missing = [channel for channel, answer in answers.items() if answer is None]
+        if missing:
+            for channel, known in (await self._cache.read(bot, user, missing)).items():
+                answers[channel] = known.answer
+                if known.answer is not None:
+                    self._journal.verified(known.answer.value, "cache")
+            unanswered = [channel for channel in missing if answers[channel] is None]
+            asked = await asyncio.gather(*(self._ask_once(bot, user, channel) for channel in unanswered))
+            answers.update(zip(unanswered, asked, strict=True))
+        return {channel: answer or Membership.UNKNOWN for channel, answer in answers.items()}
+
+    async def examine(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
+        """Like `standing`, but never take an absence from a cache: it is asked of Telegram, from now on.
+
+        This is what stands before a mute, and behind the button of somebody who says that they have joined.
+        """
+        answers: dict[ChannelId, Membership] = {}
+        unsure: list[ChannelId] = []
+        for channel in channels:
+            if self._cache.recall(bot, user, channel) is Membership.MEMBER:
+                answers[channel] = Membership.MEMBER
+            else:
+                unsure.append(channel)
+        asked = await asyncio.gather(*(self._ask(bot, user, channel) for channel in unsure))
+        answers.update(zip(unsure, asked, strict=True))
+        return {channel: answers[channel] for channel in channels}
+
+    async def _ask_once(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership:
+        question = (bot, channel, user)
+        answer = self._asking.get(question)
+        if answer is None:
+            answer = asyncio.get_running_loop().create_future()
+            self._asking[question] = answer
+            self._spawner.spawn(self._answer(question, answer), name="verification.ask")
+        return await asyncio.shield(answer)
+
+    async def _answer(self, question: _Question, answer: asyncio.Future[Membership]) -> None:
+        bot, channel, user = question
+        outcome = Membership.UNKNOWN
+        try:
+            outcome = await self._ask(bot, user, channel)
+        finally:
+            del self._asking[question]
+            if not answer.done():
+                answer.set_result(outcome)
+
+    async def _ask(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership:
+        for _ in range(_ATTEMPTS):
+            generation = await self._cache.begin(bot, user, channel)
+            answer = await self._telegram.membership(bot, channel, user)
+            if answer is Membership.UNKNOWN:
+                self._journal.verified(answer.value, "telegram")
+                return answer
+            held = await self._cache.store(bot, user, channel, answer, generation)
+            if held is not None:
+                self._journal.verified(held.value, "telegram")
+                return held
+        return Membership.UNKNOWN
