@@ -1,0 +1,73 @@
+// Who one is, and which chats there are.
+
+import { avatar, h, patch } from "./dom.js";
+import { iso, kind, standing, time } from "./format.js";
+
+/** The row of people to be; arrow keys move through it as through radio buttons. */
+export function showPersonas(root, app) {
+  const { state, chat } = app;
+  const about = chat?.type === "private" ? state.chats.find((other) => other.type === "supergroup") : chat;
+  const people = state.users.filter((user) => !user.is_bot);
+  patch(root, people.map((person) => {
+    const chosen = person.id === app.viewer;
+    const member = chosen ? about?.me : app.member(about, person.id);
+    const word = about ? standing(member) : "";
+    return {
+      key: person.id,
+      value: [person, chosen, word],
+      build: () => h("button", {
+        type: "button", class: "persona", role: "radio", "aria-checked": String(chosen),
+        tabindex: chosen ? "0" : "-1", "data-tone": word, "data-focus": `persona${person.id}`,
+        onclick: () => app.be(person.id),
+        onkeydown: (event) => walk(event, root),
+      }, avatar(person), h("span", {}, h("b", {}, person.name), h("small", {}, word === "left" ? "not in" : word))),
+    };
+  }));
+}
+
+function walk(event, root) {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const all = [...root.children];
+  const next = all[(all.indexOf(event.currentTarget) + step + all.length) % all.length];
+  next.focus();
+  next.click();
+}
+
+const lastLine = (message) => {
+  if (!message) return "";
+  if (message.service) return message.service_text ?? "";
+  return `${message.mine ? "You" : message.from.name}: ${message.text || "Photo"}`;
+};
+
+function chatItem(app, chat) {
+  const last = chat.messages.at(-1);
+  const line = lastLine(last) || (chat.type === "private" ? "Press Start to begin" : kind(chat));
+  const current = chat.key === app.chat?.key;
+  return {
+    key: chat.key,
+    value: [chat.title, chat.type, line, last?.at, current],
+    build: () => h("li", {}, h("button", {
+      type: "button", class: "chatitem", "aria-current": String(current), "data-focus": `chat${chat.key}`,
+      "data-chat": chat.key, onclick: () => app.open(chat.key),
+    },
+    avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
+    h("b", {}, chat.title),
+    last ? h("time", { datetime: iso(last.at) }, time(last.at)) : h("span"),
+    h("span", { class: "last" }, line))),
+  };
+}
+
+/** The chats one is in, then the others one could join. */
+export function showChats(root, app) {
+  const inside = app.state.chats.filter((chat) => chat.me.is_in || chat.type === "private");
+  const outside = app.state.chats.filter((chat) => !inside.includes(chat));
+  const latest = (chat) => chat.messages.at(-1)?.at ?? 0;
+  inside.sort((one, other) => latest(other) - latest(one));
+  const heading = (text) => ({ key: text, value: text, build: () => h("li", {}, h("h2", {}, text)) });
+  patch(root, [
+    heading("Chats"), ...inside.map((chat) => chatItem(app, chat)),
+    ...(outside.length ? [heading("Not joined")] : []), ...outside.map((chat) => chatItem(app, chat)),
+  ]);
+}
