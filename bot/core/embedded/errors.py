@@ -1,7 +1,9 @@
 """What the embedded servers raise."""
 
+from bot.domain.errors import BotError
 
-class EmbeddedUnavailableError(Exception):
+
+class EmbeddedUnavailableError(BotError):
     """The embedded servers cannot run here: one sentence why, and what to set instead."""
 
     def __init__(self, reason: str) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from bot.core.embedded.account import Account
 from bot.core.embedded.errors import EmbeddedUnavailableError
+from bot.core.embedded.files import write_private
 from bot.core.embedded.locking import FileLock, Users
 from bot.core.embedded.waiting import Clock, until
 
-# Starting and stopping take a few seconds at worst; a lock held for longer means a process that hangs.
-_LOCK_TIMEOUT_SECONDS = 60.0
+# Longer than the slowest start, which replays a long log after a crash.
+_LOCK_TIMEOUT_SECONDS = 180.0
 
 
 def default_home(environ: Mapping[str, str]) -> Path:
@@ -86,16 +87,5 @@ class ServersHome:
         """Return a random password, kept in a file that only its creator reads."""
         path = self._root / f"{name}.password"
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(24), Account())
-        return path.read_text(encoding="ascii")
-
-
-def write_private(path: Path, text: str, account: Account) -> None:
-    """Write a file for the account's eyes only, whole or not at all."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    account.own(draft)
-    draft.replace(path)
+            write_private(path, secrets.token_urlsafe(24))
+        return path.read_text(encoding="utf-8")

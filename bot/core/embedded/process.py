@@ -6,10 +6,10 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from bot.core.embedded.account import Account
 from bot.core.embedded.errors import EmbeddedUnavailableError
+from bot.core.embedded.files import open_log, write_private
 from bot.core.embedded.locking import FileLock, is_locked
 from bot.core.embedded.waiting import Clock, until
 
@@ -42,7 +42,7 @@ class Daemon:
         if not lock.try_acquire():
             raise EmbeddedUnavailableError(f"{self._name} is already running in {self._directory}")
         try:
-            with _open_log(self._log) as log:
+            with open_log(self._log, limit_bytes=_LOG_LIMIT_BYTES) as log:
                 process = subprocess.Popen(  # noqa: S603 - our own programs and arguments
                     command,
                     cwd=self._directory,
@@ -56,6 +56,8 @@ class Daemon:
                     group=self._account.gid,
                     extra_groups=None if self._account.uid is None else [],
                 )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EmbeddedUnavailableError(f"{self._name} cannot be started: {error}") from error
         finally:
             lock.release()
         # Takes the exit status whenever it comes, so that no zombie keeps the pid.
@@ -72,18 +74,21 @@ class Daemon:
 
 def run_to_end(command: Sequence[str], *, account: Account, directory: Path) -> None:
     """Run a preparing program, with what it said as the error when it fails."""
-    result = subprocess.run(  # noqa: S603 - our own programs and arguments
-        command,
-        cwd=directory,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        start_new_session=True,
-        check=False,
-        user=account.uid,
-        group=account.gid,
-        extra_groups=None if account.uid is None else [],
-    )
+    try:
+        result = subprocess.run(  # noqa: S603 - our own programs and arguments
+            command,
+            cwd=directory,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+            check=False,
+            user=account.uid,
+            group=account.gid,
+            extra_groups=None if account.uid is None else [],
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EmbeddedUnavailableError(f"{Path(command[0]).name} cannot be started: {error}") from error
     if result.returncode != 0:
         said = (result.stderr or result.stdout).decode(errors="replace").strip().replace("\n", " | ")
         raise EmbeddedUnavailableError(f"{Path(command[0]).name} failed: {said[-_TAIL_BYTES:]}")
@@ -109,7 +114,7 @@ def choose_port(recorded: Path) -> int:
     """Return the port of earlier starts, which clients may still know, or another free one."""
     earlier = read_pid(recorded)
     port = earlier if earlier is not None and _is_free(earlier) else _any_free_port()
-    recorded.write_text(f"{port}\n", encoding="ascii")
+    write_private(recorded, f"{port}\n")
     return port
 
 
@@ -133,9 +138,3 @@ def _any_free_port() -> int:
 def _environment() -> dict[str, str]:
     """Return an environment of our own: PGPORT and the like of the caller must not reach the servers."""
     return {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-
-
-def _open_log(path: Path) -> BinaryIO:
-    if path.exists() and path.stat().st_size > _LOG_LIMIT_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
-    return path.open("ab")

@@ -9,7 +9,8 @@ from redis.exceptions import RedisError
 from bot.core.embedded.account import Account
 from bot.core.embedded.binaries import Binaries
 from bot.core.embedded.errors import EmbeddedUnavailableError
-from bot.core.embedded.home import ServersHome, write_private
+from bot.core.embedded.files import write_private
+from bot.core.embedded.home import ServersHome
 from bot.core.embedded.process import Daemon, choose_port, read_pid, send_signal
 from bot.core.embedded.waiting import Clock, in_thread
 
@@ -49,7 +50,7 @@ class Valkey:
     async def _start(self) -> int:
         for _ in range(_PORT_ATTEMPTS):
             config = self._directory / "valkey.conf"
-            write_private(config, self._config(choose_port(self._port_file)), self._account)
+            write_private(config, self._config(choose_port(self._port_file)))
             await in_thread(partial(self._daemon.spawn, (str(self._binary), str(config))))
             if (port := await self._wait_answering()) is not None:
                 return port
@@ -77,13 +78,15 @@ class Valkey:
             await client.aclose()
 
     def _config(self, port: int) -> str:
-        """Return the configuration; in a file, because every user of the machine sees command lines."""
+        """Return the configuration; in a file, because every user of the machine sees command lines.
+
+        Paths are relative to the directory it starts in.
+        """
         lines = (
             "bind 127.0.0.1",
             f"port {port}",
             f"requirepass {self._password}",
-            f'dir "{self._directory}"',
-            f'pidfile "{self._pid_file}"',
+            f"pidfile {self._pid_file.name}",
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
             'save ""',
