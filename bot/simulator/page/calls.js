@@ -27,11 +27,11 @@ function callItem(app, call) {
     key: call.number,
     value: [call.status, call.ms, line],
     build: () => {
-      const node = h("details", { class: "call", "data-method": call.method },
-        h("summary", { "data-focus": `call${call.number}` }, h("span", { class: "method" }, call.method),
-          h("span", { class: "status", "data-bad": bad }, String(call.status ?? "…")),
-          h("span", { class: "ms" }, call.ms === null || call.ms === undefined ? "" : `${call.ms.toFixed(1)} ms`),
-          h("span", { class: "brief" }, line)));
+      const node = h("details.call", { "data-method": call.method },
+        h("summary", { }, h("span.method", call.method),
+          h("span.status", { "data-bad": bad }, String(call.status ?? "…")),
+          h("span.ms", call.ms === null || call.ms === undefined ? "" : `${call.ms.toFixed(1)} ms`),
+          h("span.brief", line)));
       node.addEventListener("toggle", () => {
         if (node.querySelector("pre")) return;
         node.append(h("pre", { tabindex: "0" }, JSON.stringify({ at: exactTime(call.at), ...call }, null, 2)));
@@ -50,25 +50,25 @@ const matches = (call, filter) => {
 /** The list of calls under a filter; the filter's fields live as long as the page. */
 export class CallsPanel {
   #filter = { text: "", failed: false, polling: false };
-  #list = h("div", { class: "calls" });
+  #list = h("div.calls");
   #app;
 
   constructor(root, app) {
     this.#app = app;
-    const text = h("input", { class: "field", type: "search", placeholder: "Filter by method, chat, text", "aria-label": "Filter the calls",
+    const text = h("input.field", { type: "search", placeholder: "Filter by method, chat, text", "aria-label": "Filter the calls",
       oninput: () => { this.#filter.text = text.value; this.show(); } });
-    const failed = h("button", { type: "button", class: "plain", "aria-pressed": "false",
+    const failed = h("button.plain", { "aria-pressed": "false",
       onclick: () => {
         this.#filter.failed = !this.#filter.failed;
         failed.setAttribute("aria-pressed", String(this.#filter.failed));
         this.show();
       } }, "Failed");
-    root.append(h("div", { class: "filters" }, text, failed), this.#list);
+    root.append(h("div.filters", text, failed), this.#list);
   }
 
   show() {
     const found = this.#app.calls.filter((call) => matches(call, this.#filter)).slice(-SHOWN).reverse();
     patch(this.#list, found.length ? found.map((call) => callItem(this.#app, call))
-      : [{ key: "none", value: 0, build: () => h("p", { class: "quiet small about" }, "No calls yet. They appear here as the bot makes them.") }]);
+      : [{ key: "none", value: 0, build: () => h("p.small.about", "No calls yet. They appear here as the bot makes them.") }]);
   }
 }

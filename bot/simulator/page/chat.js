@@ -10,11 +10,11 @@ export function showHead(root, app) {
   patch(root, [{
     key: chat.key,
     value: [chat.title, line],
-    build: () => h("div", { class: "head" },
-      h("button", { type: "button", class: "round", "aria-label": "Back to the chats", onclick: () => app.show("chats") }, icon("back")),
+    build: () => h("div.head",
+      h("button.round", { "aria-label": "Back to the chats", onclick: () => app.show("chats") }, icon("back")),
       avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
-      h("div", {}, h("h2", {}, chat.title), h("p", {}, line)),
-      h("button", { type: "button", class: "round", "aria-label": "Members and details", onclick: () => app.show("side") }, icon("people"))),
+      h("div", h("h2", chat.title), h("p.small", line)),
+      h("button.round", { "aria-label": "Members and details", onclick: () => app.show("side") }, icon("people"))),
   }]);
 }
 
@@ -25,8 +25,8 @@ function welcome(app, chat) {
   return {
     key: "empty",
     value: [chat.key, text],
-    build: () => h("div", { class: "empty" }, avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
-      h("h3", {}, chat.title), h("p", {}, chat.description ?? text)),
+    build: () => h("div.empty", avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
+      h("h3", chat.title), h("p", chat.description ?? text)),
   };
 }
 
@@ -36,7 +36,7 @@ function timeline(app, chat) {
   for (const message of chat.messages) {
     const today = longDay(message.at);
     if (!before || longDay(before.at) !== today) {
-      items.push({ key: `day ${today}`, value: today, build: () => h("div", { class: "service" }, today) });
+      items.push({ key: `day ${today}`, value: today, build: () => h("div.service", today) });
     }
     const follows = Boolean(before) && !message.service && !before.service && !message.ephemeral_id && !before.ephemeral_id
       && before.from.id === message.from.id && message.at - before.at < 300;
@@ -65,11 +65,11 @@ export function showLog(root, app) {
 }
 
 function wall(symbol, title, detail) {
-  return h("div", { class: "wall", role: "note" }, icon(symbol), h("p", {}, h("b", {}, title), h("span", { class: "slow" }, detail)));
+  return h("div.wall", { role: "note" }, icon(symbol), h("p", h("b", title), h("small", detail)));
 }
 
-const join = (app, chat) => h("div", { class: "wall" },
-  h("button", { type: "button", class: "primary", "data-focus": "join", onclick: () => app.join(chat) },
+const join = (app, chat) => h("div.wall",
+  h("button.primary", { onclick: () => app.join(chat) },
     chat.join_by_request ? "Ask to join" : chat.type === "channel" ? "Join channel" : "Join group"));
 
 const obstacles = {
@@ -80,15 +80,15 @@ const obstacles = {
   closed: () => wall("lock", "You can't send messages here", "The group is closed for everybody."),
   muted: (app, chat) => wall("lock", "You can't send messages here",
     `Muted ${chat.me.muted_by ? `by ${chat.me.muted_by.name} ` : ""}${until(chat.me.until_date, app.state.now)}.`),
-  start: (app, chat) => h("div", { class: "wall" },
-    h("button", { type: "button", class: "primary", "data-focus": "start", onclick: () => app.start(chat) }, "Start")),
+  start: (app, chat) => h("div.wall",
+    h("button.primary", { onclick: () => app.start(chat) }, "Start")),
 };
 
 function composer(app, chat) {
   const { draft } = app;
   const field = h("textarea", {
     id: "composer", rows: "1", placeholder: chat.type === "channel" ? "Broadcast a post" : "Write a message",
-    "aria-label": "Message", value: draft.text ?? "", "data-focus": "composer", maxlength: "4096",
+    "aria-label": "Message", value: draft.text ?? "", maxlength: "4096",
     oninput: () => { app.draft.text = field.value; },
     onkeydown: (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
@@ -96,14 +96,11 @@ function composer(app, chat) {
     },
   });
   const about = draft.reply ? "Replying. Escape to stop." : draft.edit ? "Editing. Escape to stop." : null;
-  const topic = chat.is_forum && chat.topics.length > 0 && h("select", {
-    class: "field topic", "aria-label": "Topic", onchange: (event) => { app.draft.topic = Number(event.target.value) || null; },
+  const topic = chat.is_forum && chat.topics.length > 0 && h("select.field.topic", { "aria-label": "Topic", onchange: (event) => { app.draft.topic = Number(event.target.value) || null; },
   }, h("option", { value: "" }, "General"), chat.topics.map((one) => h("option", { value: String(one.id) }, one.name)));
-  const form = h("form", {
-    class: "composer",
-    onsubmit: (event) => { event.preventDefault(); app.send(field.value); },
-  }, topic, field, h("button", { class: "round", "aria-label": "Send" }, icon("send")));
-  return h("div", {}, about && h("p", { class: "slow" }, about), form);
+  const form = h("form.composer", { onsubmit: (event) => { event.preventDefault(); app.send(field.value); },
+  }, topic, field, h("button.round", { "aria-label": "Send" }, icon("send")));
+  return h("div", about && h("p.small", about), form);
 }
 
 /** The composer, unless something stands in the way. */

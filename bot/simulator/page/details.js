@@ -20,12 +20,12 @@ const commands = (app, chat, member) => {
       found.push(on("Mute for an hour", "mute", { until: Math.floor(app.state.now) + 3600 }), on("Mute", "mute"));
     }
   }
-  if (state === "admin") found.push(on("Demote", "demote", {}, "danger"));
+  if (state === "admin") found.push(on("Demote", "demote", "danger"));
   else if (state === "member") {
     found.push(on("Make admin", "promote", member.is_bot ? { rights: BOT_RIGHTS[chat.type] } : {}));
     if (chat.type === "supergroup" && !member.is_bot) found.push(on("Make anonymous admin", "promote", { anonymous: true }));
   }
-  found.push(on("Remove", "remove", {}, "danger"), on("Ban", "ban", {}, "danger"));
+  found.push(on("Remove", "remove", "danger"), on("Ban", "ban", "danger"));
   return found;
 };
 
@@ -33,10 +33,10 @@ const governs = (chat) => chat.type !== "private" && ["creator", "administrator"
 
 function menu(app, chat, member) {
   if (!governs(chat) || member.id === app.viewer || member.status === "creator") return h("span");
-  return h("details", { class: "menu" },
-    h("summary", { "aria-label": `What to do with ${member.name}`, "data-focus": `menu${member.id}` }, icon("more")),
-    h("ul", {}, commands(app, chat, member).map(({ text, tone, run }) => h("li", {},
-      h("button", { type: "button", class: tone, onclick: (event) => { event.target.closest("details").open = false; run(); } }, text)))));
+  return h("details.menu",
+    h("summary", { "aria-label": `What to do with ${member.name}` }, icon("more")),
+    h("ul", commands(app, chat, member).map(({ text, tone, run }) => h("li", {},
+      h("button", { class: tone, onclick: (event) => { event.target.closest("details").open = false; run(); } }, text)))));
 }
 
 function note(app, member) {
@@ -51,10 +51,10 @@ function memberItem(app, chat, member) {
   return {
     key: `member ${member.id}`,
     value: [member, chat.me.status, app.viewer],
-    build: () => h("div", { class: "member", "data-state": state, "data-member": String(member.id) },
+    build: () => h("div.member", { "data-state": state, "data-member": String(member.id) },
       avatar({ id: member.id, name: member.name, kind: member.is_bot ? "bot" : "user" }),
-      h("span", { class: "name" }, member.name, h("span", { class: "small" }, note(app, member))),
-      h("span", { class: "badge", "data-state": state }, state),
+      h("span.name", member.name, h("small", note(app, member))),
+      h("span.badge", { "data-state": state }, state),
       menu(app, chat, member)),
   };
 }
@@ -64,41 +64,40 @@ function about(app, chat) {
   return {
     key: "about",
     value: [chat.key, chat.title, line, chat.link, chat.description],
-    build: () => h("div", { class: "about" }, h("h3", {}, chat.title), h("p", { class: "quiet small" }, line),
-      chat.username && h("p", { class: "small" }, chat.type === "private" ? `@${chat.username}` : chat.link),
-      chat.description && h("p", { class: "small" }, chat.description)),
+    build: () => h("div.about", h("h3", chat.title), h("p.small", line),
+      chat.username && h("p.small", chat.type === "private" ? `@${chat.username}` : chat.link),
+      chat.description && h("p.small", chat.description)),
   };
 }
 
 const ownActions = (app, chat) => {
   if (chat.type === "private") return [];
-  const button = (text, action, tone = "") => h("button", { type: "button", class: `plain ${tone}`, "data-focus": text, onclick: action }, text);
+  const button = (text, action, tone = "") => h("button", { class: `plain ${tone}`, onclick: action }, text);
   const missing = governs(chat) ? [...app.state.users, ...app.state.bots].filter((one) => !app.member(chat, one.id)?.is_in) : [];
   const word = chat.type === "channel" ? "channel" : "group";
   return [{
     key: "actions",
     value: [chat.key, app.viewer, chat.me, missing],
-    build: () => h("div", { class: "actions" },
+    build: () => h("div.actions",
       chat.me.is_in && chat.me.status !== "creator" && button(`Leave ${word}`, () => app.act("leave", { chat: chat.key }), "danger"),
       !chat.me.is_in && chat.me.can_join && button(`Join ${word}`, () => app.join(chat)),
-      missing.length > 0 && h("select", {
-        class: "field", "aria-label": "Add somebody", "data-focus": "add",
+      missing.length > 0 && h("select.field", { "aria-label": "Add somebody",
         onchange: (event) => app.act("add", { chat: chat.key, target: Number(event.target.value) }),
       }, h("option", { value: "" }, "Add somebody"), missing.map((one) => h("option", { value: String(one.id) }, one.name)))),
   }];
 };
 
 function requestItem(app, chat, person) {
-  const decide = (text, action) => h("button", { type: "button", class: "plain", onclick: () => app.act(action, { chat: chat.key, target: person.id }) }, text);
+  const decide = (text, action) => h("button.plain", { onclick: () => app.act(action, { chat: chat.key, target: person.id }) }, text);
   return {
     key: `request ${person.id}`,
     value: person,
-    build: () => h("div", { class: "member" }, avatar(person), h("span", { class: "name" }, person.name),
+    build: () => h("div.member", avatar(person), h("span.name", person.name),
       decide("Approve", "approve"), decide("Decline", "decline")),
   };
 }
 
-const heading = (text) => ({ key: text, value: text, build: () => h("h2", {}, text) });
+const heading = (text) => ({ key: text, value: text, build: () => h("h2", text) });
 
 const RANK = { creator: 0, administrator: 1 };
 
@@ -111,6 +110,6 @@ export function showDetails(root, app) {
     about(app, chat), ...ownActions(app, chat),
     ...(asking.length ? [heading("Asking to join")] : []), ...asking.map((person) => requestItem(app, chat, person)),
     ...(chat.type === "private" ? [] : [heading("Members")]), ...members.map((member) => memberItem(app, chat, member)),
-    ...(members.length || chat.type === "private" ? [] : [{ key: "none", value: none, build: () => h("p", { class: "quiet small about" }, none) }]),
+    ...(members.length || chat.type === "private" ? [] : [{ key: "none", value: none, build: () => h("p.small.about", none) }]),
   ]);
 }

@@ -21,11 +21,17 @@ const assign = (node, name, value) => {
   else node.setAttribute(name, value === true ? "" : value);
 };
 
-/** An element with attributes, `on...` listeners and children; strings become text nodes. */
-export function h(tag, attributes = {}, ...children) {
+const isPlain = (value) => value?.constructor === Object;
+
+/** An element: `h("div.class", {attributes and on... listeners}, children)`; strings become text nodes. */
+export function h(selector, ...rest) {
+  const [tag, ...classes] = selector.split(".");
   const node = document.createElement(tag);
+  if (tag === "button") node.type = "button";
+  node.classList.add(...classes);
+  const attributes = isPlain(rest[0]) ? rest.shift() : {};
   for (const [name, value] of Object.entries(attributes)) assign(node, name, value);
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...rest.flat().filter(Boolean));
   return node;
 }
 
@@ -45,15 +51,18 @@ export const byId = (id) => document.getElementById(id);
 
 const signatures = new WeakMap();
 
-/** Remember where the focus is, so that a rebuilt element gets it back. */
+const FOCUSABLE = "button, input, textarea, select, summary, a, [tabindex]";
+
+/** Remember where the focus is, by item and position, so that a rebuilt element gets it back. */
 function focusKeeper(root) {
   const active = document.activeElement;
-  if (!active || !root.contains(active) || !active.dataset.focus) return () => {};
-  const { focus } = active.dataset;
+  const item = [...root.children].find((node) => node.contains(active));
+  if (!item) return () => {};
+  const position = [...item.querySelectorAll(FOCUSABLE)].indexOf(active);
   return () => {
-    if (document.activeElement !== active || !active.isConnected) {
-      [...root.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === focus)?.focus();
-    }
+    if (document.activeElement === active) return;
+    const same = [...root.children].find((node) => node.dataset.key === item.dataset.key);
+    (position < 0 ? same : same?.querySelectorAll(FOCUSABLE)[position])?.focus();
   };
 }
 
@@ -87,9 +96,13 @@ export function patch(root, items) {
 const initials = (name) =>
   name.trim().split(/\s+/u).map((word) => [...word][0] ?? "").slice(0, 2).join("").toUpperCase();
 
-/** A round avatar, coloured by id. */
+// Colours in the order of first sight: neighbours never share one.
+const hues = new Map();
+
+/** A round avatar with a colour of its own. */
 export function avatar({ id, name, kind }) {
-  const round = h("span", { class: "avatar", "data-hue": kind === "bot" ? "bot" : String(Math.abs(id) % 7), "aria-hidden": "true" });
+  if (kind !== "bot" && !hues.has(id)) hues.set(id, String(hues.size % 7));
+  const round = h("span.avatar", { "data-hue": hues.get(id) ?? "bot", "aria-hidden": "true" });
   round.append(kind === "bot" ? icon("robot") : initials(name) || "?");
   return round;
 }

@@ -99,16 +99,16 @@ export class Guide {
     patch(this.#root, [{
       key: "tour",
       value: [this.#saved.done, this.#app.viewer],
-      build: () => h("div", { class: "tour" },
-        h("p", { class: "now", role: "status" }, step ? [h("b", {}, `${next + 1}. Be ${step.who}: `), step.text]
-          : [h("b", {}, "That is the whole of it. "), "Now try it your own way: more channels, faults, other people."]),
-        h("ol", { class: "dots", "aria-label": "Steps" }, STEPS.map((one, index) => {
+      build: () => h("div.tour",
+        h("p.now", { role: "status" }, step ? [h("b", `${next + 1}. Be ${step.who}: `), step.text]
+          : [h("b", "That is the whole of it. "), "Now try it your own way: more channels, faults, other people."]),
+        h("ol.dots", { "aria-label": "Steps" }, STEPS.map((one, index) => {
           const state = this.#did(one.name) ? "done" : index === next ? "now" : "later";
           return h("li", { "data-step": one.name, "data-state": state, title: `${one.who}: ${one.text}`, "aria-label": `${one.name}: ${state}` },
             state === "done" ? icon("check") : String(index + 1));
         })),
-        step && h("button", { type: "button", class: "primary", "data-focus": "tour-go", onclick: () => this.#app.play(step) }, "Show me"),
-        h("button", { type: "button", class: "plain", "data-focus": "tour-close", onclick: () => this.#dismiss() }, step ? "Hide" : "Done")),
+        step && h("button.primary", { onclick: () => this.#app.play(step) }, "Show me"),
+        h("button.plain", { onclick: () => this.#dismiss() }, step ? "Hide" : "Done")),
     }]);
   }
 

@@ -20,30 +20,29 @@ function faultItem(app, one) {
   return {
     key: one.name,
     value: active?.id ?? null,
-    build: () => h("label", { class: "switch" },
-      h("b", {}, one.name), h("small", {}, one.about),
-      h("input", { type: "checkbox", role: "switch", checked: Boolean(active), "data-focus": one.name,
+    build: () => h("label.switch",
+      h("b", one.name), h("small", one.about),
+      h("input", { type: "checkbox", role: "switch", checked: Boolean(active),
         onchange: () => app.attempt(() => changeFaults(active ? { remove: active.id } : { add: one.fault })) })),
   };
 }
 
 export function showLab(root, app) {
   const { now, clock_moves: moves } = app.state;
-  const heading = (text) => ({ key: text, value: text, build: () => h("h2", {}, text) });
+  const heading = (text) => ({ key: text, value: text, build: () => h("h2", text) });
   const others = (app.state.faults ?? []).filter((fault) => !SWITCHES.some((one) => same(fault, one.fault)));
   patch(root, [
     heading("Faults"), ...SWITCHES.map((one) => faultItem(app, one)),
-    ...(others.length ? [{ key: "others", value: others.length, build: () => h("div", { class: "actions" },
-      h("button", { type: "button", class: "plain", onclick: () => app.attempt(() => changeFaults({ clear: true })) }, `Clear ${others.length} other faults`)) }] : []),
+    ...(others.length ? [{ key: "others", value: others.length, build: () => h("div.actions",
+      h("button.plain", { onclick: () => app.attempt(() => changeFaults({ clear: true })) }, `Clear ${others.length} other faults`)) }] : []),
     heading("Clock"),
-    { key: "clock", value: [Math.floor(now)], build: () => h("p", { class: "clock" }, exactTime(now), h("small", {}, longDay(now))) },
+    { key: "clock", value: [Math.floor(now)], build: () => h("p.clock", exactTime(now), h("small", longDay(now))) },
     { key: "steps", value: moves, build: () => (moves
-      ? h("div", { class: "actions", role: "group", "aria-label": "Move the clock forward" }, STEPS.map(([text, seconds]) => h("button",
-        { type: "button", class: "plain", "data-focus": text, onclick: () => app.attempt(() => moveClock(seconds)) }, `+ ${text}`)))
-      : h("p", { class: "quiet small about" }, "This world runs on the machine's clock.")) },
+      ? h("div.actions", { role: "group", "aria-label": "Move the clock forward" }, STEPS.map(([text, seconds]) => h("button",
+        { class: "plain", onclick: () => app.attempt(() => moveClock(seconds)) }, `+ ${text}`)))
+      : h("p.small.about", "This world runs on the machine's clock.")) },
     heading("World"),
-    { key: "reset", value: 0, build: () => h("div", { class: "actions" },
-      h("button", { type: "button", class: "plain danger", "data-focus": "reset",
-        onclick: () => app.attempt(async () => { await resetWorld(); app.forget(); }) }, "Start again")) },
+    { key: "reset", value: 0, build: () => h("div.actions",
+      h("button.plain.danger", { onclick: () => app.attempt(async () => { await resetWorld(); app.forget(); }) }, "Start again")) },
   ]);
 }

@@ -249,7 +249,7 @@ class App {
   }
 
   toast(text, tone = "plain") {
-    const toast = h("p", { class: "toast", "data-tone": tone }, text);
+    const toast = h("p.toast", { "data-tone": tone }, text);
     byId("toasts").replaceChildren(toast);
     setTimeout(() => toast.remove(), 5000);
   }

@@ -15,12 +15,11 @@ export function showPersonas(root, app) {
     return {
       key: person.id,
       value: [person, chosen, word],
-      build: () => h("button", {
-        type: "button", class: "persona", role: "radio", "aria-checked": String(chosen),
-        tabindex: chosen ? "0" : "-1", "data-tone": word, "data-focus": `persona${person.id}`,
+      build: () => h("button.persona", { role: "radio", "aria-checked": String(chosen),
+        tabindex: chosen ? "0" : "-1", "data-tone": word,
         onclick: () => app.be(person.id),
         onkeydown: (event) => walk(event, root),
-      }, avatar(person), h("span", {}, h("b", {}, person.name), h("small", {}, word === "left" ? "not in" : word))),
+      }, avatar(person), h("span", h("b", person.name), h("small", word === "left" ? "not in" : word))),
     };
   }));
 }
@@ -48,14 +47,13 @@ function chatItem(app, chat) {
   return {
     key: chat.key,
     value: [chat.title, chat.type, line, last?.at, current],
-    build: () => h("li", {}, h("button", {
-      type: "button", class: "chatitem", "aria-current": String(current), "data-focus": `chat${chat.key}`,
+    build: () => h("li", h("button.chatitem", { "aria-current": String(current),
       "data-chat": chat.key, onclick: () => app.open(chat.key),
     },
     avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
-    h("b", {}, chat.title),
+    h("b", chat.title),
     last ? h("time", { datetime: iso(last.at) }, time(last.at)) : h("span"),
-    h("span", { class: "last" }, line))),
+    h("small", line))),
   };
 }
 
@@ -65,7 +63,7 @@ export function showChats(root, app) {
   const outside = app.state.chats.filter((chat) => !inside.includes(chat));
   const latest = (chat) => chat.messages.at(-1)?.at ?? 0;
   inside.sort((one, other) => latest(other) - latest(one));
-  const heading = (text) => ({ key: text, value: text, build: () => h("li", {}, h("h2", {}, text)) });
+  const heading = (text) => ({ key: text, value: text, build: () => h("li", h("h2", text)) });
   patch(root, [
     heading("Chats"), ...inside.map((chat) => chatItem(app, chat)),
     ...(outside.length ? [heading("Not joined")] : []), ...outside.map((chat) => chatItem(app, chat)),
