@@ -1,0 +1,59 @@
+"""All parts of one simulator, put together once; the façade, the API's methods and the control API work on it."""
+
+import random
+from dataclasses import dataclass, field
+
+from .callbacks import Callbacks
+from .clock import Clock
+from .delivery import WebhookDelivery
+from .faults import Faults
+from .feed import Feed
+from .invites import Invites
+from .members import Members
+from .messages import Messages
+from .migration import Migration
+from .polling import Poller
+from .record import Record
+from .world import World
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Backend:
+    """The parts, and what runs for each bot."""
+
+    clock: Clock
+    dice: random.Random
+    record: Record
+    faults: Faults
+    world: World
+    feed: Feed
+    messages: Messages
+    members: Members
+    invites: Invites
+    callbacks: Callbacks
+    migration: Migration
+    deliveries: dict[int, WebhookDelivery] = field(default_factory=dict)
+    pollers: dict[int, Poller] = field(default_factory=dict)
+
+
+def build(*, clock: Clock, seed: int, callback_answer_seconds: float) -> Backend:
+    """Return an empty world with everything around it."""
+    dice = random.Random(seed)  # noqa: S311 - reproducible worlds, no secrets
+    record = Record()
+    world = World(clock=clock, dice=dice)
+    feed = Feed(world=world, record=record)
+    messages = Messages(world=world, feed=feed, record=record)
+    members = Members(world=world, feed=feed, messages=messages)
+    return Backend(
+        clock=clock,
+        dice=dice,
+        record=record,
+        faults=Faults(),
+        world=world,
+        feed=feed,
+        messages=messages,
+        members=members,
+        invites=Invites(world=world, feed=feed, members=members),
+        callbacks=Callbacks(world=world, feed=feed, record=record, answer_seconds=callback_answer_seconds),
+        migration=Migration(world=world, messages=messages, record=record),
+    )

@@ -1,0 +1,286 @@
+"""What people do in the simulated world, as plain calls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from . import permissions
+from .backend import Backend
+from .errors import NotAllowed, NotFound
+from .messages import Draft
+from .model import Bot, CallbackQuery, Chat, InviteLink, JoinRequest, JsonObject, Member, Message, Topic, User
+
+
+class People:
+    """The verbs. They raise NotAllowed where Telegram's apps would not offer the action."""
+
+    def __init__(self, *, backend: Backend) -> None:
+        self._backend = backend
+
+    def add_user(
+        self,
+        first_name: str,
+        username: str | None = None,
+        language_code: str | None = "en",
+        last_name: str | None = None,
+    ) -> User:
+        """Create a person."""
+        return self._backend.world.add_user(
+            first_name, username=username, language_code=language_code, last_name=last_name
+        )
+
+    def add_channel(self, title: str, *, owner: User, username: str | None = None) -> Chat:
+        """Create a channel, private without a username."""
+        return self._backend.world.add_chat("channel", title, owner=owner, username=username)
+
+    def add_group(
+        self,
+        title: str,
+        *,
+        owner: User,
+        username: str | None = None,
+        kind: str = "supergroup",
+        forum: bool = False,
+        hidden_members: bool = False,
+    ) -> Chat:
+        """Create a supergroup or a basic group."""
+        chat = self._backend.world.add_chat(kind, title, owner=owner, username=username)
+        chat.is_forum, chat.has_hidden_members = forum, hidden_members
+        return chat
+
+    def link(self, channel: Chat, group: Chat | None) -> None:
+        """Make a group the channel's discussion group; None ends it."""
+        if channel.linked is not None:
+            channel.linked.linked = None
+        channel.linked = group
+        if group is not None:
+            group.linked = channel
+        self._backend.record.changed()
+
+    def private_chat(self, user: User, bot: Bot) -> Chat:
+        """Return the private chat of a user and a bot."""
+        return self._backend.world.private_chat(bot, user)
+
+    def join(self, user: User, chat: Chat, *, link: InviteLink | None = None) -> None:
+        """Join by oneself."""
+        self._backend.members.join(user, chat, link)
+
+    def leave(self, user: User, chat: Chat) -> None:
+        """Leave by oneself."""
+        self._backend.members.leave(user, chat)
+
+    def add_member(self, chat: Chat, who: User, *, by: User | None = None) -> None:
+        """Add a person or a bot; by the owner unless said otherwise."""
+        self._backend.members.add(chat, who, by or self._owner(chat))
+
+    def remove(self, chat: Chat, who: User, *, by: User | None = None) -> None:
+        """Remove somebody who may come back."""
+        self._backend.members.remove(chat, who, by=self._judge(chat, who, by))
+
+    def ban(self, chat: Chat, who: User, *, by: User | None = None, until: float = 0) -> None:
+        """Remove somebody for good, or until then."""
+        self._backend.members.ban(chat, who, by=self._judge(chat, who, by), until=int(until))
+
+    def unban(self, chat: Chat, who: User, *, by: User | None = None) -> None:
+        """Let a banned one come back."""
+        self._backend.members.unban(chat, who, by=self._judge(chat, who, by))
+
+    def request_join(self, user: User, chat: Chat, *, link: InviteLink | None = None) -> JoinRequest:
+        """Ask to be let in, by a link that asks for approval or where the chat does."""
+        return self._backend.invites.request(user, chat, link)
+
+    def approve(self, chat: Chat, user: User, *, by: User | None = None) -> None:
+        """Let somebody in who asked."""
+        self._backend.invites.approve(chat, user, by=self._holder(chat, by, "can_invite_users"))
+
+    def decline(self, chat: Chat, user: User, *, by: User | None = None) -> None:
+        """Turn somebody away who asked."""
+        self._backend.invites.decline(chat, user, by=self._holder(chat, by, "can_invite_users"))
+
+    def invite_link(self, chat: Chat, *, by: User | None = None, creates_join_request: bool = False) -> InviteLink:
+        """Create an invite link."""
+        link = self._backend.world.new_link(chat, by or self._owner(chat))
+        link.creates_join_request = creates_join_request
+        return link
+
+    def promote(
+        self,
+        chat: Chat,
+        who: User,
+        *,
+        by: User | None = None,
+        anonymous: bool = False,
+        title: str | None = None,
+        **rights: bool,
+    ) -> None:
+        """Make somebody an administrator with the named rights, or with the usual ones when none are named."""
+        unknown = rights.keys() - set(permissions.ALL_RIGHTS)
+        if unknown:
+            raise TypeError(f"no such rights: {', '.join(sorted(unknown))}")
+        actor = self._holder(chat, by, "can_promote_members")
+        named = frozenset(name for name, held in rights.items() if held) | {"can_manage_chat"}
+        held = named if rights else permissions.usual_rights(chat)
+        self._backend.members.promote(chat, who, by=actor, rights=held, anonymous=anonymous, title=title)
+
+    def demote(self, chat: Chat, who: User, *, by: User | None = None) -> None:
+        """Make an administrator an ordinary member; a bot in a channel is out then."""
+        actor = self._holder(chat, by, "can_promote_members")
+        self._backend.members.promote(chat, who, by=actor, rights=frozenset())
+
+    def be_anonymous(self, chat: Chat, who: User, *, anonymous: bool = True) -> None:
+        """Let an administrator or the owner speak as the group."""
+        old = self.member(chat, who)
+        self._backend.members.set(chat, replace(old, is_anonymous=anonymous), actor=who)
+
+    def restrict(
+        self,
+        chat: Chat,
+        who: User,
+        *,
+        by: User | None = None,
+        permissions: Mapping[str, bool] | bool = False,
+        until: float = 0,
+    ) -> None:
+        """Restrict as a human moderator does: False mutes, True lifts, a mapping names what is allowed."""
+        if chat.type != "supergroup":
+            raise NotAllowed("only supergroups have restrictions")
+        allowed = _permissions(permissions)
+        actor = self._judge(chat, who, by)
+        self._backend.members.restrict(chat, who, by=actor, allowed=allowed, until=int(until))
+
+    def set_permissions(self, chat: Chat, **changes: bool) -> None:
+        """Change what everybody may do in a group."""
+        chat.permissions = chat.permissions | changes
+        self._backend.record.changed()
+
+    def say(
+        self,
+        user: User,
+        chat: Chat,
+        text: str,
+        *,
+        topic: int | Topic | None = None,
+        media_group_id: str | None = None,
+        photo: bool = False,
+        reply_to: int | Message | None = None,
+        as_channel: Chat | None = None,
+        entities: Sequence[JsonObject] | None = None,
+    ) -> Message:
+        """Send a message; raises NotAllowed when muted or not a member. Anonymous administrators speak as the group."""
+        draft = Draft(
+            topic=topic.id if isinstance(topic, Topic) else topic,
+            media_group_id=media_group_id,
+            photo=photo,
+            reply_to=reply_to.id if isinstance(reply_to, Message) else reply_to,
+            as_channel=as_channel,
+            entities=entities,
+        )
+        if chat.type == "channel":
+            return self._backend.messages.post(chat, text, user, draft)
+        return self._backend.messages.say(user, chat, text, draft)
+
+    def comment(self, user: User, group: Chat, text: str, *, reply_to: int | None = None) -> Message:
+        """Comment in a discussion group, member or not."""
+        return self._backend.messages.comment(user, group, text, Draft(reply_to=reply_to))
+
+    def post(self, channel: Chat, text: str, *, by: User | None = None) -> Message:
+        """Post in a channel, with the automatic forward into its discussion group."""
+        return self._backend.messages.post(channel, text, by or self._owner(channel), Draft())
+
+    def private(self, user: User, bot: Bot, text: str) -> Message:
+        """Write to a bot in private; this opens the chat, so that the bot may write."""
+        return self._backend.messages.private(user, self.private_chat(user, bot), text, Draft())
+
+    def edit(self, user: User, chat: Chat, message_id: int | Message, text: str) -> Message:
+        """Edit one's own message."""
+        return self._backend.messages.edit(user, chat, _id(message_id), text)
+
+    def delete(self, user: User, chat: Chat, message_id: int | Message) -> None:
+        """Delete one's own message, or as an administrator with the right anybody's."""
+        message = self._backend.messages.get(chat, _id(message_id))
+        if message.author is not user and not self.member(chat, user).has("can_delete_messages"):
+            raise NotAllowed(f"{user.name} may not delete this message")
+        self._backend.messages.delete(chat, message.id)
+
+    def press(
+        self, user: User, chat: Chat, message_id: int | Message, data: str, *, ephemeral: int | None = None
+    ) -> CallbackQuery:
+        """Press an inline button; an ephemeral message is given itself, or by its ephemeral id."""
+        if isinstance(message_id, Message):
+            message = message_id
+        elif ephemeral is not None:
+            found = chat.ephemeral.get((user.id, ephemeral))
+            if found is None:
+                raise NotFound(f"{user.name} sees no such ephemeral message")
+            message = found
+        else:
+            message = self._backend.messages.get(chat, message_id)
+        return self._backend.callbacks.press(user, message, data)
+
+    def block(self, user: User, bot: Bot) -> None:
+        """Block a bot; it hears of it."""
+        self._set_block(user, bot, blocked=True)
+
+    def unblock(self, user: User, bot: Bot) -> None:
+        """Let a blocked bot write again."""
+        self._set_block(user, bot, blocked=False)
+
+    def add_topic(self, chat: Chat, name: str, *, by: User | None = None) -> Topic:
+        """Open a forum topic."""
+        return self._backend.messages.add_topic(chat, name, by or self._owner(chat))
+
+    def close_topic(self, chat: Chat, topic: Topic, *, closed: bool = True, by: User | None = None) -> None:
+        """Close a topic, or open it again."""
+        self._backend.messages.close_topic(chat, topic.id, is_closed=closed, by=by or self._owner(chat))
+
+    def migrate(self, group: Chat) -> Chat:
+        """Upgrade a basic group to a supergroup, which is returned."""
+        return self._backend.migration.migrate(group)
+
+    def member(self, chat: Chat, user: User) -> Member:
+        """Return somebody's standing as of now."""
+        return self._backend.world.member(chat, user)
+
+    def can_speak(self, chat: Chat, user: User) -> bool:
+        """Say whether the user's app offers a composer: in the chat, and allowed by own and default permissions."""
+        member = self.member(chat, user)
+        return member.is_member and permissions.may(chat, member, "can_send_messages")
+
+    def messages(self, chat: Chat, viewer: User | None = None) -> list[Message]:
+        """Return the live messages this viewer sees, oldest first; without a viewer all, ephemeral ones too."""
+        ephemeral = [m for m in chat.ephemeral.values() if viewer is None or m.receiver is viewer]
+        return sorted([*chat.messages.values(), *ephemeral], key=lambda message: message.date)
+
+    def _owner(self, chat: Chat) -> User:
+        if chat.owner is None:
+            raise NotAllowed("this chat has no owner")
+        return chat.owner
+
+    def _holder(self, chat: Chat, by: User | None, right: str) -> User:
+        actor = by or self._owner(chat)
+        if not self.member(chat, actor).has(right):
+            raise NotAllowed(f"{actor.name} lacks {right} in {chat.title}")
+        return actor
+
+    def _judge(self, chat: Chat, who: User, by: User | None) -> User:
+        actor = self._holder(chat, by, "can_restrict_members")
+        target = self.member(chat, who)
+        if target.is_admin and actor is not chat.owner and target.promoted_by != actor.id:
+            raise NotAllowed(f"{who.name} is an administrator of {chat.title}")
+        return actor
+
+    def _set_block(self, user: User, bot: Bot, *, blocked: bool) -> None:
+        chat = self.private_chat(user, bot)
+        change = bot.blocked_by.add if blocked else bot.blocked_by.discard
+        change(user.id)
+        status = "kicked" if blocked else "member"
+        self._backend.members.set(chat, Member(bot, status, is_in=not blocked), actor=user)
+
+
+def _permissions(wanted: Mapping[str, bool] | bool) -> dict[str, bool]:
+    if isinstance(wanted, bool):
+        return permissions.all_permissions(allowed=wanted)
+    return {name: wanted.get(name, False) for name in permissions.PERMISSIONS}
+
+
+def _id(message: int | Message) -> int:
+    return message.id if isinstance(message, Message) else message

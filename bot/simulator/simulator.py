@@ -1,0 +1,135 @@
+"""The simulator's face: people's verbs, and what tests ask afterwards."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from .api import BotApi
+from .backend import build
+from .clock import Clock, SystemClock
+from .delivery import WebhookDelivery
+from .errors import NotSettled
+from .faults import Faults
+from .model import Bot, JsonObject
+from .pages import build_pages
+from .people import People
+from .polling import Poller
+from .record import Call, Delivery
+from .server import Application, listening
+
+
+class Simulator(People):
+    """A Bot API server with a world behind it; `serving()` puts it on a port of this event loop."""
+
+    def __init__(self, *, clock: Clock | None = None, seed: int = 1, callback_answer_seconds: float = 60.0) -> None:
+        backend = build(clock=clock or SystemClock(), seed=seed, callback_answer_seconds=callback_answer_seconds)
+        super().__init__(backend=backend)
+        self.url = ""
+        self._api = BotApi(backend=backend)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._pumps: list[asyncio.Task[None]] = []
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this world."""
+        return self._backend.clock
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose."""
+        return self._backend.faults
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every Bot API call so far, oldest first."""
+        return self._backend.record.calls
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt to deliver an update to a webhook, oldest first."""
+        return self._backend.record.deliveries
+
+    def calls_of(self, *methods: str) -> list[Call]:
+        """Return the calls of these methods."""
+        wanted = {method.lower() for method in methods}
+        return [call for call in self.calls if call.method.lower() in wanted]
+
+    def updates(self, bot: Bot) -> list[JsonObject]:
+        """Return every update created for a bot so far, delivered or not."""
+        return self._backend.feed.logs[bot.id].created
+
+    def add_bot(self, username: str, first_name: str = "Bot", *, token: str | None = None) -> Bot:
+        """Create a bot; its updates wait until it sets a webhook or polls."""
+        backend = self._backend
+        bot = backend.world.add_bot(first_name, username=username, token=token)
+        log = backend.feed.open(bot, lambda: self._wake(bot))
+
+        async def run_answer(content_type: str, body: bytes) -> None:
+            await self._api.run_webhook_answer(bot, content_type, body)
+
+        delivery = WebhookDelivery(
+            log=log,
+            clock=backend.clock,
+            record=backend.record,
+            faults=backend.faults,
+            dice=backend.dice,
+            run_answer=run_answer,
+        )
+        backend.deliveries[bot.id] = delivery
+        backend.pollers[bot.id] = Poller(log=log, clock=backend.clock, record=backend.record)
+        if self._tasks is not None:
+            self._pumps.append(self._tasks.create_task(delivery.run()))
+        return bot
+
+    def _wake(self, bot: Bot) -> None:
+        self._backend.deliveries[bot.id].wake()
+        self._backend.pollers[bot.id].wake()
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator["Simulator"]:
+        """Serve the API, the control API and the page until the body ends."""
+        pages = build_pages(self, self._backend)
+        application = Application(api=self._api, pages=pages)
+        close = self._backend.record.close
+        async with (
+            listening(application, host=host, port=port, before_stop=close) as (address, number),
+            asyncio.TaskGroup() as tasks,
+        ):
+            self.url = f"http://{address}:{number}"
+            self._tasks = tasks
+            self._pumps = [tasks.create_task(each.run()) for each in self._backend.deliveries.values()]
+            try:
+                yield self
+            finally:
+                self._tasks = None
+                close()
+                for poller in self._backend.pollers.values():
+                    poller.wake()
+                for pump in self._pumps:
+                    pump.cancel()
+
+    async def settled(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the tests' own patience, in real seconds
+        """Wait until every update is acknowledged and no call is under way; raise NotSettled when that takes longer."""
+        record = self._backend.record
+        event = record.subscribe()
+        try:
+            async with asyncio.timeout(timeout):
+                while self._unsettled():
+                    await event.wait()
+                    event.clear()
+        except TimeoutError:
+            raise NotSettled("; ".join(self._unsettled())) from None
+        finally:
+            record.unsubscribe(event)
+
+    def _unsettled(self) -> list[str]:
+        backend = self._backend
+        waiting = [
+            f"{len(log.pending)} updates wait for bot {bot_id}: {sorted({each.kind for each in log.pending.values()})}"
+            for bot_id, log in backend.feed.logs.items()
+            if (log.webhook.url and not backend.deliveries[bot_id].is_idle) or not backend.pollers[bot_id].is_idle
+        ]
+        running = [
+            f"{call.method} is under way" for call in self.calls if call.is_running and call.method != "getUpdates"
+        ]
+        return waiting + running
