@@ -61,3 +61,29 @@ class ProtectedGroup:
     def channel_ids(self) -> tuple[ChannelId, ...]:
         """The required channels, in the admins' order."""
         return tuple(channel.channel_id for channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatInfo:
+    """What getChat tells about a group or channel."""
+
+    chat_id: int
+    kind: str
+    """`private`, `group`, `supergroup` or `channel`."""
+    title: str
+    username: str | None
+    invite_link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSetup:
+    """What `/protect` asks for, checked already."""
+
+    bot_id: BotId
+    group_id: GroupId
+    title: str
+    username: str | None
+    enforcement: Enforcement
+    language: str
+    channels: tuple[Channel, ...]
+    by: UserId

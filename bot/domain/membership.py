@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from bot.domain.ids import ChannelId
+from bot.domain.ids import ChannelId, UpdateId
 
 
 class Membership(Enum):
@@ -60,3 +60,11 @@ def membership_of(status: str, *, is_member: bool) -> Membership:
             return Membership.ABSENT
         case _:
             return Membership.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Orders events about one (channel, user): Telegram's date, then the update's id."""
+
+    date: int
+    update_id: UpdateId

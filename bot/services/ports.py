@@ -1,11 +1,10 @@
 """What the services ask of the outside world. bot.core fits these by shape; bot/app.py is where mypy proves it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.group import Channel, Enforcement, OnUnknown, ProtectedGroup
+from bot.domain.group import ChatInfo, GroupSetup, OnUnknown, ProtectedGroup
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -17,7 +16,7 @@ from bot.domain.ids import (
     UserId,
 )
 from bot.domain.intent import Intent, Receipt
-from bot.domain.membership import Membership
+from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
 from bot.domain.restriction import Case, Done, PromptState, Wanted
@@ -35,18 +34,6 @@ class Spawner(Protocol):
     """Owns background tasks: they end, at the latest, when the application closes."""
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChatInfo:
-    """What getChat tells about a group or channel."""
-
-    chat_id: int
-    kind: str
-    """`private`, `group`, `supergroup` or `channel`."""
-    title: str
-    username: str | None
-    invite_link: str | None
 
 
 class TelegramMembers(Protocol):
@@ -77,22 +64,6 @@ class TelegramChats(Protocol):
     async def send(self, bot: BotId, chat: int, message: Outgoing) -> MessageId: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A remembered answer; without one, the generation under which a new answer may be stored."""
-
-    answer: Membership | None
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Orders events about one (channel, user): Telegram's date, then the update's id."""
-
-    date: int
-    update_id: UpdateId
-
-
 class MembershipCache(Protocol):
     """Membership answers, in process and shared. Holds MEMBER and ABSENT, never UNKNOWN."""
 
@@ -100,8 +71,8 @@ class MembershipCache(Protocol):
         """Look in this process only."""
         ...
 
-    async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Known]:
-        """Look in the shared store, in one round trip. Without it, nothing is known under generation 0."""
+    async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
+        """Look in the shared store, in one round trip; what is not there is not in the answer either."""
         ...
 
     async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
@@ -196,20 +167,6 @@ class CaseLedger(Protocol):
 
     async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None: ...
     async def count_open(self, bot: BotId, group: GroupId) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class GroupSetup:
-    """What `/protect` asks for, checked already."""
-
-    bot_id: BotId
-    group_id: GroupId
-    title: str
-    username: str | None
-    enforcement: Enforcement
-    language: str
-    channels: tuple[Channel, ...]
-    by: UserId
 
 
 class GroupStore(Protocol):

@@ -87,11 +87,12 @@ class Shift:
             return await steps[step](case)
         except TelegramUnavailableError as error:
             pause = error.retry_after or min(2.0**case.attempts, _LONGEST_PAUSE_SECONDS)
-            return await self._postpone(case, step, error, pause)
+            await self._postpone(case, step, error, pause)
         except ChatMovedError as error:
-            return await self._postpone(case, step, error, 1.0)
+            await self._postpone(case, step, error, 1.0)
         except TelegramRefusedError as error:
-            return await self._postpone(case, step, error, _REFUSED_PAUSE_SECONDS)
+            await self._postpone(case, step, error, _REFUSED_PAUSE_SECONDS)
+        return None
 
     async def _postpone(self, case: Case, step: Step, error: TelegramError, pause: float) -> None:
         result = "refused" if isinstance(error, TelegramRefusedError) else "unavailable"

@@ -34,10 +34,9 @@ class Verification:
         answers = {channel: self._cache.recall(bot, user, channel) for channel in channels}
         missing = [channel for channel, answer in answers.items() if answer is None]
         if missing:
-            for channel, known in (await self._cache.read(bot, user, missing)).items():
-                answers[channel] = known.answer
-                if known.answer is not None:
-                    self._journal.verified(known.answer.value, "cache")
+            for channel, answer in (await self._cache.read(bot, user, missing)).items():
+                answers[channel] = answer
+                self._journal.verified(answer.value, "cache")
             unanswered = [channel for channel in missing if answers[channel] is None]
             asked = await asyncio.gather(*(self._ask_once(bot, user, channel) for channel in unanswered))
             answers.update(zip(unanswered, asked, strict=True))

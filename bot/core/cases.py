@@ -1,0 +1,152 @@
+"""The ledger of restrictions, as rows of PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+
+from bot.core.database import Database
+from bot.domain.group import Enforcement
+from bot.domain.ids import (
+    BotId,
+    CaseId,
+    ChannelId,
+    GroupId,
+    InstanceId,
+    MessageId,
+    TopicId,
+    UserId,
+)
+from bot.domain.permissions import Prior
+from bot.domain.restriction import Case, Done, PromptState, Wanted
+
+
+class CaseStore:
+    """Leases cases to this instance and writes what its lease holder did."""
+
+    def __init__(self, *, database: Database, instance: InstanceId) -> None:
+        self._database = database
+        self._instance = instance
+
+    async def lease(self, case_id: CaseId) -> Case | None:
+        """Take the case for 3 s by the database's clock."""
+        return _case(await self._database.row("lease_case", case_id, self._instance))
+
+    async def renew(self, case_id: CaseId) -> bool:
+        """Hold the case for another 3 s."""
+        return await self._database.row("renew_case", case_id, self._instance) is not None
+
+    async def due(self, limit: int) -> Sequence[CaseId]:
+        """Return open cases that wait for somebody and that nobody holds."""
+        return [CaseId(row["restriction_id"]) for row in await self._database.rows("due_cases", limit)]
+
+    async def want(self, case: Case, wanted: Wanted) -> Case | None:
+        """Change what is wanted, unless somebody else has."""
+        return _case(await self._database.row("want_case", case.case_id, self._instance, case.version, wanted.value))
+
+    async def did(self, case: Case, done: Done) -> Case | None:
+        """Record a fact."""
+        return _case(await self._database.row("case_did", case.case_id, self._instance, done.value))
+
+    async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
+        """Record that the mute may be in force from now on; unless the case changed meanwhile."""
+        return _case(
+            await self._database.row(
+                "case_muting", case.case_id, self._instance, case.version, prior_to_json(prior), until
+            )
+        )
+
+    async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None:
+        """Record that these messages are gone."""
+        return _case(await self._database.row("case_deleted", case.case_id, self._instance, list(messages)))
+
+    async def prompted(
+        self,
+        case: Case,
+        state: PromptState,
+        *,
+        message: MessageId | None = None,
+        channels: Sequence[ChannelId] = (),
+    ) -> Case | None:
+        """Record where the prompt is."""
+        return _case(
+            await self._database.row(
+                "case_prompted", case.case_id, self._instance, state.value, message, list(channels)
+            )
+        )
+
+    async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
+        """Put the case down until it changes or `wake_at`."""
+        row = await self._database.row("rest_case", case.case_id, self._instance, case.version, wake_at)
+        return row is not None
+
+    async def close(self, case: Case, *, outcome: str) -> bool:
+        """End the case unless it changed meanwhile, and note how it ended."""
+        async with self._database.transaction() as session:
+            row = await session.row("close_case", case.case_id, self._instance, case.version, outcome)
+            if row is None:
+                return False
+            await session.execute("note_event", row["bot_id"], row["group_id"], row["user_id"], outcome, None)
+            return True
+
+    async def postpone(self, case: Case, *, seconds: float) -> None:
+        """Give the case back after a failure, for another try later."""
+        await self._database.execute("postpone_case", case.case_id, self._instance, case.version, seconds)
+
+    async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
+        """Return the user's open cases in groups that require the channel."""
+        rows = await self._database.rows("cases_of_user", bot, user, channel)
+        return [(CaseId(row["restriction_id"]), GroupId(row["group_id"])) for row in rows]
+
+    async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None:
+        """Return the open case of a user in a group."""
+        row = await self._database.row("open_case_of", bot, group, user)
+        return None if row is None else CaseId(row["restriction_id"])
+
+    async def count_open(self, bot: BotId, group: GroupId) -> int:
+        """Count the members whom GMBot keeps from writing in a group."""
+        row = await self._database.row("count_open_cases", bot, group)
+        return 0 if row is None else int(row["count"])
+
+
+def prior_to_json(prior: Prior | None) -> dict[str, object] | None:
+    """Write a restriction for the `prior` column; `until` in Unix seconds, null for ever."""
+    if prior is None:
+        return None
+    until = None if prior.until is None else int(prior.until.timestamp())
+    return {"permissions": sorted(prior.permissions), "until": until}
+
+
+def _prior(value: Mapping[str, object] | None) -> Prior | None:
+    match value:
+        case {"permissions": list(permissions), "until": int(until)}:
+            return Prior(frozenset(permissions), datetime.fromtimestamp(until, UTC))
+        case {"permissions": list(permissions)}:
+            return Prior(frozenset(permissions), None)
+        case _:
+            return None
+
+
+def _case(row: asyncpg.Record | None) -> Case | None:
+    if row is None:
+        return None
+    return Case(
+        case_id=CaseId(row["restriction_id"]),
+        bot_id=BotId(row["bot_id"]),
+        group_id=GroupId(row["group_id"]),
+        user_id=UserId(row["user_id"]),
+        user_name=row["user_name"],
+        enforcement=Enforcement(row["enforcement"]),
+        wanted=Wanted(row["wanted"]),
+        done=Done(row["done"]),
+        version=row["version"],
+        attempts=row["attempts"],
+        prior=_prior(row["prior"]),
+        our_until=row["our_until"],
+        delete_ids=tuple(MessageId(message) for message in row["delete_ids"]),
+        topic_id=None if row["topic_id"] is None else TopicId(row["topic_id"]),
+        prompt_state=PromptState(row["prompt_state"]),
+        prompt_message_id=None if row["prompt_message_id"] is None else MessageId(row["prompt_message_id"]),
+        prompt_channels=tuple(ChannelId(channel) for channel in row["prompt_channels"]),
+        opened_at=row["opened_at"],
+    )

@@ -1,0 +1,52 @@
+"""Instances and bots, as rows of PostgreSQL."""
+
+import socket
+from collections.abc import Sequence
+from uuid import uuid4
+
+from bot.core.crypto import Vault
+from bot.core.database import Database
+from bot.domain.ids import BotId, InstanceId
+
+
+class Heartbeat:
+    """Tells the other instances that this one lives. One that is silent for 2 s counts as dead."""
+
+    def __init__(self, *, database: Database, version: str) -> None:
+        self._database = database
+        self._version = version
+        self._instance = InstanceId(uuid4())
+
+    @property
+    def instance_id(self) -> InstanceId:
+        """A new one for each process: after a restart the old one's claims are free."""
+        return self._instance
+
+    async def beat(self) -> None:
+        """Say that this instance lives."""
+        await self._database.execute("beat", self._instance, socket.gethostname(), self._version)
+
+    async def leave(self) -> None:
+        """Say that this instance ends; its claims are free at once."""
+        await self._database.execute("leave", self._instance)
+
+    async def forget(self) -> None:
+        """Drop instances that died a day ago."""
+        await self._database.execute("forget_instances")
+
+
+class BotStore:
+    """The hosted bots. Tokens are encrypted before they leave the process."""
+
+    def __init__(self, *, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def put(self, bot: BotId, username: str, token: str) -> None:
+        """Add a bot or renew its token."""
+        await self._database.execute("put_bot", bot, username, self._vault.seal(token))
+
+    async def enabled(self) -> Sequence[tuple[BotId, str, str]]:
+        """Return (id, username, token) of the bots to run. Raises SettingsError when the key does not fit."""
+        rows = await self._database.rows("enabled_bots")
+        return [(BotId(row["bot_id"]), row["username"], self._vault.open(row["token_encrypted"])) for row in rows]

@@ -1,0 +1,119 @@
+"""The environment, read once. Every setting is also read from the file that `<NAME>_FILE` names."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.domain.errors import SettingsError
+
+TELEGRAM_API = "https://api.telegram.org"
+_SIMULATED = ":SIM"
+
+_PLACEHOLDERS = {"changeme", "change-me", "replace-me", "secret", "password"}
+
+
+def _ids(value: object) -> object:
+    return [part for part in value.replace(" ", ",").split(",") if part] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """What an instance is told by its environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", enable_decoding=False, validate_default=False)
+
+    bot_token: SecretStr | None = None
+    telegram_api_url: str = TELEGRAM_API
+    webhook_url: str | None = None
+    webhook_secret: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    trusted_proxies: Annotated[list[str], BeforeValidator(_ids)] = Field(default_factory=list)
+    database_url: SecretStr | None = None
+    db_pool_size: int = Field(10, ge=2, le=200)
+    redis_url: SecretStr | None = None
+    gmbot_home: Path | None = None
+    encryption_key: SecretStr | None = None
+    operator_ids: Annotated[list[int], BeforeValidator(_ids)] = Field(default_factory=list)
+    environment: str = "production"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    sentry_dsn: SecretStr | None = None
+    migrate_on_start: bool = True
+    cache_positive_ttl: int = Field(600, ge=1)
+    cache_negative_ttl: int = Field(60, ge=1)
+    cache_jitter_percent: int = Field(15, ge=0, le=90)
+    cache_l1_size: int = Field(200_000, ge=100)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the environment comes in by from_env alone
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no file is read that nobody named
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - <NAME>_FILE says more exactly which
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is passed in: the environment is an argument, so that tests need not change it."""
+        return (init_settings,)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment. Raises SettingsError with one sentence per fault."""
+        environment = os.environ if environ is None else environ
+        _refuse_unknown(environment)
+        values = {name: value for name in cls.model_fields if (value := _read(environment, name.upper())) is not None}
+        if "log_level" in values:
+            values["log_level"] = values["log_level"].lower()
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults = (f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+            raise SettingsError("; ".join(faults)) from error
+        _refuse_contradictions(settings)
+        return settings
+
+    @property
+    def at_telegram(self) -> bool:
+        """Whether the Bot API is Telegram's own, and not a simulator or a self-hosted server."""
+        return urlsplit(self.telegram_api_url).hostname == urlsplit(TELEGRAM_API).hostname
+
+
+def _read(environment: Mapping[str, str], name: str) -> str | None:
+    value, path = environment.get(name), environment.get(f"{name}_FILE")
+    if value and path:
+        raise SettingsError(f"{name} and {name}_FILE are both set; keep one")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+    return value or None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith("GMBOT_") and name.removesuffix("_FILE") not in known:
+            raise SettingsError(f"{name} is not a setting of GMBot; is it misspelt?")
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
+    if token and not token.partition(":")[0].isdigit():
+        raise SettingsError("BOT_TOKEN does not look like one; @BotFather's are like 1234567890:AA...")
+    if _SIMULATED in token and settings.at_telegram:
+        raise SettingsError("BOT_TOKEN is a simulator's; Telegram's own API does not know it")
+    for name, secret in (("WEBHOOK_SECRET", settings.webhook_secret), ("ENCRYPTION_KEY", settings.encryption_key)):
+        if secret is not None and secret.get_secret_value().lower() in _PLACEHOLDERS:
+            raise SettingsError(f"{name} still holds a placeholder")
+    if settings.webhook_url and settings.at_telegram and not settings.webhook_url.startswith("https://"):
+        raise SettingsError("WEBHOOK_URL must be https: Telegram delivers to nothing else")
+    if (settings.database_url is None) != (settings.redis_url is None):
+        raise SettingsError("set both DATABASE_URL and REDIS_URL, or neither to run embedded servers")
+    if settings.database_url is not None and settings.encryption_key is None:
+        raise SettingsError("ENCRYPTION_KEY must be set beside DATABASE_URL: it seals the tokens in that database")

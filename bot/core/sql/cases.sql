@@ -1,0 +1,88 @@
+-- lease_case --
+-- By the database's clock, so that instances need not agree on theirs.
+UPDATE restrictions
+SET lease_owner = $2, lease_until = now() + interval '3 seconds'
+WHERE restriction_id = $1 AND closed_at IS NULL
+  AND (lease_until IS NULL OR lease_until < now() OR lease_owner = $2)
+RETURNING *;
+
+-- renew_case --
+UPDATE restrictions SET lease_until = now() + interval '3 seconds'
+WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- due_cases --
+SELECT restriction_id FROM restrictions
+WHERE closed_at IS NULL AND due_at <= now() AND due_at < 'infinity'
+  AND (lease_until IS NULL OR lease_until < now())
+ORDER BY due_at
+LIMIT $1;
+
+-- want_case --
+UPDATE restrictions
+SET wanted = CASE WHEN version = $3 THEN $4 ELSE wanted END,
+    version = version + CASE WHEN version = $3 THEN 1 ELSE 0 END
+WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND closed_at IS NULL
+RETURNING *;
+
+-- case_did --
+-- A fact: what happened in Telegram has happened, whatever is wanted by now.
+UPDATE restrictions SET done = $3, done_at = now(), attempts = 0
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+RETURNING *;
+
+-- case_muting --
+UPDATE restrictions
+SET done = CASE WHEN version = $3 THEN 'muting' ELSE done END,
+    done_at = now(),
+    prior = CASE WHEN version = $3 THEN $4 ELSE prior END,
+    our_until = CASE WHEN version = $3 THEN $5 ELSE our_until END,
+    version = version + CASE WHEN version = $3 THEN 1 ELSE 0 END
+WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND closed_at IS NULL
+RETURNING *;
+
+-- case_deleted --
+UPDATE restrictions
+SET delete_ids = ARRAY(SELECT unnest(delete_ids) EXCEPT SELECT unnest($3::bigint[]))
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+RETURNING *;
+
+-- case_prompted --
+UPDATE restrictions
+SET prompt_state = $3, prompt_message_id = $4, prompt_channels = $5,
+    prompt_sent_at = CASE WHEN $3 = 'sent' THEN now() ELSE prompt_sent_at END
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+RETURNING *;
+
+-- rest_case --
+UPDATE restrictions
+SET due_at = coalesce($4::timestamptz, 'infinity'), lease_owner = NULL, lease_until = NULL, attempts = 0
+WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- close_case --
+UPDATE restrictions
+SET closed_at = now(), outcome = $4, lease_owner = NULL, lease_until = NULL
+WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
+RETURNING bot_id, group_id, user_id;
+
+-- postpone_case --
+-- Not when somebody changed the case meanwhile: then it is due at once.
+UPDATE restrictions
+SET due_at = CASE WHEN version = $3 THEN now() + make_interval(secs => $4) ELSE now() END,
+    attempts = attempts + 1, lease_owner = NULL, lease_until = NULL
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
+
+-- cases_of_user --
+SELECT r.restriction_id, r.group_id
+FROM restrictions r
+JOIN group_channel_links l USING (bot_id, group_id)
+WHERE r.bot_id = $1 AND r.user_id = $2 AND l.channel_id = $3 AND r.closed_at IS NULL;
+
+-- open_case_of --
+SELECT restriction_id FROM restrictions
+WHERE bot_id = $1 AND user_id = $3 AND group_id = $2 AND closed_at IS NULL;
+
+-- count_open_cases --
+SELECT count(*) FROM restrictions
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND done IN ('muting', 'muted', 'noticed');

@@ -1,0 +1,94 @@
+-- bump_config --
+-- Every configuration transaction begins here; the row's lock makes them serial and `seq` their commit order.
+UPDATE config_counter SET seq = seq + 1 RETURNING seq;
+
+-- config_seq --
+SELECT seq FROM config_counter;
+
+-- get_protected_group --
+SELECT * FROM protected_groups WHERE bot_id = $1 AND group_id = $2;
+
+-- get_group_channels --
+SELECT l.group_id, c.channel_id, c.title, c.username, c.invite_link
+FROM group_channel_links l
+JOIN channels c USING (bot_id, channel_id)
+WHERE l.bot_id = $1 AND l.group_id = ANY($2::bigint[])
+ORDER BY l.group_id, l.position;
+
+-- groups_changed_since --
+SELECT * FROM protected_groups WHERE seq > $1 ORDER BY bot_id, seq;
+
+-- upsert_group --
+INSERT INTO protected_groups AS g
+  (bot_id, group_id, title, username, enforcement, language, configured_by, seq)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (bot_id, group_id) DO UPDATE
+SET title = excluded.title, username = excluded.username, enforcement = excluded.enforcement,
+    language = excluded.language, configured_by = excluded.configured_by, protected = true, paused_reason = NULL,
+    updated_at = now(), seq = excluded.seq;
+
+-- upsert_channel --
+INSERT INTO channels AS c (bot_id, channel_id, title, username, invite_link)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (bot_id, channel_id) DO UPDATE
+SET title = excluded.title, username = excluded.username,
+    invite_link = coalesce(excluded.invite_link, c.invite_link), updated_at = now();
+
+-- unlink_channels --
+DELETE FROM group_channel_links WHERE bot_id = $1 AND group_id = $2;
+
+-- link_channel --
+INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES ($1, $2, $3, $4);
+
+-- want_open_cases --
+UPDATE restrictions
+SET wanted = $3, version = version + 1, due_at = now(), attempts = 0
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- unprotect_group --
+UPDATE protected_groups
+SET protected = false, paused_reason = NULL, updated_at = now(), seq = $3
+WHERE bot_id = $1 AND group_id = $2 AND protected
+RETURNING group_id;
+
+-- pause_group --
+UPDATE protected_groups SET paused_reason = $3, updated_at = now(), seq = $4
+WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS DISTINCT FROM $3
+RETURNING group_id;
+
+-- set_on_unknown --
+UPDATE protected_groups SET on_unknown = $3, updated_at = now(), seq = $4 WHERE bot_id = $1 AND group_id = $2;
+
+-- move_group --
+-- Restrictions live in supergroups only, so what the basic group could only delete for is muted for now.
+UPDATE protected_groups
+SET group_id = $3, enforcement = 'mute', updated_at = now(), seq = $4
+WHERE bot_id = $1 AND group_id = $2
+  AND NOT EXISTS (SELECT 1 FROM protected_groups WHERE bot_id = $1 AND group_id = $3)
+RETURNING group_id;
+
+-- move_cases --
+UPDATE restrictions
+SET group_id = $3, enforcement = 'mute', wanted = 'check', done = 'nothing', delete_ids = '{}',
+    prompt_state = 'none', prompt_message_id = NULL, version = version + 1, due_at = now()
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- move_members_seen --
+INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at)
+SELECT bot_id, $3, user_id, seen_at FROM group_members_seen WHERE bot_id = $1 AND group_id = $2
+ON CONFLICT DO NOTHING;
+
+-- add_alias --
+INSERT INTO group_aliases (bot_id, old_id, group_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- audit --
+INSERT INTO audit_log (bot_id, actor, action, chat_id, detail) VALUES ($1, $2, $3, $4, $5);
+
+-- members_seen --
+INSERT INTO group_members_seen AS s (bot_id, group_id, user_id, seen_at)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
+ON CONFLICT (bot_id, group_id, user_id) DO UPDATE
+SET seen_at = greatest(s.seen_at, excluded.seen_at)
+WHERE s.seen_at < excluded.seen_at - interval '5 minutes';

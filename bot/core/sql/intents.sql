@@ -1,0 +1,84 @@
+-- open_case --
+-- The group row is locked against `/unprotect`, which updates it first: no case slips in behind it.
+-- A message that is younger than our mute by more than the clocks may differ says that the mute is not in force.
+WITH gating AS (
+  SELECT 1 FROM protected_groups
+  WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NULL
+  FOR SHARE
+)
+INSERT INTO restrictions AS r
+  (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM gating
+ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
+SET delete_ids = r.delete_ids || excluded.delete_ids,
+    topic_id = coalesce(excluded.topic_id, r.topic_id),
+    wanted = CASE
+      WHEN r.wanted = 'free' OR $10::timestamptz IS NULL THEN 'check'
+      WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'check'
+      ELSE r.wanted
+    END,
+    done = CASE
+      WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
+      ELSE r.done
+    END,
+    version = r.version + 1, due_at = now(), attempts = 0
+RETURNING restriction_id;
+
+-- want_cases --
+UPDATE restrictions
+SET wanted = $2, version = version + 1, due_at = now(), attempts = 0
+WHERE restriction_id = ANY($1::bigint[]) AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- regate --
+-- Only groups that have seen the user, so that a channel of ten thousand groups does not cost ten thousand questions.
+WITH gating AS (
+  SELECT g.group_id, g.language, g.enforcement
+  FROM group_channel_links l
+  JOIN protected_groups g USING (bot_id, group_id)
+  JOIN group_members_seen s USING (bot_id, group_id)
+  WHERE l.bot_id = $1 AND l.channel_id = $3 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
+  FOR SHARE OF g
+)
+INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted)
+SELECT $1, group_id, $2, $4, language, enforcement, 'mute' FROM gating
+ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
+SET wanted = 'check', version = r.version + 1, due_at = now(), attempts = 0
+RETURNING restriction_id;
+
+-- moderated_free --
+-- A moderator lifted the restriction, or banned the user: nothing of ours is to stand.
+UPDATE restrictions
+SET prior = NULL, wanted = 'free', version = version + 1, due_at = now(), attempts = 0
+WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- moderated_restricted --
+-- A moderator's restriction becomes what is given back. If it lets the user write, our mute is looked at again.
+UPDATE restrictions
+SET prior = $4,
+    wanted = CASE WHEN $5 AND wanted <> 'free' THEN 'check' ELSE wanted END,
+    done = CASE WHEN $5 AND done = 'muted' THEN 'muting' ELSE done END,
+    version = version + 1, due_at = now(), attempts = 0
+WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+RETURNING restriction_id;
+
+-- went_away --
+-- Nobody is there to read the prompt: it goes, and a new one follows should the user come back.
+WITH gone AS (
+  UPDATE restrictions r
+  SET prompt_state = 'gone', prompt_message_id = NULL, wanted = CASE WHEN wanted = 'mute' THEN 'check' ELSE wanted END,
+      due_at = 'infinity', version = r.version + 1
+  FROM (
+    SELECT restriction_id, prompt_message_id FROM restrictions
+    WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL AND prompt_state = 'sent'
+    FOR UPDATE
+  ) before
+  WHERE r.restriction_id = before.restriction_id
+  RETURNING r.bot_id, r.group_id, before.prompt_message_id
+)
+INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
+SELECT bot_id, 'delete_message', group_id, prompt_message_id, now() FROM gone;
+
+-- note_event --
+INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail) VALUES ($1, $2, $3, $4, $5);

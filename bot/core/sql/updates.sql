@@ -1,0 +1,41 @@
+-- claim_update --
+-- Claim an update; take over a claim that was released, or whose instance is dead or has held it too long.
+INSERT INTO updates_done (bot_id, update_id, state, owner)
+VALUES ($1, $2, 'claimed', $3)
+ON CONFLICT (bot_id, update_id) DO UPDATE
+SET owner = excluded.owner, attempts = updates_done.attempts + 1, claimed_at = now()
+WHERE updates_done.state = 'claimed'
+  AND (
+    updates_done.owner = '00000000-0000-0000-0000-000000000000'
+    OR updates_done.claimed_at < now() - interval '30 seconds'
+    OR NOT EXISTS (
+      SELECT 1 FROM instances
+      WHERE instance_id = updates_done.owner AND beat_at > now() - interval '2 seconds'
+    )
+  )
+RETURNING attempts;
+
+-- update_state --
+SELECT state FROM updates_done WHERE bot_id = $1 AND update_id = $2;
+
+-- finish_update --
+UPDATE updates_done SET state = 'done'
+WHERE bot_id = $1 AND update_id = $2 AND owner = $3 AND state = 'claimed';
+
+-- release_update --
+UPDATE updates_done SET owner = '00000000-0000-0000-0000-000000000000'
+WHERE bot_id = $1 AND update_id = $2 AND owner = $3 AND state = 'claimed';
+
+-- bury_update --
+WITH dead AS (
+  UPDATE updates_done SET state = 'dead'
+  WHERE bot_id = $1 AND update_id = $2 AND owner = $3 AND state = 'claimed'
+  RETURNING bot_id, update_id
+)
+INSERT INTO dead_letters (bot_id, update_id, body, error)
+SELECT bot_id, update_id, $4, $5 FROM dead
+ON CONFLICT (bot_id, update_id) DO NOTHING;
+
+-- forget_updates --
+-- Telegram gives up on an update after 24 h; an hour more, and nobody can ask again.
+DELETE FROM updates_done WHERE claimed_at < now() - interval '25 hours' AND state <> 'claimed';

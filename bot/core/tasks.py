@@ -1,0 +1,47 @@
+"""Owns background tasks, so that none outlives the application and none fails in silence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+import structlog
+
+log = structlog.stdlib.get_logger()
+
+
+class Tasks:
+    """Starts work that nobody waits for. A fault in one piece of work is logged and ends only that piece."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
+        """Run `work` until it ends or the application closes."""
+        task = self._group.create_task(_guarded(work, name), name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def cancel(self) -> None:
+        """End all work."""
+        for task in tuple(self._running):
+            task.cancel()
+
+
+@asynccontextmanager
+async def background_tasks() -> AsyncIterator[Tasks]:
+    """Own tasks for the time of the block; at its end what still runs is cancelled and waited for."""
+    async with asyncio.TaskGroup() as group:
+        tasks = Tasks(group)
+        try:
+            yield tasks
+        finally:
+            tasks.cancel()
+
+
+async def _guarded(work: Coroutine[object, object, None], name: str) -> None:
+    try:
+        await work
+    except Exception:
+        # The last stop of a fault nobody had an answer to; the rest of the application goes on.
+        log.exception("task.failed", task=name)

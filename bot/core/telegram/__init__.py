@@ -1,0 +1,1 @@
+"""The Bot API: transport, client, and the translation of its errors."""

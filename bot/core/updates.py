@@ -1,0 +1,85 @@
+"""Which updates are done, and what they oblige us to: `updates_done`, `dead_letters` and the intents."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from bot.core.cases import prior_to_json
+from bot.core.database import Database, Session
+from bot.domain.errors import ClaimLostError
+from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
+from bot.domain.intent import Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+
+
+class UpdateStore:
+    """The inbox of all instances."""
+
+    def __init__(self, *, database: Database, instance: InstanceId) -> None:
+        self._database = database
+        self._instance = instance
+
+    async def claim(self, bot: BotId, update: UpdateId) -> Receipt | bool:
+        """Claim an update. True: it is done already. False: another instance is at it."""
+        async with self._database.session() as session:
+            row = await session.row("claim_update", bot, update, self._instance)
+            if row is not None:
+                return Receipt(bot, update, self._instance, row["attempts"])
+            held = await session.row("update_state", bot, update)
+            return held is not None and held["state"] != "claimed"
+
+    async def settle(self, receipt: Receipt, intents: Sequence[Intent]) -> tuple[CaseId, ...]:
+        """Commit intents and the done mark in one transaction; return the cases to look at."""
+        cases: list[CaseId] = []
+        async with self._database.transaction() as session:
+            if not await session.execute("finish_update", receipt.bot_id, receipt.update_id, receipt.owner):
+                raise ClaimLostError(f"update {receipt.update_id} is no longer ours")
+            for intent in intents:
+                cases.extend(CaseId(row["restriction_id"]) for row in await _apply(session, intent))
+        return tuple(cases)
+
+    async def release(self, receipt: Receipt) -> None:
+        """Give an update back after a failure."""
+        await self._database.execute("release_update", receipt.bot_id, receipt.update_id, receipt.owner)
+
+    async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
+        """Move an update that keeps failing to the dead letters and mark it done."""
+        await self._database.execute(
+            "bury_update", receipt.bot_id, receipt.update_id, receipt.owner, body, error.replace("\x00", "")
+        )
+
+    async def forget(self) -> None:
+        """Drop the marks of updates that Telegram cannot deliver again."""
+        await self._database.execute("forget_updates")
+
+
+async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
+    match intent:
+        case OpenCase():
+            return await _open_case(session, intent)
+        case Want(case_ids, wanted):
+            return await session.rows("want_cases", list(case_ids), wanted.value)
+        case Regate(bot_id, user_id, channel_id, user_name):
+            return await session.rows("regate", bot_id, user_id, channel_id, user_name)
+        case Moderated(bot_id, group_id, user_id, None):
+            return await session.rows("moderated_free", bot_id, group_id, user_id)
+        case Moderated(bot_id, group_id, user_id, prior):
+            may_send = prior is not None and "can_send_messages" in prior.permissions
+            return await session.rows("moderated_restricted", bot_id, group_id, user_id, prior_to_json(prior), may_send)
+        case WentAway(bot_id, group_id, user_id):
+            return await session.rows("went_away", bot_id, group_id, user_id)
+
+
+async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:
+    return await session.rows(
+        "open_case",
+        intent.bot_id,
+        intent.group_id,
+        intent.user_id,
+        intent.user_name,
+        intent.language,
+        intent.enforcement.value,
+        intent.wanted.value,
+        list(intent.delete_ids),
+        intent.topic_id,
+        intent.sent_at,
+    )

@@ -1,0 +1,106 @@
+"""What Telegram tells of members: joins and leaves in channels, and everything that happens to them in groups."""
+
+from dataclasses import dataclass
+
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.intent import Intent, Moderated, Regate, Want, WentAway
+from bot.domain.membership import Allow, Membership, Stamp, judge
+from bot.domain.permissions import MemberState, Role
+from bot.domain.restriction import Wanted
+from bot.services.admission import Doorkeeper, Speaker
+from bot.services.directory import Directory
+from bot.services.ports import CaseLedger, MembershipCache
+from bot.services.verification import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """One `chat_member` update."""
+
+    bot_id: BotId
+    chat_id: int
+    user_id: UserId
+    user_name: str
+    is_bot: bool
+    actor: UserId
+    old: MemberState
+    new: MemberState
+    stamp: Stamp
+
+    @property
+    def joined(self) -> bool:
+        """The user is in the chat and was not."""
+        return self.new.is_member and not self.old.is_member
+
+    @property
+    def left(self) -> bool:
+        """The user was in the chat and is not."""
+        return self.old.is_member and not self.new.is_member
+
+
+class MemberEvents:
+    """Turns a change of membership into intents. The membership itself is recorded before anything is asked."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        cache: MembershipCache,
+        verification: Verification,
+        ledger: CaseLedger,
+        doorkeeper: Doorkeeper,
+    ) -> None:
+        self._directory = directory
+        self._cache = cache
+        self._verification = verification
+        self._ledger = ledger
+        self._doorkeeper = doorkeeper
+
+    async def in_channel(self, change: MemberChange) -> tuple[Intent, ...]:
+        """Record the membership; free whom it frees in every group, and look again at whom it does not."""
+        channel = ChannelId(change.chat_id)
+        if not self._directory.guarded_by(change.bot_id, channel):
+            return ()
+        answer = Membership.MEMBER if change.new.is_member else Membership.ABSENT
+        await self._cache.record(change.bot_id, change.user_id, channel, answer, change.stamp)
+        if change.joined:
+            return await self._joined(change, channel)
+        if change.left and not change.is_bot:
+            return (Regate(change.bot_id, change.user_id, channel, change.user_name),)
+        return ()
+
+    async def _joined(self, change: MemberChange, channel: ChannelId) -> tuple[Intent, ...]:
+        """Want freedom where this was the last missing channel, another look where it may not have been."""
+        free: list[CaseId] = []
+        check: list[CaseId] = []
+        for case_id, group_id in await self._ledger.of_user(change.bot_id, change.user_id, channel):
+            group = self._directory.group(change.bot_id, group_id)
+            others = [required for required in group.channel_ids if required != channel] if group else []
+            known = {other: self._cache.recall(change.bot_id, change.user_id, other) for other in others}
+            standing = {other: answer or Membership.UNKNOWN for other, answer in known.items()}
+            (free if isinstance(judge(standing), Allow) else check).append(case_id)
+        wants = (Want(tuple(free), Wanted.FREE), Want(tuple(check), Wanted.CHECK))
+        return tuple(want for want in wants if want.case_ids)
+
+    async def in_group(self, change: MemberChange) -> tuple[Intent, ...]:
+        """Gate whoever came in; respect what other moderators do. The echo of our own calls is ignored."""
+        group = GroupId(change.chat_id)
+        echo = change.actor == UserId(change.bot_id)
+        if echo or change.is_bot or self._directory.group(change.bot_id, group) is None:
+            return ()
+        if change.old.is_admin or change.new.is_admin:
+            self._doorkeeper.admins_changed(change.bot_id, group)
+        intents: list[Intent] = []
+        if _restricted_by_somebody(change):
+            intents.append(Moderated(change.bot_id, group, change.user_id, change.new.restriction))
+        if change.left:
+            intents.append(WentAway(change.bot_id, group, change.user_id))
+        if change.joined and not change.new.is_admin:
+            speaker = Speaker(change.bot_id, group, change.user_id, change.user_name)
+            intents.extend((await self._doorkeeper.look(speaker))[1])
+        return tuple(intents)
+
+
+def _restricted_by_somebody(change: MemberChange) -> bool:
+    """Whether the change is about rights; leaving and coming back keeps a restriction as it is."""
+    return change.old.restriction != change.new.restriction or Role.BANNED in {change.old.role, change.new.role}

@@ -1,0 +1,108 @@
+"""The bot's own rights: without them a gate would mute people it cannot free, so it pauses instead."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from bot.domain.errors import TelegramError, TelegramUnavailableError
+from bot.domain.group import Enforcement, ProtectedGroup
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.message import Outgoing
+from bot.domain.permissions import MemberState, Role
+from bot.services.directory import Directory
+from bot.services.ports import GroupStore, TelegramChats, Texts, Waker
+
+# What the bot needs in a group. In a basic group there are no restrictions, so deleting is all it can do.
+NEEDED_IN_GROUP = ("can_restrict_members", "can_delete_messages")
+
+CHANNEL_LOST = "channel_lost"
+RIGHTS_LOST = "rights_lost"
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What keeps the bot from working in one chat."""
+
+    not_admin: bool
+    rights: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anything is missing."""
+        return self.not_admin or bool(self.rights)
+
+
+def missing_in_group(state: MemberState, enforcement: Enforcement) -> Missing:
+    """Compare the bot's state in a group with what it needs there."""
+    needed = NEEDED_IN_GROUP if enforcement is Enforcement.MUTE else NEEDED_IN_GROUP[1:]
+    rights = tuple(right for right in needed if right not in state.rights)
+    return Missing(not_admin=not state.is_admin, rights=rights)
+
+
+class OwnRights:
+    """Follows the bot's rights. An update is only a hint to ask: several may arrive out of order."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        groups: GroupStore,
+        telegram: TelegramChats,
+        texts: Texts,
+        wake: Waker,
+    ) -> None:
+        self._directory = directory
+        self._groups = groups
+        self._telegram = telegram
+        self._texts = texts
+        self._wake = wake
+
+    async def changed(self, bot: BotId, chat: int) -> None:
+        """Ask for the bot's rights in the chat and pause or resume what depends on them.
+
+        Raises TelegramUnavailableError when Telegram does not say; the update is then delivered again.
+        """
+        guarded = self._directory.guarded_by(bot, ChannelId(chat))
+        group = self._directory.group(bot, GroupId(chat))
+        if not guarded and group is None:
+            return
+        state = await self._own_state(bot, chat)
+        for dependent in guarded:
+            await self._settle(dependent, lost=not state.is_admin, reason=CHANNEL_LOST)
+        if group is not None and group.protected:
+            await self._settle(group, lost=bool(missing_in_group(state, group.enforcement)), reason=RIGHTS_LOST)
+
+    async def _own_state(self, bot: BotId, chat: int) -> MemberState:
+        try:
+            return await self._telegram.member_state(bot, GroupId(chat), UserId(bot))
+        except TelegramUnavailableError:
+            raise
+        except TelegramError:
+            # Telegram refuses to show a chat that the bot was removed from.
+            return MemberState(Role.LEFT, is_member=False)
+
+    async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
+        woken: tuple[CaseId, ...] = ()
+        if lost and group.paused_reason is None:
+            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
+            woken = await self._groups.pause(group.bot_id, group.group_id, reason, free=reason == CHANNEL_LOST)
+            log.warning("group.paused", group=group.group_id, reason=reason)
+            await self._tell(group, f"rights.{reason}")
+        elif not lost and group.paused_reason == reason:
+            woken = await self._groups.resume(group.bot_id, group.group_id)
+            log.info("group.resumed", group=group.group_id)
+            await self._tell(group, "rights.resumed")
+        await self._directory.refresh()
+        self._wake(woken)
+
+    async def _tell(self, group: ProtectedGroup, key: str) -> None:
+        """Tell the admin who set the group up, in private if possible, else the group."""
+        channels = ", ".join(channel.title for channel in group.channels)
+        text = self._texts.say(key, group.language, group=group.title, channels=channels)
+        for chat in (group.configured_by, group.group_id):
+            try:
+                await self._telegram.send(group.bot_id, chat, Outgoing(text, silent=False))
+            except TelegramError:
+                continue
+            return

@@ -1,0 +1,178 @@
+"""Turning the gate on and off: who may, with which channels, and what is missing."""
+
+from dataclasses import dataclass
+
+from bot.domain.errors import TelegramRefusedError
+from bot.domain.group import Channel, ChatInfo, Enforcement, GroupSetup, ProtectedGroup
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.services.directory import Directory
+from bot.services.ports import CaseLedger, GroupStore, Poke, TelegramChats, Waker
+from bot.services.rights import NEEDED_IN_GROUP, missing_in_group
+
+# Ten buttons still fit a phone's screen; Telegram's own limits lie far above.
+MOST_CHANNELS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why nothing was done, as the key of a sentence and what goes into it."""
+
+    key: str
+    values: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an admin asks for in a group."""
+
+    bot_id: BotId
+    group_id: GroupId
+    title: str
+    username: str | None
+    basic_group: bool
+    by: UserId
+    language: str
+    references: tuple[str, ...]
+    """`@name` or `-100...`, as typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a group stands."""
+
+    group: ProtectedGroup
+    muted: int
+    problems: tuple[Problem, ...]
+
+
+class Setup:
+    """Protects, unprotects and reports. Checks everything first: a half-made gate is worse than none."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        groups: GroupStore,
+        ledger: CaseLedger,
+        telegram: TelegramChats,
+        wake: Waker,
+        poke: Poke,
+    ) -> None:
+        self._directory = directory
+        self._groups = groups
+        self._ledger = ledger
+        self._telegram = telegram
+        self._wake = wake
+        self._poke = poke
+
+    async def may_configure(self, bot: BotId, group: GroupId, user: UserId) -> bool:
+        """Whether the user owns the group or is an admin who may restrict members. Asked of Telegram each time."""
+        state = await self._telegram.member_state(bot, group, user)
+        return state.is_admin and "can_restrict_members" in state.rights
+
+    async def protect(self, request: Request) -> ProtectedGroup | tuple[Problem, ...]:
+        """Make these channels the ones to be in, or name everything that is missing and change nothing."""
+        enforcement = Enforcement.DELETE if request.basic_group else Enforcement.MUTE
+        problems = await self._problems_of_group(request.bot_id, request.group_id, enforcement)
+        channels: list[Channel] = []
+        for reference in dict.fromkeys(request.references):
+            found = await self._channel(request, reference)
+            if isinstance(found, Problem):
+                problems.append(found)
+            elif found not in channels:
+                channels.append(found)
+        if problems:
+            return tuple(problems)
+        setup = GroupSetup(
+            bot_id=request.bot_id,
+            group_id=request.group_id,
+            title=request.title,
+            username=request.username,
+            enforcement=enforcement,
+            language=request.language,
+            channels=tuple(channels),
+            by=request.by,
+        )
+        await self._applied(await self._groups.protect(setup))
+        group = self._directory.group(request.bot_id, request.group_id)
+        return group if group is not None else (Problem("setup.gone", {}),)
+
+    async def unprotect(self, bot: BotId, group: GroupId, by: UserId) -> int | None:
+        """Open the group to everybody; return how many are being freed, None when it was open."""
+        freed = await self._groups.unprotect(bot, group, by)
+        if freed is None:
+            return None
+        await self._applied(freed)
+        return len(freed)
+
+    async def status(self, bot: BotId, group_id: GroupId) -> Status | None:
+        """Report on a group, asking Telegram for the bot's rights; None when it is not protected."""
+        group = self._directory.group(bot, group_id)
+        if group is None or not group.protected:
+            return None
+        problems = await self._problems_of_group(bot, group_id, group.enforcement)
+        for channel in group.channels:
+            if not await self._bot_is_admin(bot, channel.channel_id):
+                problems.append(Problem("setup.bot_not_in_channel", {"channel": channel.title}))
+        return Status(group, await self._ledger.count_open(bot, group_id), tuple(problems))
+
+    async def moved(self, bot: BotId, old: GroupId, new: GroupId) -> None:
+        """Follow a group that became a supergroup. Doing it twice changes nothing."""
+        await self._applied(await self._groups.move(bot, old, new))
+
+    async def _applied(self, woken: tuple[CaseId, ...]) -> None:
+        """Make a committed change take effect here at once, and soon everywhere."""
+        await self._directory.refresh()
+        await self._poke()
+        self._wake(woken)
+
+    async def _problems_of_group(self, bot: BotId, group: GroupId, enforcement: Enforcement) -> list[Problem]:
+        missing = missing_in_group(await self._telegram.member_state(bot, group, UserId(bot)), enforcement)
+        if missing.not_admin:
+            return [Problem("setup.bot_not_admin", {})]
+        return [Problem(f"setup.missing.{right}", {}) for right in NEEDED_IN_GROUP if right in missing.rights]
+
+    async def _channel(self, request: Request, reference: str) -> Channel | Problem:
+        """Find a channel and prove that both the bot and the caller are admins there."""
+        shown: dict[str, str | int] = {"channel": reference}
+        try:
+            info = await self._telegram.chat(request.bot_id, _chat_reference(reference))
+        except TelegramRefusedError:
+            return Problem("setup.channel_not_found", shown)
+        if info.kind != "channel":
+            return Problem("setup.not_a_channel", shown)
+        channel = ChannelId(info.chat_id)
+        shown = {"channel": info.title}
+        if not await self._bot_is_admin(request.bot_id, channel):
+            return Problem("setup.bot_not_in_channel", shown)
+        try:
+            caller = await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)
+        except TelegramRefusedError:
+            return Problem("setup.caller_not_in_channel", shown)
+        if not caller.is_admin:
+            return Problem("setup.caller_not_in_channel", shown)
+        return Channel(channel, info.title, info.username, await self._link(request.bot_id, info))
+
+    async def _link(self, bot: BotId, info: ChatInfo) -> str | None:
+        if info.username:
+            return None
+        try:
+            return info.invite_link or await self._telegram.invite_link(bot, ChannelId(info.chat_id))
+        except TelegramRefusedError:
+            # Without the right to invite there is no link; the prompt then names the channel without a button.
+            return None
+
+    async def _bot_is_admin(self, bot: BotId, channel: ChannelId) -> bool:
+        try:
+            return (await self._telegram.member_state(bot, GroupId(channel), UserId(bot))).is_admin
+        except TelegramRefusedError:
+            return False
+
+
+def _chat_reference(reference: str) -> str | int:
+    """Read what was typed: a number, a name, or a link to a public channel."""
+    text = reference.strip().removeprefix("https://").removeprefix("http://").removeprefix("t.me/")
+    try:
+        return int(text)
+    except ValueError:
+        return "@" + text.removeprefix("@")
