@@ -1,7 +1,6 @@
 // What the bot asks of the Bot API, live.
 
 import { h, patch } from "./dom.js";
-import { exactTime } from "./format.js";
 
 // The page keeps the latest of them; the simulator keeps all.
 const SHOWN = 200;
@@ -21,54 +20,47 @@ const brief = (app, params) => BRIEF.filter((name) => params[name] !== undefined
   .map((name) => names(app, name, params[name]) ?? shorten(params[name])).join(" · ");
 
 function callItem(app, call) {
-  const bad = Boolean(call.error || call.fault || call.status >= 400);
-  const line = call.error ?? brief(app, call.params ?? {});
+  const line = call.error ?? brief(app, call.params);
   return {
     key: call.number,
     value: [call.status, call.ms, line],
-    build: () => {
-      const node = h("details.call", { "data-method": call.method },
-        h("summary", { }, h("span.method", call.method),
-          h("span.status", { "data-bad": bad }, String(call.status ?? "…")),
-          h("span.ms", call.ms === null || call.ms === undefined ? "" : `${call.ms.toFixed(1)} ms`),
-          h("span.brief", line)));
-      node.addEventListener("toggle", () => {
-        if (node.querySelector("pre")) return;
-        node.append(h("pre", { tabindex: "0" }, JSON.stringify({ at: exactTime(call.at), ...call }, null, 2)));
-      });
-      return node;
-    },
+    build: () => h("details.call", {
+      ontoggle: (event) => {
+        if (!event.target.querySelector("pre")) event.target.append(h("pre", { tabindex: "0" }, JSON.stringify(call, null, 2)));
+      },
+    }, h("summary", h("span.method", call.method), h("span.status", { "data-bad": failed(call) }, String(call.status ?? "…")),
+      h("small", `${call.ms?.toFixed(1) ?? "…"} ms`), h("span.brief", line))),
   };
 }
 
-const matches = (call, filter) => {
-  if (filter.failed && !(call.error || call.fault || call.status >= 400)) return false;
-  if (!filter.polling && call.method === "getUpdates") return false;
-  return !filter.text || `${call.method} ${JSON.stringify(call.params)}`.toLowerCase().includes(filter.text.toLowerCase());
-};
+const failed = (call) => Boolean(call.error || call.fault || call.status >= 400);
 
 /** The list of calls under a filter; the filter's fields live as long as the page. */
 export class CallsPanel {
-  #filter = { text: "", failed: false, polling: false };
-  #list = h("div.calls");
+  #text = h("input.field", { type: "search", placeholder: "Filter by method, chat, text", "aria-label": "Filter the calls", oninput: () => this.show() });
+  #failed = h("button.plain", { "aria-pressed": "false", onclick: () => this.#toggle() }, "Failed");
+  #list = h("div");
   #app;
 
   constructor(root, app) {
     this.#app = app;
-    const text = h("input.field", { type: "search", placeholder: "Filter by method, chat, text", "aria-label": "Filter the calls",
-      oninput: () => { this.#filter.text = text.value; this.show(); } });
-    const failed = h("button.plain", { "aria-pressed": "false",
-      onclick: () => {
-        this.#filter.failed = !this.#filter.failed;
-        failed.setAttribute("aria-pressed", String(this.#filter.failed));
-        this.show();
-      } }, "Failed");
-    root.append(h("div.filters", text, failed), this.#list);
+    root.append(h("div.filters", this.#text, this.#failed), this.#list);
+  }
+
+  #toggle() {
+    this.#failed.ariaPressed = String(this.#failed.ariaPressed !== "true");
+    this.show();
+  }
+
+  #matches(call) {
+    if (call.method === "getUpdates" || (this.#failed.ariaPressed === "true" && !failed(call))) return false;
+    return `${call.method} ${JSON.stringify(call.params)}`.toLowerCase().includes(this.#text.value.toLowerCase());
   }
 
   show() {
-    const found = this.#app.calls.filter((call) => matches(call, this.#filter)).slice(-SHOWN).reverse();
+    const found = this.#app.calls.filter((call) => this.#matches(call)).slice(-SHOWN).reverse();
+    const none = "No calls yet. They appear here as the bot makes them.";
     patch(this.#list, found.length ? found.map((call) => callItem(this.#app, call))
-      : [{ key: "none", value: 0, build: () => h("p.small.about", "No calls yet. They appear here as the bot makes them.") }]);
+      : [{ key: "none", value: none, build: () => h("p.small.about", none) }]);
   }
 }

@@ -1,31 +1,28 @@
 // The chat in the middle: head, messages, and the composer or the wall in its place.
 
 import { avatar, h, icon, patch } from "./dom.js";
-import { headcount, kind, longDay, until } from "./format.js";
+import { describe, kind, longDay, until } from "./format.js";
 import { messageNode } from "./message.js";
 
 export function showHead(root, app) {
   const { chat } = app;
-  const line = chat.type === "private" ? "bot" : `${chat.username ? "public" : "private"} ${kind(chat)}, ${headcount(chat)}`;
   patch(root, [{
     key: chat.key,
-    value: [chat.title, line],
+    value: [chat.title, describe(chat)],
     build: () => h("div.head",
       h("button.round", { "aria-label": "Back to the chats", onclick: () => app.show("chats") }, icon("back")),
-      avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
-      h("div", h("h2", chat.title), h("p.small", line)),
+      avatar(chat),
+      h("div", h("h2", chat.title), h("p.small", describe(chat))),
       h("button.round", { "aria-label": "Members and details", onclick: () => app.show("side") }, icon("people"))),
   }]);
 }
 
 function welcome(app, chat) {
-  const text = chat.type === "private"
-    ? `This is your private chat with ${chat.title}.`
-    : chat.me.can_read === false ? "This chat is private. Join to read it." : "Nothing has been said here yet.";
+  const text = chat.me.can_read === false ? "This chat is private. Join to read it." : "Nothing has been said here yet.";
   return {
     key: "empty",
     value: [chat.key, text],
-    build: () => h("div.empty", avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
+    build: () => h("div.empty", avatar(chat),
       h("h3", chat.title), h("p", chat.description ?? text)),
   };
 }
@@ -38,13 +35,12 @@ function timeline(app, chat) {
     if (!before || longDay(before.at) !== today) {
       items.push({ key: `day ${today}`, value: today, build: () => h("div.service", today) });
     }
-    const follows = Boolean(before) && !message.service && !before.service && !message.ephemeral_id && !before.ephemeral_id
-      && before.from.id === message.from.id && message.at - before.at < 300;
-    const busy = (message.buttons ?? []).flat().filter((button) => app.isBusy(chat, message, button)).length;
-    const quoted = message.reply_to && chat.messages.some((other) => other.id === message.reply_to);
+    const special = (one) => one.service || one.ephemeral_id;
+    const follows = before && !special(message) && !special(before) && before.from.id === message.from.id && message.at - before.at < 300;
+    const busy = message.buttons.flat().some((button) => app.isBusy(chat, message, button));
     items.push({
       key: message.ephemeral_id ? `ephemeral ${message.ephemeral_id}` : message.id,
-      value: [message, follows, busy, quoted, chat.me.can_speak],
+      value: [message, follows, busy, chat.me.can_speak],
       build: () => messageNode(app, chat, message, follows),
     });
     before = message;
@@ -64,25 +60,27 @@ export function showLog(root, app) {
   if (atEnd) root.scrollTop = root.scrollHeight;
 }
 
-function wall(symbol, title, detail) {
-  return h("div.wall", { role: "note" }, icon(symbol), h("p", h("b", title), h("small", detail)));
-}
-
-const join = (app, chat) => h("div.wall",
-  h("button.primary", { onclick: () => app.join(chat) },
-    chat.join_by_request ? "Ask to join" : chat.type === "channel" ? "Join channel" : "Join group"));
+const wall = (symbol, title, detail) =>
+  h("div.wall", { role: "note" }, icon(symbol), h("p", h("b", title), h("small", detail)));
+const gate = (text, onclick) => h("div.wall", h("button.primary", { onclick }, text));
+const CANNOT = "You can't send messages here";
 
 const obstacles = {
-  not_a_member: (app, chat) => (chat.me.has_requested
-    ? wall("lock", "You asked to join", "An admin has to approve it.") : join(app, chat)),
+  not_a_member: (app, chat) => (chat.me.has_requested ? wall("lock", "You asked to join", "An admin has to approve it.")
+    : gate(chat.join_by_request ? "Ask to join" : `Join ${kind(chat)}`, () => app.join(chat))),
   banned: () => wall("lock", "You are banned here", "An admin can lift the ban."),
   channel: () => wall("megaphone", "Only admins post in this channel", "You read it."),
-  closed: () => wall("lock", "You can't send messages here", "The group is closed for everybody."),
-  muted: (app, chat) => wall("lock", "You can't send messages here",
-    `Muted ${chat.me.muted_by ? `by ${chat.me.muted_by.name} ` : ""}${until(chat.me.until_date, app.state.now)}.`),
-  start: (app, chat) => h("div.wall",
-    h("button.primary", { onclick: () => app.start(chat) }, "Start")),
+  closed: () => wall("lock", CANNOT, "The group is closed for everybody."),
+  muted: (app, { me }) => wall("lock", CANNOT,
+    `Muted ${me.muted_by ? `by ${me.muted_by.name} ` : ""}${until(me.until_date, app.state.now)}.`),
+  start: (app, chat) => gate("Start", () => app.start(chat)),
 };
+
+function topics(app, chat) {
+  return chat.is_forum && h("select.field", {
+    "aria-label": "Topic", onchange: (event) => { app.draft.topic = Number(event.target.value); },
+  }, h("option", { value: "0" }, "General"), chat.topics.map((one) => h("option", { value: String(one.id) }, one.name)));
+}
 
 function composer(app, chat) {
   const { draft } = app;
@@ -95,23 +93,20 @@ function composer(app, chat) {
       if (event.key === "Escape" && (draft.reply || draft.edit)) app.write({ text: "" });
     },
   });
-  const about = draft.reply ? "Replying. Escape to stop." : draft.edit ? "Editing. Escape to stop." : null;
-  const topic = chat.is_forum && chat.topics.length > 0 && h("select.field.topic", { "aria-label": "Topic", onchange: (event) => { app.draft.topic = Number(event.target.value) || null; },
-  }, h("option", { value: "" }, "General"), chat.topics.map((one) => h("option", { value: String(one.id) }, one.name)));
-  const form = h("form.composer", { onsubmit: (event) => { event.preventDefault(); app.send(field.value); },
-  }, topic, field, h("button.round", { "aria-label": "Send" }, icon("send")));
-  return h("div", about && h("p.small", about), form);
+  const about = draft.reply ? "Replying" : draft.edit && "Editing";
+  const form = h("form.composer", { onsubmit: (event) => { event.preventDefault(); app.send(field.value); } },
+    topics(app, chat), field, h("button.round", { type: "submit", "aria-label": "Send" }, icon("send")));
+  return h("div", about && h("p.small", `${about}. Escape to stop.`), form);
 }
 
 /** The composer, unless something stands in the way. */
 export function showFoot(root, app) {
   const { chat, draft } = app;
-  const fresh = chat.type === "private" && chat.messages.length === 0;
-  const silence = fresh ? "start" : chat.me.silence;
-  const key = `${app.viewer} ${chat.key} ${silence}`;
+  const { me } = chat;
+  const silence = chat.type === "private" && !chat.messages.length ? "start" : me.silence;
   patch(root, [{
-    key,
-    value: silence ? [chat.me.until_date, chat.me.muted_by, chat.me.has_requested] : [draft.number, chat.topics],
-    build: () => (obstacles[silence] ? obstacles[silence](app, chat) : composer(app, chat)),
+    key: `${app.viewer} ${chat.key} ${silence}`,
+    value: silence ? me : [draft.number, chat.topics],
+    build: () => (obstacles[silence] ?? composer)(app, chat),
   }]);
 }

@@ -99,12 +99,14 @@ const initials = (name) =>
 // Colours in the order of first sight: neighbours never share one.
 const hues = new Map();
 
-/** A round avatar with a colour of its own. */
-export function avatar({ id, name, kind }) {
-  if (kind !== "bot" && !hues.has(id)) hues.set(id, String(hues.size % 7));
-  const round = h("span.avatar", { "data-hue": hues.get(id) ?? "bot", "aria-hidden": "true" });
-  round.append(kind === "bot" ? icon("robot") : initials(name) || "?");
-  return round;
+/** The round avatar of a person, a bot or a chat, with a colour of its own. */
+export function avatar({ id, name, title, is_bot: isBot, type }) {
+  const robot = isBot || type === "private";
+  if (!robot && !hues.has(id)) hues.set(id, String(hues.size % 7));
+  return h("span.avatar", { "data-hue": hues.get(id), "aria-hidden": "true" }, robot ? icon("robot") : initials(name ?? title));
 }
+
+/** An item for `patch`: a heading. */
+export const heading = (text) => ({ key: text, value: text, build: () => h("h2", text) });
 
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

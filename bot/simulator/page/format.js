@@ -1,33 +1,30 @@
 // Times, names and states in words.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const precise = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-
+const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const date = (seconds) => new Date(seconds * 1000);
-export const time = (seconds) => clock.format(date(seconds));
-export const exactTime = (seconds) => precise.format(date(seconds));
-export const longDay = (seconds) => day.format(date(seconds));
+export const time = (seconds) => date(seconds).toLocaleTimeString([], clock);
+export const exactTime = (seconds) => date(seconds).toLocaleTimeString([], { ...clock, second: "2-digit" });
+export const longDay = (seconds) => date(seconds).toLocaleDateString([], { dateStyle: "long" });
 export const iso = (seconds) => date(seconds).toISOString();
 
-/** "until 3 March 2027", "until 14:05" or, with Telegram's zero, nothing to wait for. */
+/** "until 14:05", "until 3 March 2027", or what Telegram's zero means. */
 export function until(seconds, now) {
   if (!seconds) return "until an admin lifts it";
-  return seconds - now < 72_000 ? `until ${time(seconds)}` : `until ${longDay(seconds)}`;
+  return `until ${seconds - now < 72_000 ? time(seconds) : longDay(seconds)}`;
 }
 
 /** One word for a membership, as badges show it. */
 export function standing(member) {
-  if (!member) return "not in";
-  if (member.is_muted && member.is_in !== false) return "muted";
-  const words = { creator: "owner", administrator: "admin", restricted: member.is_in ? "restricted" : "left" };
-  return words[member.status] ?? member.status;
+  if (member?.is_muted && member.is_in) return "muted";
+  const words = { creator: "owner", administrator: "admin", restricted: member?.is_in ? "restricted" : "left", left: "not in" };
+  return words[member?.status] ?? member?.status ?? "not in";
 }
 
 export const kind = (chat) => ({ supergroup: "group", private: "bot" })[chat.type] ?? chat.type;
 
-export function headcount(chat) {
+/** "private group, 5 members" */
+export function describe(chat) {
+  if (chat.type === "private") return "bot";
   const count = chat.members_count;
-  const word = chat.type === "channel" ? "subscriber" : "member";
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
+  return `${chat.username ? "public" : "private"} ${kind(chat)}, ${count} ${chat.type === "channel" ? "subscriber" : "member"}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 // Faults on demand, and the clock.
 
-import { h, patch } from "./dom.js";
+import { h, heading, patch } from "./dom.js";
 import { exactTime, longDay } from "./format.js";
 import { changeFaults, moveClock, resetWorld } from "./api.js";
 
@@ -29,7 +29,6 @@ function faultItem(app, one) {
 
 export function showLab(root, app) {
   const { now, clock_moves: moves } = app.state;
-  const heading = (text) => ({ key: text, value: text, build: () => h("h2", text) });
   const others = (app.state.faults ?? []).filter((fault) => !SWITCHES.some((one) => same(fault, one.fault)));
   patch(root, [
     heading("Faults"), ...SWITCHES.map((one) => faultItem(app, one)),

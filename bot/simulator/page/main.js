@@ -30,7 +30,9 @@ class App {
 
   // -- what the views ask
 
-  get chat() { return this.state.chats.find((chat) => chat.key === this.#chatKey) ?? null; }
+  get group() { return this.state.chats.find((chat) => chat.type.endsWith("group")); }
+
+  get chat() { return this.state.chats.find((chat) => chat.key === this.#chatKey); }
 
   get draft() {
     const key = `${this.viewer} ${this.#chatKey}`;
@@ -44,40 +46,31 @@ class App {
 
   isBusy(chat, message, button) { return [...this.#waiting.values()].includes(`${chat.key} ${message.id} ${button.data}`); }
 
-  /** Whether a bot's message answers a /protect with success: it comes back to a chat where one was just said. */
-  protects(call) {
-    const chat = this.state.chats.find((one) => one.key === String(call.params.chat_id));
-    const asked = chat?.messages.some((message) => message.text?.startsWith("/protect") && call.at - message.at >= 0 && call.at - message.at < 30);
-    return Boolean(asked) && /protected/iu.test(call.params.text) && !/\bnot\b|n't/iu.test(call.params.text);
-  }
-
   // -- reading the world
 
   async refresh() {
-    if (this.#reading) { this.#stale = true; return; }
+    this.#stale = true;
+    if (this.#reading) return;
     this.#reading = true;
-    do {
+    while (this.#stale) {
       this.#stale = false;
       await this.attempt(() => this.#read());
-    } while (this.#stale);
+    }
     this.#reading = false;
   }
 
   async #read() {
     const { viewer } = this;
-    const [state, world] = await Promise.all([readState(viewer), this.#guide.active ? readState() : null]);
-    if (viewer !== this.viewer) { this.#stale = true; return; }
-    const people = state.users.filter((user) => !user.is_bot);
-    if (!people.some((person) => person.id === viewer)) {
-      if (!people.length) throw new Error("Nobody lives in this world yet.");
-      this.viewer = people[0].id;
-      this.#stale = true;
+    const [state, world] = await Promise.all([readState(viewer), this.#guide.active && readState()]);
+    if (viewer !== this.viewer) return;
+    if (!state.users.some((person) => person.id === viewer)) {
+      this.viewer = state.users[0]?.id;
+      this.#stale = Boolean(this.viewer);
       return;
     }
     this.state = { ...state, chats: withBots(state) };
-    if (!this.chat) this.#chatKey = (this.state.chats.find((chat) => chat.type !== "channel" && chat.type !== "private") ?? this.state.chats[0])?.key;
-    this.#guide.observe(this.calls);
-    if (world) this.#guide.look(world);
+    if (!this.chat) this.#chatKey = (this.group ?? this.state.chats[0]).key;
+    this.#guide.observe(this.calls, world);
     this.render();
   }
 
@@ -92,10 +85,8 @@ class App {
   }
 
   #addCall(call) {
-    const index = this.calls.findIndex((one) => one.number === call.number);
-    if (index >= 0) this.calls[index] = call;
-    else this.calls.push(call);
-    this.calls = this.calls.sort((one, other) => one.number - other.number).slice(-KEPT_CALLS);
+    this.calls = [...this.calls.filter((one) => one.number !== call.number), call]
+      .sort((one, other) => one.number - other.number).slice(-KEPT_CALLS);
   }
 
   watch() {
@@ -107,7 +98,7 @@ class App {
       },
       changed: () => this.refresh(),
       call: (call) => { this.#addCall(call); this.refresh(); },
-      answer: (answer) => this.#answered(answer),
+      answer: (answer) => { this.#answers.set(answer.query, answer); this.#tell(answer.query); },
     });
   }
 
@@ -141,28 +132,24 @@ class App {
   }
 
   async press(chat, message, button) {
-    const answer = await this.act("press", { chat: chat.key, message: message.id, data: button.data, ...(message.ephemeral_id && { ephemeral: message.ephemeral_id }) });
-    if (!answer) return;
-    const query = String(answer.query);
-    if (this.#answers.has(query)) { this.#tell(this.#answers.get(query)); return; }
+    const { query } = await this.act("press", { chat: chat.key, message: message.id, data: button.data, ephemeral: message.ephemeral_id }) ?? {};
+    if (!query) return;
     this.#waiting.set(query, `${chat.key} ${message.id} ${button.data}`);
+    if (this.#answers.has(query)) this.#tell(query);
+    else setTimeout(() => { if (this.#waiting.has(query)) this.#tell(query); }, 15_000);
     this.render();
-    setTimeout(() => { if (this.#waiting.delete(query)) { this.toast("The bot has not answered."); this.render(); } }, 15_000);
   }
 
-  #answered(answer) {
-    const query = String(answer.query);
-    this.#answers.set(query, answer);
-    if (this.#waiting.delete(query)) this.#tell(answer);
-  }
-
-  #tell(answer) {
+  /** The answer may come before the press has returned, or never. */
+  #tell(query) {
+    if (!this.#waiting.delete(query)) return;
+    const { text, show_alert: alert, url } = this.#answers.get(query) ?? { text: "The bot has not answered." };
     this.#guide.answered(this.viewer);
-    if (answer.url) this.follow(answer.url);
-    if (answer.text && answer.show_alert) {
-      byId("alert-text").textContent = answer.text;
-      if (!byId("alert").open) byId("alert").showModal();
-    } else if (answer.text) this.toast(answer.text);
+    if (url) this.follow(url);
+    if (alert) {
+      byId("alert-text").textContent = text;
+      byId("alert").showModal();
+    } else if (text) this.toast(text);
     this.render();
   }
 
@@ -203,15 +190,13 @@ class App {
     this.show("chat");
   }
 
-  /** Show how a step of the tour begins: the person, the group, the words. */
-  async play(step) {
-    const person = this.state.users.find((user) => user.first_name === step.who || user.name === step.who);
-    const group = this.state.chats.find((chat) => chat.type === "supergroup" || chat.type === "group");
-    if (!person || !group) return;
-    await this.be(person.id, step.name === "left" ? (this.state.chats.find((chat) => chat.username === "gm_news") ?? group).key : group.key);
-    this.show(step.name === "left" ? "side" : "chat");
-    if (step.name === "left") this.pick("details");
-    if (step.say) this.write({ text: step.say });
+  /** Show how a step of the tour begins: the person, the chat, the words. */
+  async play({ who, say, chat = this.group?.key }) {
+    const person = this.state.users.find((user) => user.first_name === who);
+    if (!person || !chat) return;
+    await this.be(person.id, chat);
+    this.show(say ? "chat" : "side");
+    if (say) this.write({ text: say });
   }
 
   show(view) {

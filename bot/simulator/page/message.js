@@ -1,98 +1,85 @@
 // One message: its text with entities, its buttons, what one may do with it.
 
 import { avatar, h, icon } from "./dom.js";
-import { exactTime, iso, time } from "./format.js";
+import { iso, time } from "./format.js";
 
 const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code", pre: "code",
-  blockquote: "blockquote", expandable_blockquote: "blockquote" };
-
-function wrap(app, entity, piece, children) {
-  const { type } = entity;
-  if (type === "url" || type === "text_link") {
-    const url = entity.url ?? piece;
-    return h("a", { href: safe(url), onclick: (event) => { event.preventDefault(); app.follow(url); } }, children);
-  }
-  if (type === "mention") {
-    const url = `https://t.me/${piece.slice(1)}`;
-    return h("a", { href: url, onclick: (event) => { event.preventDefault(); app.follow(url); } }, children);
-  }
-  if (type === "spoiler") return h("span.spoiler", { tabindex: "0" }, children);
-  if (type === "text_mention" || type === "bot_command") return h("span.mention", children);
-  return TAGS[type] ? h(TAGS[type], children) : children;
-}
+  blockquote: "blockquote", expandable_blockquote: "blockquote", spoiler: "span.spoiler" };
 
 // A link in a message must not become a script.
 const safe = (url) => (/^(https?|tg):/iu.test(url) ? url : `https://${url}`);
 
+function wrap(app, entity, piece, children) {
+  const url = { url: piece, text_link: entity.url, mention: `t.me/${piece.slice(1)}` }[entity.type];
+  if (!url) return h(TAGS[entity.type] ?? "span", children);
+  return h("a", { href: safe(url), onclick: (event) => { event.preventDefault(); app.follow(safe(url)); } }, children);
+}
+
 /** Text as nodes; entities may nest, offsets count UTF-16 units as JavaScript does. */
-export function rich(app, text, entities, from = 0, to = text.length) {
+function rich(app, text, entities, at, end) {
   const nodes = [];
-  let at = from;
   const ordered = [...entities].sort((one, other) => one.offset - other.offset || other.length - one.length);
   ordered.forEach((entity, index) => {
-    const end = entity.offset + entity.length;
-    if (entity.offset < at || end > to) return;
-    if (entity.offset > at) nodes.push(text.slice(at, entity.offset));
-    const inner = ordered.slice(index + 1).filter((other) => other.offset + other.length <= end);
-    nodes.push(wrap(app, entity, text.slice(entity.offset, end), rich(app, text, inner, entity.offset, end)));
-    at = end;
+    const { offset } = entity;
+    const stop = offset + entity.length;
+    if (offset < at || stop > end) return;
+    nodes.push(text.slice(at, offset), wrap(app, entity, text.slice(offset, stop), rich(app, text, ordered.slice(index + 1), offset, stop)));
+    at = stop;
   });
-  if (at < to) nodes.push(text.slice(at, to));
-  return nodes.flat();
+  return [...nodes, text.slice(at, end)];
 }
 
 function key(app, chat, message, button) {
-  const attributes = { class: "key", "data-style": button.style };
+  const look = { "data-style": button.style };
   if (button.url) {
-    return h("button", { ...attributes, role: "link", title: button.url, onclick: () => app.follow(button.url, button.chat) },
+    return h("button.key", { ...look, role: "link", title: button.url, onclick: () => app.follow(safe(button.url), button.chat) },
       button.text, icon("out"));
   }
   const busy = app.isBusy(chat, message, button);
-  return h("button", { ...attributes, "aria-busy": String(busy), disabled: busy, onclick: () => app.press(chat, message, button) },
+  return h("button.key", { ...look, "aria-busy": String(busy), disabled: busy, onclick: () => app.press(chat, message, button) },
     button.text);
 }
 
-function menu(app, chat, message) {
-  const item = (text, action, tone) => h("li", h("button", { class: tone, onclick: action }, text));
-  if (message.ephemeral_id || !chat.me.can_speak) return message.can_delete ? list([item("Delete", remove, "danger")]) : null;
-  function remove() { app.act("delete", { chat: chat.key, message: message.id }); }
-  function list(items) {
-    return h("details.menu",
-      h("summary", { "aria-label": "What to do with this message" }, icon("more")), h("ul", items));
-  }
-  return list([
-    item("Reply", () => app.write({ reply: message.id })),
-    message.can_edit && item("Edit", () => app.write({ edit: message.id, text: message.text })),
-    message.can_delete && item("Delete", remove, "danger"),
-  ]);
+/** A menu behind three dots; an item is [text, action, is it dangerous]. */
+export function menu(label, items) {
+  return h("details.menu", h("summary", { "aria-label": label }, icon("more")),
+    h("ul", items.filter(Boolean).map(([text, action, danger]) => h("li", h("button", {
+      class: danger && "danger",
+      onclick: (event) => { event.target.closest("details").open = false; action(); },
+    }, text)))));
 }
 
-function header(chat, message) {
-  const tags = [];
-  if (message.from.is_bot) tags.push("bot");
-  if (message.signature) tags.push(message.signature);
-  if (message.is_automatic_forward) tags.push("from the channel");
-  if (message.topic) tags.push(chat.topics.find((topic) => topic.id === message.topic)?.name ?? `topic ${message.topic}`);
-  return h("div.who", message.from.name, tags.map((tag) => h("span.tag", tag)));
+function choices(app, chat, message) {
+  const items = [
+    chat.me.can_speak && !message.ephemeral_id && ["Reply", () => app.write({ reply: message.id })],
+    message.can_edit && ["Edit", () => app.write({ edit: message.id, text: message.text })],
+    message.can_delete && ["Delete", () => app.act("delete", { chat: chat.key, message: message.id }), true],
+  ];
+  return items.some(Boolean) && menu("What to do with this message", items);
+}
+
+function sender(chat, message) {
+  const topic = chat.topics.find((one) => one.id === message.topic)?.name;
+  const tags = [message.from.is_bot && "bot", message.signature, message.is_automatic_forward && "from the channel", topic];
+  return h("div.who", message.from.name, tags.filter(Boolean).map((tag) => h("span.tag", tag)));
 }
 
 /** The element for one message; `follows` means the one before is by the same sender. */
 export function messageNode(app, chat, message, follows) {
+  const { from, text } = message;
   if (message.service) return h("div.service", message.service_text ?? "Something changed");
-  const kinds = ["message", message.mine && "own", follows && "follows", message.ephemeral_id && "ephemeral"];
-  const quoted = message.reply_to && chat.messages.find((other) => other.id === message.reply_to);
-  const rows = message.buttons ?? [];
-  return h("article", { class: kinds.filter(Boolean).join(" "), "data-message": String(message.id) },
-    avatar({ id: message.from.id, name: message.from.name, kind: message.from.is_bot ? "bot" : "user" }),
+  const kinds = ["message", message.mine && "own", follows && "follows", message.ephemeral_id && "ephemeral", message.edited_at && "edited"];
+  const quoted = chat.messages.find((other) => other.id === message.reply_to);
+  return h("article", { class: kinds.filter(Boolean).join(" ") },
+    avatar(from),
     h("div.body",
-      h("div", { class: message.edited_at ? "bubble edited" : "bubble" },
+      h("div.bubble",
         message.ephemeral_id && h("div.only-you", icon("eye"), "Only you can see this"),
-        !message.mine && !follows && header(chat, message),
+        !message.mine && !follows && sender(chat, message),
         quoted && h("div.quote", `${quoted.from.name}: ${quoted.text}`),
         message.photo && h("div.quote", "Photo"),
-        h("div.text", { dir: "auto" }, rich(app, message.text, message.entities ?? [])),
-        h("div.meta", message.edited_at && h("span", "edited"),
-          h("time", { datetime: iso(message.at), title: exactTime(message.at) }, time(message.at)))),
-      rows.length > 0 && h("div.keys", rows.map((row) => h("div", row.map((button) => key(app, chat, message, button)))))),
-    menu(app, chat, message));
+        h("div.text", { dir: "auto" }, rich(app, text, message.entities, 0, text.length)),
+        h("div.meta", message.edited_at && "edited", h("time", { datetime: iso(message.at) }, time(message.at)))),
+      h("div.keys", message.buttons.map((row) => h("div", row.map((button) => key(app, chat, message, button)))))),
+    choices(app, chat, message));
 }

@@ -1,14 +1,13 @@
 // Who one is, and which chats there are.
 
-import { avatar, h, patch } from "./dom.js";
+import { avatar, h, heading, patch } from "./dom.js";
 import { iso, kind, standing, time } from "./format.js";
 
 /** The row of people to be; arrow keys move through it as through radio buttons. */
 export function showPersonas(root, app) {
   const { state, chat } = app;
   const about = chat?.type === "private" ? state.chats.find((other) => other.type === "supergroup") : chat;
-  const people = state.users.filter((user) => !user.is_bot);
-  patch(root, people.map((person) => {
+  patch(root, state.users.map((person) => {
     const chosen = person.id === app.viewer;
     const member = chosen ? about?.me : app.member(about, person.id);
     const word = about ? standing(member) : "";
@@ -19,7 +18,7 @@ export function showPersonas(root, app) {
         tabindex: chosen ? "0" : "-1", "data-tone": word,
         onclick: () => app.be(person.id),
         onkeydown: (event) => walk(event, root),
-      }, avatar(person), h("span", h("b", person.name), h("small", word === "left" ? "not in" : word))),
+      }, avatar(person), h("span", h("b", person.name), h("small", word))),
     };
   }));
 }
@@ -47,13 +46,11 @@ function chatItem(app, chat) {
   return {
     key: chat.key,
     value: [chat.title, chat.type, line, last?.at, current],
-    build: () => h("li", h("button.chatitem", { "aria-current": String(current),
-      "data-chat": chat.key, onclick: () => app.open(chat.key),
-    },
-    avatar({ id: chat.id, name: chat.title, kind: kind(chat) }),
+    build: () => h("button.chatitem", { "aria-current": String(current), "data-chat": chat.key, onclick: () => app.open(chat.key) },
+    avatar(chat),
     h("b", chat.title),
     last ? h("time", { datetime: iso(last.at) }, time(last.at)) : h("span"),
-    h("small", line))),
+    h("small", line)),
   };
 }
 
@@ -63,7 +60,6 @@ export function showChats(root, app) {
   const outside = app.state.chats.filter((chat) => !inside.includes(chat));
   const latest = (chat) => chat.messages.at(-1)?.at ?? 0;
   inside.sort((one, other) => latest(other) - latest(one));
-  const heading = (text) => ({ key: text, value: text, build: () => h("li", h("h2", text)) });
   patch(root, [
     heading("Chats"), ...inside.map((chat) => chatItem(app, chat)),
     ...(outside.length ? [heading("Not joined")] : []), ...outside.map((chat) => chatItem(app, chat)),
