@@ -6,6 +6,7 @@ from .faults import Duplicate, Fault, Faults, Hold
 from .model import Bot, CallbackAnswer, CallbackQuery, Chat, InviteLink, JoinRequest, Member, Message, Topic, User
 from .record import Call, Delivery
 from .simulator import Simulator
+from .worlds import DemoWorld, demo_world
 
 __all__ = [
     "Bot",
@@ -15,6 +16,7 @@ __all__ = [
     "Chat",
     "Clock",
     "Delivery",
+    "DemoWorld",
     "Duplicate",
     "Fault",
     "Faults",
@@ -31,4 +33,5 @@ __all__ = [
     "SystemClock",
     "Topic",
     "User",
+    "demo_world",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from .callbacks import Callbacks
 from .clock import Clock
 from .delivery import WebhookDelivery
+from .errors import NotAllowed
 from .faults import Faults
 from .feed import Feed
 from .invites import Invites
@@ -14,7 +15,7 @@ from .messages import Messages
 from .migration import Migration
 from .polling import Poller
 from .record import Record
-from .world import World
+from .world import Snapshot, World
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -34,6 +35,22 @@ class Backend:
     migration: Migration
     deliveries: dict[int, WebhookDelivery] = field(default_factory=dict)
     pollers: dict[int, Poller] = field(default_factory=dict)
+    _memory: Snapshot | None = None
+
+    def remember(self) -> None:
+        """Keep the world as it is now for `reset`."""
+        self._memory = self.world.snapshot()
+
+    def reset(self) -> None:
+        """Put the remembered world back; pending updates and faults are gone, webhooks stay."""
+        if self._memory is None:
+            raise NotAllowed("no world was remembered to go back to")
+        self.world.restore(self._memory)
+        self.faults.clear()
+        for bot_id, log in self.feed.logs.items():
+            log.clear()
+            self.deliveries[bot_id].restart()
+        self.record.changed()
 
 
 def build(*, clock: Clock, seed: int, callback_answer_seconds: float) -> Backend:

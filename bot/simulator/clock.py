@@ -35,14 +35,17 @@ class SystemClock:
         self._timers: dict[int, tuple[float, Callable[[], None], asyncio.TimerHandle]] = {}
 
     def now(self) -> float:
+        """Return Unix seconds."""
         return time.time() + self._shift
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancel:
+        """Call back once at that moment; the answer cancels it."""
         number = next(self._numbers)
         self._arm(number, when, callback)
         return lambda: self._cancel(number)
 
     def advance(self, seconds: float) -> None:
+        """Jump forward."""
         self._shift += seconds
         for number, (when, callback, handle) in sorted(self._timers.items(), key=lambda item: item[1][0]):
             handle.cancel()
@@ -73,9 +76,11 @@ class MovableClock:
         self._timers: dict[int, tuple[float, Callable[[], None]]] = {}
 
     def now(self) -> float:
+        """Return Unix seconds."""
         return self._now
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancel:
+        """Call back once at that moment; the answer cancels it."""
         number = next(self._numbers)
         if when <= self._now:
             handle = asyncio.get_running_loop().call_soon(callback)
@@ -84,6 +89,7 @@ class MovableClock:
         return lambda: self._cancel(number)
 
     def advance(self, seconds: float) -> None:
+        """Jump forward."""
         target = self._now + seconds
         while due := [(when, number) for number, (when, _) in self._timers.items() if when <= target]:
             when, number = min(due)

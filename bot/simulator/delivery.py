@@ -16,6 +16,7 @@ from .updates import Update, UpdateLog, Webhook
 RESPONSE_SECONDS = 60.0
 LONGEST_RETRY_AFTER = 3600
 BACK_OFF_CEILING = (60.0, 120.0)
+SUCCESS = range(200, 300)
 GONE = 410
 GONE_SECONDS = 23 * 3600.0
 LARGEST_ANSWER = 1 << 20
@@ -76,11 +77,13 @@ class WebhookDelivery:
     async def run(self) -> None:
         """Deliver until cancelled."""
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    wakeup_at = self._send_ready(session, tasks)
-                    await wait(self._clock, self._news, wakeup_at)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session,
+            asyncio.TaskGroup() as tasks,
+        ):
+            while True:
+                wakeup_at = self._send_ready(session, tasks)
+                await wait(self._clock, self._news, wakeup_at)
 
     def _send_ready(self, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> float | None:
         """Send what is ready and return when the next will be."""
@@ -146,17 +149,17 @@ class WebhookDelivery:
 
     async def _attempt(self, session: aiohttp.ClientSession, update: Update, webhook: Webhook) -> None:
         doubled = self._faults.duplicate(bot=self._log.bot_id, kind=update.kind)
-        copies = doubled.copies - 1 if doubled is not None else 0
+        more = 0 if doubled is None else doubled.copies - 1
         if doubled is not None and doubled.at_once:
             async with asyncio.TaskGroup() as tasks:
-                others = [tasks.create_task(self._post(session, update, webhook)) for _ in range(copies)]
+                for _ in range(more):
+                    tasks.create_task(self._post(session, update, webhook))
                 answer = await self._post(session, update, webhook)
-            copies = 0
-            del others
+            more = 0
         else:
             answer = await self._post(session, update, webhook)
         if answer.is_success:
-            for _ in range(copies):
+            for _ in range(more):
                 await self._post(session, update, webhook)
             self._log.forget(update)
             self._gone_since = None
@@ -206,7 +209,7 @@ class WebhookDelivery:
                 body = await response.content.read(LARGEST_ANSWER)
                 return _Answer(
                     status=response.status,
-                    error=None if response.ok and response.status < 300 else f"{response.status} {response.reason}",
+                    error=None if response.status in SUCCESS else f"{response.status} {response.reason}",
                     body=body,
                     content_type=response.content_type,
                     retry_after=response.headers.get("Retry-After"),

@@ -13,7 +13,7 @@ from .world import World
 
 
 class Members:
-    """Changes memberships and lets the bots hear of it. Who may do what is checked for people; bots are checked by the API."""
+    """Changes memberships and lets the bots hear of it; the methods check what a bot may do."""
 
     def __init__(self, *, world: World, feed: Feed, messages: Messages) -> None:
         self._world = world

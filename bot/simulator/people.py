@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import permissions
 from .backend import Backend
 from .errors import NotAllowed, NotFound
 from .messages import Draft
 from .model import Bot, CallbackQuery, Chat, InviteLink, JoinRequest, JsonObject, Member, Message, Topic, User
+from .permissions import ALL_RIGHTS, PERMISSIONS, all_permissions, may, usual_rights
 
 
 class People:
@@ -113,12 +113,25 @@ class People:
         **rights: bool,
     ) -> None:
         """Make somebody an administrator with the named rights, or with the usual ones when none are named."""
-        unknown = rights.keys() - set(permissions.ALL_RIGHTS)
+        unknown = rights.keys() - set(ALL_RIGHTS)
         if unknown:
             raise TypeError(f"no such rights: {', '.join(sorted(unknown))}")
+        named = frozenset(name for name, held in rights.items() if held)
+        self.appoint(chat, who, named if rights else None, by=by, anonymous=anonymous, title=title)
+
+    def appoint(
+        self,
+        chat: Chat,
+        who: User,
+        rights: frozenset[str] | None,
+        *,
+        by: User | None = None,
+        anonymous: bool = False,
+        title: str | None = None,
+    ) -> None:
+        """Make somebody an administrator with exactly these rights; None stands for the usual ones."""
         actor = self._holder(chat, by, "can_promote_members")
-        named = frozenset(name for name, held in rights.items() if held) | {"can_manage_chat"}
-        held = named if rights else permissions.usual_rights(chat)
+        held = usual_rights(chat) if rights is None else rights | {"can_manage_chat"}
         self._backend.members.promote(chat, who, by=actor, rights=held, anonymous=anonymous, title=title)
 
     def demote(self, chat: Chat, who: User, *, by: User | None = None) -> None:
@@ -143,16 +156,23 @@ class People:
         """Restrict as a human moderator does: False mutes, True lifts, a mapping names what is allowed."""
         if chat.type != "supergroup":
             raise NotAllowed("only supergroups have restrictions")
-        allowed = _permissions(permissions)
+        if isinstance(permissions, bool):
+            allowed = all_permissions(allowed=permissions)
+        else:
+            allowed = {name: permissions.get(name, False) for name in PERMISSIONS}
         actor = self._judge(chat, who, by)
         self._backend.members.restrict(chat, who, by=actor, allowed=allowed, until=int(until))
 
-    def set_permissions(self, chat: Chat, **changes: bool) -> None:
+    def set_permissions(self, chat: Chat, *, by: User | None = None, **changes: bool) -> None:
         """Change what everybody may do in a group."""
+        unknown = changes.keys() - set(PERMISSIONS)
+        if unknown:
+            raise NotAllowed(f"no such permissions: {', '.join(sorted(unknown))}")
+        self._holder(chat, by, "can_restrict_members")
         chat.permissions = chat.permissions | changes
         self._backend.record.changed()
 
-    def say(
+    def say(  # noqa: PLR0913 - each is one thing a person chooses in the app
         self,
         user: User,
         chat: Chat,
@@ -243,7 +263,7 @@ class People:
     def can_speak(self, chat: Chat, user: User) -> bool:
         """Say whether the user's app offers a composer: in the chat, and allowed by own and default permissions."""
         member = self.member(chat, user)
-        return member.is_member and permissions.may(chat, member, "can_send_messages")
+        return member.is_member and may(chat, member, "can_send_messages")
 
     def messages(self, chat: Chat, viewer: User | None = None) -> list[Message]:
         """Return the live messages this viewer sees, oldest first; without a viewer all, ephemeral ones too."""
@@ -274,12 +294,6 @@ class People:
         change(user.id)
         status = "kicked" if blocked else "member"
         self._backend.members.set(chat, Member(bot, status, is_in=not blocked), actor=user)
-
-
-def _permissions(wanted: Mapping[str, bool] | bool) -> dict[str, bool]:
-    if isinstance(wanted, bool):
-        return permissions.all_permissions(allowed=wanted)
-    return {name: wanted.get(name, False) for name in permissions.PERMISSIONS}
 
 
 def _id(message: int | Message) -> int:

@@ -57,10 +57,7 @@ class Poller:
 
     def _confirm(self, offset: int) -> None:
         waiting = list(self._log.pending.values())
-        if offset < 0:
-            confirmed = waiting[:offset]
-        else:
-            confirmed = [update for update in waiting if update.id < offset]
+        confirmed = waiting[:offset] if offset < 0 else [update for update in waiting if update.id < offset]
         for update in confirmed:
             self._log.forget(update)
         if confirmed:

@@ -8,7 +8,7 @@ from .model import JsonObject
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One Bot API call; `status` is 0 until it is answered, and when the connection was dropped before doing anything."""
+    """One Bot API call; `status` stays 0 while it runs, and when it was dropped before anything was done."""
 
     number: int
     at: float

@@ -49,6 +49,10 @@ class Simulator(People):
         """Every attempt to deliver an update to a webhook, oldest first."""
         return self._backend.record.deliveries
 
+    def remember(self) -> None:
+        """Keep the world as it is now: `POST /control/reset` comes back to it."""
+        self._backend.remember()
+
     def calls_of(self, *methods: str) -> list[Call]:
         """Return the calls of these methods."""
         wanted = {method.lower() for method in methods}
@@ -65,7 +69,7 @@ class Simulator(People):
         log = backend.feed.open(bot, lambda: self._wake(bot))
 
         async def run_answer(content_type: str, body: bytes) -> None:
-            await self._api.run_webhook_answer(bot, content_type, body)
+            await self._api.run_webhook_answer(backend.world.bots[bot.id], content_type, body)
 
         delivery = WebhookDelivery(
             log=log,

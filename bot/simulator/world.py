@@ -1,7 +1,9 @@
 """The world: who and what exists, and how to find it. The rules are in members, messages and invites."""
 
+import copy
 import random
 import string
+from dataclasses import dataclass
 
 from .clock import Clock
 from .errors import NotAllowed, NotFound
@@ -12,6 +14,17 @@ from .shapes import service_account
 TOKEN_PREFIX = "SIM"  # noqa: S105 - marks tokens that are none; real deployments refuse it
 SUPERGROUP_BASE = -1_000_000_000_000
 LINK_HASH_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A copy of everything that exists."""
+
+    users: dict[int, User]
+    bots: dict[int, Bot]
+    chats: dict[int, Chat]
+    private: dict[tuple[int, int], Chat]
+    queries: dict[str, CallbackQuery]
 
 
 class World:
@@ -145,6 +158,16 @@ class World:
         while (chat_id := SUPERGROUP_BASE - self.dice.randint(1_000_000_000, 3_900_000_000)) in self.chats:
             pass
         return chat_id
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of all users, chats and what is in them."""
+        return copy.deepcopy(Snapshot(self.users, self.bots, self.chats, self.private, self.queries))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become a copy of the snapshot; objects handed out before belong to no world any more."""
+        fresh = copy.deepcopy(snapshot)
+        self.users, self.bots, self.chats = fresh.users, fresh.bots, fresh.chats
+        self.private, self.queries = fresh.private, fresh.queries
 
     def _new_chat_id(self, kind: str) -> int:
         if kind != "group":
