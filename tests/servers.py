@@ -87,7 +87,7 @@ async def database_url(servers: EmbeddedServers) -> AsyncIterator[str]:
 @pytest.fixture
 async def empty_database_url(servers: EmbeddedServers) -> AsyncIterator[str]:
     """Make a fresh database with no schema at all."""
-    async for url in _fresh_database(servers, template="template0"):
+    async for url in _fresh_database(servers, template="template1"):
         yield url
 
 

@@ -10,11 +10,15 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+# A statement that waits for a table makes everybody else wait behind it, so it does not wait for long.
+_SETTINGS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5s'"
+
 
 async def run(database_url: str, *, directory: Path, direction: str, revision: str) -> None:
-    """Upgrade or downgrade to a revision, wholly or not at all."""
+    """Upgrade or downgrade to a revision, wholly or not at all. Raises what asyncpg raises."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
+        # The driver reads the URL itself: several hosts, sslmode and the rest mean what they mean elsewhere.
         async_creator=partial(asyncpg.connect, database_url),
         poolclass=NullPool,
     )
@@ -26,23 +30,27 @@ async def run(database_url: str, *, directory: Path, direction: str, revision: s
 
 
 def _run(connection: Connection, *, directory: Path, direction: str, revision: str) -> None:
+    # SQLAlchemy opens its transaction with the first statement of its own, and the driver's go into it.
+    connection.exec_driver_sql("SELECT 1")
+    _execute(connection, _SETTINGS)
     config = Config()
     config.set_main_option("script_location", str(directory).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    config.attributes["run_sql"] = partial(_run_sql, connection, directory / "sql")
+    config.attributes["run_sql"] = partial(_run_file, connection, directory / "sql")
     if direction == "upgrade":
         command.upgrade(config, revision)
     else:
         command.downgrade(config, revision)
 
 
-def _run_sql(connection: Connection, directory: Path, name: str) -> None:
-    """Run a file of many statements through the driver, which SQLAlchemy's prepared statements cannot."""
-    # Makes SQLAlchemy open its transaction, which it does with the first statement of its own.
-    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-    text = (directory / name).read_text(encoding="utf-8")
+def _run_file(connection: Connection, directory: Path, name: str) -> None:
+    _execute(connection, (directory / name).read_text(encoding="utf-8"))
+
+
+def _execute(connection: Connection, script: str) -> None:
+    """Run a script of many statements through the driver, which SQLAlchemy's prepared statements cannot."""
     driver = connection.connection.dbapi_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
-    driver.run_async(lambda raw: raw.execute(text))
+    driver.run_async(lambda raw: raw.execute(script))

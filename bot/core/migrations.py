@@ -7,9 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import asyncpg
+
+from bot.core.clock import SystemClock
+from bot.core.schema_errors import MigrationError, SchemaTooNewError, SchemaTooOldError
+from bot.domain.errors import StoreUnavailableError
+
+__all__ = ["MigrationError", "SchemaState", "SchemaTooNewError", "SchemaTooOldError", "ensure_schema", "read_state"]
 
 # What a schema's min_code is compared with. Raise it with the release that can live with a breaking migration.
 CODE_LEVEL = 1
@@ -20,34 +26,18 @@ BASE = "base"
 _LOCK_KEY = 0x67_6D_62_6F_74  # "gmbot"
 _LOCK_TIMEOUT_SECONDS = 120
 _CONNECT_TIMEOUT_SECONDS = 10
+_ATTEMPTS = 5
+_RETRY_SECONDS = 1.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
-class MigrationError(Exception):
-    """The schema could not be brought to the wanted revision; it is as it was."""
+class Clock(Protocol):
+    """What waiting for busy tables needs."""
 
-
-class SchemaTooNewError(Exception):
-    """A newer release changed the schema in a way this code cannot live with."""
-
-    def __init__(self, *, min_code: int) -> None:
-        super().__init__(
-            f"the database's schema needs code level {min_code} and this is code level {CODE_LEVEL}: "
-            "run a newer release of GMBot, or downgrade the schema with the newer one first"
-        )
-        self.min_code = min_code
-
-
-class SchemaTooOldError(Exception):
-    """The schema lacks migrations and this instance may not run them."""
-
-    def __init__(self, *, revision: str | None, head: str) -> None:
-        super().__init__(
-            f"the database's schema is at {revision or 'nothing'} and this release needs {head}: run `gmbot migrate`"
-        )
-        self.revision = revision
-        self.head = head
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,86 +75,136 @@ def migrations_directory() -> Path:
 
 async def read_state(database_url: str) -> SchemaState:
     """Ask a database where its schema stands."""
-    connection = await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_SECONDS)
-    try:
-        return await _read_state(connection)
-    finally:
-        await connection.close()
+    return await _state(database_url, _revisions(migrations_directory()))
 
 
-async def ensure_schema(database_url: str, *, migrate: bool) -> SchemaState:
+async def ensure_schema(database_url: str, *, migrate: bool, clock: Clock | None = None) -> SchemaState:
     """Make the schema fit for this instance, or raise SchemaTooNewError or SchemaTooOldError.
 
     A newer schema is welcome as long as it does not ask for newer code.
     """
     state = await read_state(database_url)
     if state.pending and migrate:
-        state = await upgrade(database_url)
+        state = await upgrade(database_url, clock=clock)
     if state.min_code > CODE_LEVEL:
-        raise SchemaTooNewError(min_code=state.min_code)
+        raise SchemaTooNewError(min_code=state.min_code, code_level=CODE_LEVEL)
     if state.pending:
         raise SchemaTooOldError(revision=state.revision, head=state.head)
     return state
 
 
-async def upgrade(database_url: str, *, to: str = HEAD) -> SchemaState:
-    """Run the migrations up to a revision; nothing when they have run."""
-    async with _alone(database_url) as connection:
-        state = await _read_state(connection)
+async def upgrade(
+    database_url: str, *, to: str = HEAD, directory: Path | None = None, clock: Clock | None = None
+) -> SchemaState:
+    """Run the migrations up to a revision; nothing when they have run. Raises MigrationError.
+
+    `directory` holds other migrations than this release's.
+    """
+    migrations = _Migrations(directory or migrations_directory(), clock=clock or SystemClock())
+    async with _alone(database_url):
+        state = await _state(database_url, migrations.revisions())
         target = state.head if to == HEAD else to
+        _require_known(target, state.known)
         if target in state.pending:
-            await _run(database_url, "upgrade", target)
-        return await _read_state(connection)
+            await migrations.run(database_url, "upgrade", target)
+        return await _state(database_url, migrations.revisions())
 
 
-async def downgrade(database_url: str, *, to: str) -> SchemaState:
-    """Undo the migrations after a revision; `base` undoes all of them."""
-    async with _alone(database_url) as connection:
-        await _run(database_url, "downgrade", to)
-        return await _read_state(connection)
+async def downgrade(
+    database_url: str, *, to: str, directory: Path | None = None, clock: Clock | None = None
+) -> SchemaState:
+    """Undo the migrations after a revision; `base` undoes all of them. Raises MigrationError."""
+    migrations = _Migrations(directory or migrations_directory(), clock=clock or SystemClock())
+    async with _alone(database_url):
+        state = await _state(database_url, migrations.revisions())
+        _require_known(to, (BASE, *state.known))
+        if state.is_newer:
+            raise MigrationError(
+                f"a newer release brought the schema to {state.revision}; only that one knows the way back"
+            )
+        if state.revision is not None and (to == BASE or to < state.revision):
+            await migrations.run(database_url, "downgrade", to)
+        return await _state(database_url, migrations.revisions())
+
+
+class _Migrations:
+    """A directory of migrations, and Alembic to run them."""
+
+    def __init__(self, directory: Path, *, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def revisions(self) -> tuple[str, ...]:
+        """Return the revisions, oldest first."""
+        return _revisions(self._directory)
+
+    async def run(self, database_url: str, direction: str, revision: str) -> None:
+        """Go to a revision; tables that others hold for long are waited for in short turns."""
+        from bot.core.alembic_runner import run  # noqa: PLC0415 - importing it costs every start what few need
+
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                return await run(database_url, directory=self._directory, direction=direction, revision=revision)
+            except asyncpg.LockNotAvailableError as error:
+                if not attempts_left:
+                    raise MigrationError(f"other sessions keep tables that {revision} changes busy") from error
+            except asyncpg.PostgresError as error:
+                raise MigrationError(f"migration {revision} failed and left nothing behind: {error}") from error
+            await self._clock.sleep(_RETRY_SECONDS)
+        return None
+
+
+def _require_known(revision: str, known: tuple[str, ...]) -> None:
+    if revision not in known:
+        raise MigrationError(f"there is no revision {revision}; this release knows {', '.join(known)}")
 
 
 @asynccontextmanager
-async def _alone(database_url: str) -> AsyncIterator[Connection]:
+async def _alone(database_url: str) -> AsyncIterator[None]:
     """Hold the lock of migrations; of instances that start together one migrates and the others wait."""
-    connection = await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_SECONDS)
+    connection = await _connect(database_url)
     try:
-        # The lock lasts as long as a transaction, not a session, so that a connection pooler cannot lose it.
+        # The lock lasts as long as a transaction, not a session, so that a connection pooler cannot keep it.
         async with connection.transaction():
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_SECONDS}s'")
-            try:
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
-            except asyncpg.LockNotAvailableError as error:
-                raise MigrationError(
-                    f"another instance has been migrating for more than {_LOCK_TIMEOUT_SECONDS} s"
-                ) from error
-            yield connection
+            await _lock(connection)
+            yield
     finally:
         await connection.close()
 
 
-async def _read_state(connection: Connection) -> SchemaState:
-    revision = None
-    min_code = 0
-    if await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
-        revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-    if await connection.fetchval("SELECT to_regclass('schema_requirements') IS NOT NULL"):
-        min_code = await connection.fetchval("SELECT min_code FROM schema_requirements")
-    return SchemaState(revision=revision, min_code=min_code, known=_known_revisions())
-
-
-def _known_revisions() -> tuple[str, ...]:
-    """Return this release's revisions, oldest first: a version's file starts with its number."""
-    files = (migrations_directory() / "versions").glob("[0-9]*_*.py")
-    return tuple(sorted(path.name.partition("_")[0] for path in files))
-
-
-async def _run(database_url: str, direction: str, revision: str) -> None:
-    from bot.core.alembic_runner import run  # noqa: PLC0415 - SQLAlchemy costs a start 0.3 s and is rarely needed
-
+async def _lock(connection: Connection) -> None:
+    await connection.execute("SET LOCAL statement_timeout = 0")
+    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_SECONDS}s'")
     try:
-        await run(database_url, directory=migrations_directory(), direction=direction, revision=revision)
-    except asyncpg.PostgresError as error:
-        raise MigrationError(f"migrating to {revision} failed and left nothing behind: {error}") from error
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
+    except asyncpg.LockNotAvailableError as error:
+        raise MigrationError(f"another instance has been migrating for more than {_LOCK_TIMEOUT_SECONDS} s") from error
+
+
+async def _connect(database_url: str) -> Connection:
+    try:
+        return await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_SECONDS)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
+
+
+async def _state(database_url: str, known: tuple[str, ...]) -> SchemaState:
+    # Not on the connection that holds the lock: its transaction would keep the tables it reads from migrations.
+    connection = await _connect(database_url)
+    try:
+        revision = None
+        min_code = 0
+        if await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
+            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+        if await connection.fetchval("SELECT to_regclass('schema_requirements') IS NOT NULL"):
+            min_code = await connection.fetchval("SELECT min_code FROM schema_requirements")
+    finally:
+        await connection.close()
+    return SchemaState(revision=revision, min_code=min_code, known=known)
+
+
+def _revisions(directory: Path) -> tuple[str, ...]:
+    """Return the revisions, oldest first: a version's file starts with its number."""
+    files = (directory / "versions").glob("[0-9]*_*.py")
+    return tuple(sorted(path.name.partition("_")[0] for path in files))
