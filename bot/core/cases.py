@@ -103,6 +103,10 @@ class CaseStore:
         row = await self._database.row("open_case_of", bot, group, user)
         return None if row is None else CaseId(row["restriction_id"])
 
+    async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
+        """Whether the message is the prompt of an open case."""
+        return await self._database.row("prompt_stands", bot, group, message) is not None
+
     async def count_open(self, bot: BotId, group: GroupId) -> int:
         """Count the members whom GMBot keeps from writing in a group."""
         row = await self._database.row("count_open_cases", bot, group)

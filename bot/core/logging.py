@@ -6,7 +6,7 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 # A bot token, wherever it stands: in a URL of an error text, too.
 _TOKEN = re.compile(r"\b\d{5,16}:[A-Za-z0-9_-]{30,}")
@@ -19,7 +19,7 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def configure_logging(*, level: str, form: Literal["json", "console"]) -> None:
     """Set up structlog, and send the standard library's loggers the same way."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

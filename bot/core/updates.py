@@ -37,9 +37,10 @@ class UpdateStore:
                 cases.extend(CaseId(row["restriction_id"]) for row in await _apply(session, intent))
         return tuple(cases)
 
-    async def release(self, receipt: Receipt) -> None:
-        """Give an update back after a failure."""
-        await self._database.execute("release_update", receipt.bot_id, receipt.update_id, receipt.owner)
+    async def release(self, receipt: Receipt, *, blameless: bool) -> None:
+        """Give an update back for the next attempt; a blameless one does not count."""
+        discount = 1 if blameless else 0
+        await self._database.execute("release_update", receipt.bot_id, receipt.update_id, receipt.owner, discount)
 
     async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
         """Move an update that keeps failing to the dead letters and mark it done."""

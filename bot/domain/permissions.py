@@ -1,7 +1,8 @@
 """What a member may do in a group, as Telegram keeps it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 # Every field of ChatPermissions in Bot API 10.3. To lift a restriction all of them must be true:
@@ -82,3 +83,29 @@ def restored(prior: Prior | None, now: datetime) -> Prior | None:
     if prior is None or prior.until is None:
         return prior
     return prior if prior.until - now > SHORTEST_RESTRICTION else None
+
+
+def read_member(fields: Mapping[str, object]) -> MemberState:
+    """Read a ChatMember object of the Bot API. Raises ValueError for a status it does not define."""
+    role = Role(fields["status"])
+    match role:
+        case Role.OWNER:
+            return MemberState(role, rights=frozenset({"can_restrict_members", "can_delete_messages"}))
+        case Role.ADMIN:
+            return MemberState(role, rights=frozenset(name for name, given in fields.items() if given is True))
+        case Role.RESTRICTED:
+            return MemberState(
+                role,
+                permissions=frozenset(name for name in ALL_PERMISSIONS if fields.get(name) is True),
+                until=_until(fields.get("until_date")),
+                is_member=fields.get("is_member") is True,
+            )
+        case Role.LEFT | Role.BANNED:
+            return MemberState(role, is_member=False)
+        case Role.MEMBER:
+            return MemberState(role)
+
+
+def _until(seconds: object) -> datetime | None:
+    """Read an until_date: Telegram writes "for ever" as 0."""
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None

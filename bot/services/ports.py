@@ -104,8 +104,8 @@ class Inbox(Protocol):
         """
         ...
 
-    async def release(self, receipt: Receipt) -> None:
-        """Give an update back after a failure, for the next attempt."""
+    async def release(self, receipt: Receipt, *, blameless: bool) -> None:
+        """Give an update back for the next attempt; a blameless one does not count."""
         ...
 
     async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
@@ -166,6 +166,10 @@ class CaseLedger(Protocol):
         ...
 
     async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None: ...
+    async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
+        """Whether the message is the prompt of an open case."""
+        ...
+
     async def count_open(self, bot: BotId, group: GroupId) -> int: ...
 
 
@@ -237,3 +241,11 @@ Waker = Callable[[Sequence[CaseId]], None]
 
 Poke = Callable[[], Awaitable[None]]
 """Tells all instances that the configuration changed."""
+
+
+class Presses(Protocol):
+    """Answers to inline buttons. Raises as TelegramModeration does."""
+
+    async def answer(self, bot: BotId, press: str, text: str, *, alert: bool = False) -> None: ...
+    async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None: ...
+    async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain.errors import TelegramRefusedError
-from bot.domain.group import Channel, ChatInfo, Enforcement, GroupSetup, ProtectedGroup
+from bot.domain.group import Channel, ChatInfo, Enforcement, GroupSetup, OnUnknown, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.services.directory import Directory
 from bot.services.ports import CaseLedger, GroupStore, Poke, TelegramChats, Waker
@@ -115,6 +115,12 @@ class Setup:
             if not await self._bot_is_admin(bot, channel.channel_id):
                 problems.append(Problem("setup.bot_not_in_channel", {"channel": channel.title}))
         return Status(group, await self._ledger.count_open(bot, group_id), tuple(problems))
+
+    async def on_unknown(self, group: ProtectedGroup, choice: OnUnknown, by: UserId) -> ProtectedGroup:
+        """Choose what happens to messages while membership cannot be checked; return the group as it is then."""
+        await self._groups.set_on_unknown(group.bot_id, group.group_id, choice, by)
+        await self._applied(())
+        return self._directory.group(group.bot_id, group.group_id) or group
 
     async def moved(self, bot: BotId, old: GroupId, new: GroupId) -> None:
         """Follow a group that became a supergroup. Doing it twice changes nothing."""

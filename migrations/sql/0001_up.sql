@@ -19,9 +19,11 @@ CREATE TABLE bots (
     bot_id           bigint PRIMARY KEY,
     username         text NOT NULL,
     token_encrypted  bytea NOT NULL,
+    webhook_set      text,
     enabled          boolean NOT NULL DEFAULT true,
     added_at         timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN bots.webhook_set IS 'Fingerprint of the URL, secret and kinds of updates last set: Telegram does not tell the secret back.';
 
 CREATE TABLE owners (
     bot_id    bigint NOT NULL REFERENCES bots ON DELETE CASCADE,

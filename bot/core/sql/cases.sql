@@ -86,3 +86,7 @@ WHERE bot_id = $1 AND user_id = $3 AND group_id = $2 AND closed_at IS NULL;
 -- count_open_cases --
 SELECT count(*) FROM restrictions
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND done IN ('muting', 'muted', 'noticed');
+
+-- prompt_stands --
+SELECT 1 FROM restrictions
+WHERE bot_id = $1 AND group_id = $2 AND prompt_message_id = $3 AND closed_at IS NULL;

@@ -36,3 +36,12 @@ UPDATE scheduled_actions
 SET due_at = now() + make_interval(secs => least(power(2, attempts), 300)), lease_owner = NULL, lease_until = NULL,
     last_error = $3, dead_at = CASE WHEN attempts >= 10 THEN now() END
 WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
+
+-- webhook_set --
+SELECT webhook_set FROM bots WHERE bot_id = $1;
+
+-- note_webhook --
+UPDATE bots SET webhook_set = $2 WHERE bot_id = $1;
+
+-- ping --
+SELECT 1;

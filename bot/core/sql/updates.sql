@@ -23,7 +23,7 @@ UPDATE updates_done SET state = 'done'
 WHERE bot_id = $1 AND update_id = $2 AND owner = $3 AND state = 'claimed';
 
 -- release_update --
-UPDATE updates_done SET owner = '00000000-0000-0000-0000-000000000000'
+UPDATE updates_done SET owner = '00000000-0000-0000-0000-000000000000', attempts = attempts - $4::integer
 WHERE bot_id = $1 AND update_id = $2 AND owner = $3 AND state = 'claimed';
 
 -- bury_update --

@@ -16,13 +16,13 @@ from telegram import (
 from telegram.constants import ParseMode
 
 from bot.core.telegram.errors import translated
-from bot.core.telegram.members import member_state, permissions_to_send
+from bot.core.telegram.members import permissions_to_send
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership, membership_of
 from bot.domain.message import Button, Outgoing
-from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior
+from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, read_member
 
 # Telegram's words for "this user is not in the chat". Everything else it refuses with says something about the
 # bot or the chat, or that it has never met the user, and proves nothing.
@@ -51,7 +51,7 @@ class TelegramClient:
         """Return one user's state in a chat."""
         with translated("getChatMember"):
             member: ChatMember = await self._bots[bot].get_chat_member(chat, user)
-        return member_state(member)
+        return read_member(member.to_dict())
 
     async def administrators(self, bot: BotId, group: GroupId) -> frozenset[UserId]:
         """Return owner and administrators of a group, anonymous ones too."""

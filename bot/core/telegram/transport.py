@@ -1,6 +1,5 @@
 """HTTP for python-telegram-bot on aiohttp: one pool for all bots, at a sixth of the default's CPU per call."""
 
-
 import aiohttp
 from telegram._utils.defaultvalue import DefaultValue
 from telegram._utils.types import ODVInput

@@ -1,0 +1,111 @@
+"""Bytes in, intents out: one bot's handlers behind python-telegram-bot's Application."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import structlog
+from telegram import Bot, Update
+from telegram.error import TelegramError as LibraryError
+from telegram.ext import (
+    Application,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
+
+from bot.domain.errors import MalformedUpdateError, TelegramUnavailableError
+from bot.domain.intent import Intent
+from bot.handlers.basket import Baskets
+from bot.handlers.information import Information
+from bot.handlers.members import Members
+from bot.handlers.messages import GroupMessages
+from bot.handlers.press import VerifyPress
+from bot.handlers.protect import CONFIRM, Protect
+from bot.handlers.replies import Replies
+from bot.handlers.settings import PREFIX, Settings
+from bot.handlers.usecases import UseCases
+from bot.services.prompts import VERIFY
+
+log = structlog.stdlib.get_logger()
+
+# Of the six type parameters GMBot uses none: state lives in services, not in the framework.
+AnyApplication: TypeAlias = "Application[Any, Any, Any, Any, Any, Any]"
+
+# The handlers that decide who may speak run before those that answer commands.
+_GATE_GROUP = -1
+
+
+class Dispatcher:
+    """Handles one update at a time per call; calls run concurrently."""
+
+    def __init__(self, application: AnyApplication, baskets: Baskets) -> None:
+        self._application = application
+        self._baskets = baskets
+        self._starting = asyncio.Lock()
+        self._started = False
+
+    async def __call__(self, body: bytes) -> Sequence[Intent]:
+        """Handle one update.
+
+        Raises MalformedUpdateError for what is no update, TelegramUnavailableError while the bot itself is unknown
+        (its name is asked of Telegram once), and whatever a handler raised.
+        """
+        await self._start()
+        try:
+            update = Update.de_json(json.loads(body), self._application.bot)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise MalformedUpdateError(f"{type(error).__name__}: {error}") from error
+        with self._baskets.opened(update) as basket:
+            await self._application.process_update(update)
+            if basket.error is not None:
+                raise basket.error
+            return basket.intents
+
+    async def _start(self) -> None:
+        """Ask Telegram who the bot is, once. An instance is ready before that, and without it."""
+        if self._started:
+            return
+        async with self._starting:
+            if not self._started:
+                try:
+                    await self._application.initialize()
+                except LibraryError as error:
+                    raise TelegramUnavailableError(method="getMe", description=str(error)) from error
+                self._started = True
+
+
+def build_dispatcher(bot: Bot, use: UseCases) -> Dispatcher:
+    """Wire the handlers of one bot. The table below is the list of everything GMBot reacts to."""
+    baskets, replies = Baskets(), Replies(use)
+    messages, members = GroupMessages(use, baskets), Members(use, baskets)
+    protect, information, settings = Protect(use, replies), Information(use, replies), Settings(use, replies)
+    application = Application.builder().bot(bot).updater(None).job_queue(None).build()
+    in_groups, new = filters.ChatType.GROUPS, filters.UpdateType.MESSAGE
+    for handler, group in (
+        (MessageHandler(in_groups & filters.StatusUpdate.MIGRATE, messages.moved), _GATE_GROUP),
+        (MessageHandler(in_groups & ~filters.StatusUpdate.ALL, messages.spoke), _GATE_GROUP),
+        (ChatMemberHandler(members.changed, ChatMemberHandler.CHAT_MEMBER), 0),
+        (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
+        (CallbackQueryHandler(VerifyPress(use, baskets), f"^{VERIFY}$"), 0),
+        (CallbackQueryHandler(protect.confirmed, f"^{CONFIRM}$"), 0),
+        (CallbackQueryHandler(settings.pressed, f"^{PREFIX}"), 0),
+        (CommandHandler("protect", replies.for_admins(protect.protect), new), 0),
+        (CommandHandler("unprotect", replies.for_admins(protect.unprotect), new), 0),
+        (CommandHandler("status", replies.for_admins(information.status), new), 0),
+        (CommandHandler("settings", replies.for_admins(settings.show), new), 0),
+        (CommandHandler("start", information.start, new), 0),
+        (CommandHandler("help", information.help, new), 0),
+    ):
+        application.add_handler(handler, group)
+
+    async def failed(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
+        if context.error is not None:
+            baskets.failed(update, context.error)
+
+    application.add_error_handler(failed)
+    return Dispatcher(application, baskets)

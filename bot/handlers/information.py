@@ -1,0 +1,54 @@
+"""`/start`, `/help` and `/status`."""
+
+from telegram import Update
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+
+from bot.domain.ids import GroupId
+from bot.domain.message import Button
+from bot.handlers.reading import bot_of
+from bot.handlers.replies import Replies
+from bot.handlers.usecases import UseCases
+
+
+class Information:
+    """Says what the bot does and how a group stands."""
+
+    def __init__(self, use: UseCases, replies: Replies) -> None:
+        self._use = use
+        self._replies = replies
+
+    async def start(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/start` with the way to set a group up."""
+        chat = update.effective_chat
+        if chat is None or chat.type != ChatType.PRIVATE:
+            await self.help(update, context)
+            return
+        label = self._use.texts.toast("start.add_button", self._replies.language(update))
+        rights = "restrict_members+delete_messages+invite_users"
+        url = f"https://t.me/{update.get_bot().username}?startgroup=new&admin={rights}"
+        await self._replies.reply(
+            update, self._replies.say(update, "start"), ((Button(label, url=url, style="primary"),),)
+        )
+
+    async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/help`."""
+        await self._replies.reply(update, self._replies.say(update, "help"))
+
+    async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/status` with what is required and what is missing."""
+        chat = update.effective_chat
+        if chat is None:
+            return
+        status = await self._use.setup.status(bot_of(update), GroupId(chat.id))
+        if status is None:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        channels = ", ".join(channel.title for channel in status.group.channels)
+        key = "status.on" if status.group.gating else "status.paused"
+        lines = [self._replies.say(update, key, channels=channels, count=status.muted)]
+        if status.problems:
+            lines.append(self._replies.problems(update, "status.problems", status.problems))
+        else:
+            lines.append(self._replies.say(update, "status.healthy"))
+        await self._replies.reply(update, "\n".join(lines))

@@ -1,0 +1,32 @@
+"""`chat_member` and `my_chat_member`."""
+
+from telegram import Update
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+
+from bot.handlers.basket import Baskets
+from bot.handlers.reading import bot_of, change_of
+from bot.handlers.usecases import UseCases
+
+
+class Members:
+    """Follows who joins, leaves, is restricted or promoted."""
+
+    def __init__(self, use: UseCases, baskets: Baskets) -> None:
+        self._use = use
+        self._baskets = baskets
+
+    async def changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take over what happened to a member of a channel or group."""
+        if update.chat_member is None:
+            return
+        change = change_of(update, update.chat_member)
+        if update.chat_member.chat.type == ChatType.CHANNEL:
+            self._baskets.add(update, await self._use.events.in_channel(change))
+        else:
+            self._baskets.add(update, await self._use.events.in_group(change))
+
+    async def own_changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take over what happened to the bot itself."""
+        if update.my_chat_member is not None and update.my_chat_member.chat.type != ChatType.PRIVATE:
+            await self._use.rights.changed(bot_of(update), update.my_chat_member.chat.id)

@@ -1,0 +1,79 @@
+"""The prompt's button: it verifies whoever presses it."""
+
+import asyncio
+from datetime import timedelta
+
+from telegram import CallbackQuery, Update
+from telegram.ext import ContextTypes
+
+from bot.domain.errors import TelegramError
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import BotId, GroupId, MessageId, UserId
+from bot.domain.intent import Want
+from bot.domain.membership import Allow, Doubt, Missing, judge
+from bot.domain.restriction import Wanted
+from bot.handlers.basket import Baskets
+from bot.handlers.reading import bot_of
+from bot.handlers.usecases import UseCases
+
+# A prompt of a crashed instance stands without a row. Younger ones may just not be recorded yet.
+_ORPHAN_AGE = timedelta(seconds=60)
+
+
+class VerifyPress:
+    """Asks Telegram anew: somebody who has just joined must not hear a remembered no."""
+
+    def __init__(self, use: UseCases, baskets: Baskets) -> None:
+        self._use = use
+        self._baskets = baskets
+
+    async def __call__(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Verify the presser, free them if they are in, and tell them in their language."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return
+        bot, chat, user = bot_of(update), GroupId(query.message.chat.id), UserId(query.from_user.id)
+        group = self._use.directory.group(bot, chat)
+        language = self._use.texts.supported(query.from_user.language_code)
+        if group is None or not group.gating:
+            text = self._use.texts.toast("press.not_gated", language)
+        else:
+            text = await self._verify(update, group, user, language)
+        await self._answer(bot, query, text)
+        await self._tidy(bot, chat, query)
+
+    async def _verify(self, update: Update, group: ProtectedGroup, user: UserId, language: str) -> str:
+        standing = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
+        match judge(standing):
+            case Allow():
+                case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)
+                if case is None:
+                    return self._use.texts.toast("press.already_free", language)
+                self._baskets.add(update, [Want((case,), Wanted.FREE)])
+                return self._use.texts.toast("press.free", language)
+            case Missing(channels):
+                titles = {channel.channel_id: channel.title for channel in group.channels}
+                missing = ", ".join(titles[channel] for channel in channels)
+                return self._use.texts.toast("press.missing", language, channels=missing)
+            case Doubt():
+                return self._use.texts.toast("press.unknown", language)
+
+    async def _answer(self, bot: BotId, query: CallbackQuery, text: str) -> None:
+        try:
+            await self._use.presses.answer(bot, query.id, text)
+        except TelegramError:
+            # The toast is a courtesy; what it announces happens with or without it.
+            return
+
+    async def _tidy(self, bot: BotId, chat: GroupId, query: CallbackQuery) -> None:
+        """Remove a prompt that no case knows of: an instance died between sending it and noting its id."""
+        if query.message is None or not query.message.is_accessible:
+            return
+        message = MessageId(query.message.message_id)
+        old = self._use.clock.now() - query.message.date > _ORPHAN_AGE
+        if old and not await self._use.ledger.prompt_stands(bot, chat, message):
+            try:
+                async with asyncio.timeout(2):
+                    await self._use.presses.delete_messages(bot, chat, [message])
+            except (TelegramError, TimeoutError):
+                return

@@ -1,0 +1,131 @@
+"""`/protect @channel [@channel ...]` and `/unprotect`."""
+
+from telegram import CallbackQuery, Chat, Message, Update
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+
+from bot.domain.errors import GateTakenError, TelegramError, TelegramUnavailableError
+from bot.domain.group import Enforcement
+from bot.domain.ids import GROUP_ANONYMOUS_BOT, GroupId, UserId
+from bot.domain.message import Button
+from bot.handlers.reading import bot_of
+from bot.handlers.replies import Replies, is_anonymous_admin
+from bot.handlers.usecases import UseCases
+from bot.services.setup import MOST_CHANNELS, Problem, Request
+
+CONFIRM = "p"
+"""Pressed by an admin who wrote in the group's name: the press tells who it is. The command stands in the reply."""
+
+
+class Protect:
+    """Turns the gate on and off."""
+
+    def __init__(self, use: UseCases, replies: Replies) -> None:
+        self._use = use
+        self._replies = replies
+
+    async def protect(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/protect`."""
+        message = update.effective_message
+        if message is None or message.from_user is None:
+            return
+        references = _references(message)
+        if not references:
+            await self._replies.reply(update, self._replies.say(update, "protect.usage"))
+        elif len(references) > MOST_CHANNELS:
+            await self._replies.reply(update, self._replies.say(update, "protect.too_many", most=MOST_CHANNELS))
+        elif is_anonymous_admin(message):
+            label = self._use.texts.toast("protect.confirm_button", self._replies.language(update))
+            button = Button(label, data=CONFIRM, style="primary")
+            await self._replies.reply(update, self._replies.say(update, "protect.confirm"), ((button,),))
+        else:
+            text, buttons = await self._apply(update, message.chat, UserId(message.from_user.id), references)
+            await self._replies.reply(update, text, buttons)
+
+    async def confirmed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer the press by which an anonymous admin shows who they are."""
+        query = update.callback_query
+        if query is None:
+            return
+        texts, language = self._use.texts, self._replies.language(update)
+        command = _command_under(query)
+        try:
+            if command is None:
+                toast = texts.toast("press.stale", language)
+            elif not await self._may(update, command.chat):
+                toast = texts.toast("press.not_admin", language)
+            else:
+                references = _references(command)
+                text, buttons = await self._apply(update, command.chat, UserId(query.from_user.id), references)
+                await self._replies.reply(update, text, buttons)
+                toast = ""
+        except TelegramUnavailableError:
+            toast = texts.toast("press.unknown", language)
+        try:
+            await self._use.presses.answer(bot_of(update), query.id, toast)
+        except TelegramError:
+            return
+
+    async def unprotect(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/unprotect`."""
+        chat, user = update.effective_chat, update.effective_user
+        if chat is None or user is None:
+            return
+        freed = await self._use.setup.unprotect(bot_of(update), GroupId(chat.id), UserId(user.id))
+        if freed is None:
+            await self._replies.reply(update, self._replies.say(update, "unprotect.not_protected"))
+        else:
+            await self._replies.reply(update, self._replies.say(update, "unprotect.done", count=freed))
+
+    async def _may(self, update: Update, chat: Chat) -> bool:
+        user = update.effective_user
+        if user is None or user.id == GROUP_ANONYMOUS_BOT:
+            return False
+        return await self._use.setup.may_configure(bot_of(update), GroupId(chat.id), UserId(user.id))
+
+    async def _apply(
+        self, update: Update, chat: Chat, by: UserId, references: tuple[str, ...]
+    ) -> tuple[str, tuple[tuple[Button, ...], ...]]:
+        request = Request(
+            bot_id=bot_of(update),
+            group_id=GroupId(chat.id),
+            title=chat.title or "",
+            username=chat.username,
+            basic_group=chat.type == ChatType.GROUP,
+            by=by,
+            language=self._replies.language(update),
+            references=references,
+        )
+        try:
+            outcome = await self._use.setup.protect(request)
+        except GateTakenError:
+            return self._replies.say(update, "protect.taken"), ()
+        if isinstance(outcome, tuple):
+            return self._replies.problems(update, "protect.problems", outcome), self._fixes(update, outcome)
+        key = "protect.done_basic" if outcome.enforcement is Enforcement.DELETE else "protect.done"
+        channels = ", ".join(channel.title for channel in outcome.channels)
+        return self._replies.say(update, key, channels=channels), ()
+
+    def _fixes(self, update: Update, problems: tuple[Problem, ...]) -> tuple[tuple[Button, ...], ...]:
+        """Offer the tap that grants what is missing; Telegram merges rights, so nothing the bot has is lost."""
+        name, language = update.get_bot().username, self._replies.language(update)
+        keys = {problem.key for problem in problems}
+        rows: list[tuple[Button, ...]] = []
+        if keys & {"setup.bot_not_admin", "setup.missing.can_restrict_members", "setup.missing.can_delete_messages"}:
+            url = f"https://t.me/{name}?startgroup=rights&admin=restrict_members+delete_messages+invite_users"
+            rows.append((Button(self._use.texts.toast("setup.fix_button", language), url=url),))
+        if keys & {"setup.bot_not_in_channel", "setup.channel_not_found"}:
+            url = f"https://t.me/{name}?startchannel&admin=invite_users"
+            rows.append((Button(self._use.texts.toast("setup.fix_channel_button", language), url=url),))
+        return tuple(rows)
+
+
+def _references(message: Message) -> tuple[str, ...]:
+    return tuple((message.text or "").split()[1:])
+
+
+def _command_under(query: CallbackQuery) -> Message | None:
+    """Return the command that the pressed message replies to, if Telegram still shows it."""
+    message = query.message
+    command = message.reply_to_message if isinstance(message, Message) else None
+    return command if command is not None and _references(command) else None

@@ -1,0 +1,88 @@
+"""How commands answer: in the right topic, as a reply, without noise; and what they refuse."""
+
+from collections.abc import Callable, Coroutine, Iterable
+
+import structlog
+from telegram import Message, Update
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+
+from bot.domain.errors import TelegramError, TelegramUnavailableError
+from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.message import Button, Outgoing
+from bot.handlers.reading import bot_of, topic_of
+from bot.handlers.usecases import UseCases
+from bot.services.setup import Problem
+
+log = structlog.stdlib.get_logger()
+
+Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Coroutine[object, object, None]]
+
+
+class Replies:
+    """Answers a command."""
+
+    def __init__(self, use: UseCases) -> None:
+        self._use = use
+
+    def language(self, update: Update) -> str:
+        """Return the language to answer this update's sender in."""
+        user = update.effective_user
+        return self._use.texts.supported(user.language_code if user else None)
+
+    def say(self, update: Update, key: str, **values: str | int) -> str:
+        """Return a sentence in the sender's language."""
+        return self._use.texts.say(key, self.language(update), **values)
+
+    async def reply(self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = ()) -> None:
+        """Reply to the command. A reply that cannot be sent is logged: there is nobody to tell."""
+        message = update.effective_message
+        if message is None:
+            return
+        reply_to = MessageId(message.message_id) if message.chat.type != ChatType.PRIVATE else None
+        outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to)
+        try:
+            await self._use.telegram.send(bot_of(update), message.chat.id, outgoing)
+        except TelegramError as error:
+            log.warning("reply.failed", error=str(error))
+
+    def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:
+        """List what is missing, one line each."""
+        lines = [self.say(update, heading)]
+        lines += ["• " + self.say(update, problem.key, **problem.values) for problem in problems]
+        return "\n".join(lines)
+
+    def for_admins(self, command: Handler) -> Handler:
+        """Let only those call `command` who may configure the group; anonymous admins are admins."""
+
+        async def checked(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            message = update.effective_message
+            if message is None:
+                return
+            if message.chat.type not in {ChatType.GROUP, ChatType.SUPERGROUP}:
+                await self.reply(update, self.say(update, "command.group_only"))
+                return
+            try:
+                if await self._may(update, message):
+                    await command(update, context)
+                else:
+                    await self.reply(update, self.say(update, "command.admins_only"))
+            except TelegramUnavailableError as error:
+                log.warning("command.unavailable", error=str(error))
+                await self.reply(update, self.say(update, "command.unavailable"))
+
+        return checked
+
+    async def _may(self, update: Update, message: Message) -> bool:
+        if is_anonymous_admin(message):
+            return True
+        if message.from_user is None or message.sender_chat is not None:
+            return False
+        return await self._use.setup.may_configure(
+            bot_of(update), GroupId(message.chat.id), UserId(message.from_user.id)
+        )
+
+
+def is_anonymous_admin(message: Message) -> bool:
+    """Whether an admin wrote this in the group's own name; Telegram does not tell which one."""
+    return message.sender_chat is not None and message.sender_chat.id == message.chat.id

@@ -1,0 +1,29 @@
+"""What handlers may call."""
+
+from dataclasses import dataclass
+
+from bot.services.admission import Doorkeeper
+from bot.services.directory import Directory
+from bot.services.events import MemberEvents
+from bot.services.ports import CaseLedger, Clock, GroupStore, Presses, TelegramChats, Texts
+from bot.services.rights import OwnRights
+from bot.services.setup import Setup
+from bot.services.verification import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """The services, as handlers see them."""
+
+    directory: Directory
+    doorkeeper: Doorkeeper
+    events: MemberEvents
+    rights: OwnRights
+    setup: Setup
+    verification: Verification
+    ledger: CaseLedger
+    groups: GroupStore
+    telegram: TelegramChats
+    presses: Presses
+    texts: Texts
+    clock: Clock

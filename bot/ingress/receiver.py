@@ -1,0 +1,144 @@
+"""One update, from bytes to an answer for Telegram: done, or deliver it again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+import structlog
+
+from bot.domain.errors import (
+    ClaimLostError,
+    MalformedUpdateError,
+    StoreUnavailableError,
+    TelegramUnavailableError,
+)
+from bot.domain.ids import BotId, UpdateId
+from bot.domain.intent import Intent, Receipt
+from bot.ingress.gate import Gate
+from bot.ingress.parse import NotJsonError, Parser
+from bot.ingress.shapes import UpdateHead
+from bot.services.ports import Inbox, Waker
+
+Dispatch = Callable[[bytes], Awaitable[Sequence[Intent]]]
+"""Handles one update of one bot: bytes in, intents out. Raises whatever went wrong."""
+
+# Telegram waits 60 s for an answer. A handler that is still busy then would be asked to do it twice.
+_HANDLER_SECONDS = 25.0
+# Telegram stalls a whole bot when 80 chats are in back-off, so an update that keeps failing must end.
+_ATTEMPTS = 3
+
+log = structlog.stdlib.get_logger()
+
+
+class Answer(Enum):
+    """What Telegram is told."""
+
+    DONE = "done"
+    NOT_JSON = "not_json"
+    BUSY = "busy"
+    FAILED = "failed"
+
+
+class UpdateCounter(Protocol):
+    """Counts updates."""
+
+    def update(self, kind: str, result: str) -> None:
+        """Count one update by its kind and what became of it."""
+        ...
+
+
+class Receiver:
+    """Lets the gate decide, and hands the rest to the handlers under a claim."""
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        inbox: Inbox,
+        dispatchers: Mapping[BotId, Dispatch],
+        wake: Waker,
+        counter: UpdateCounter,
+    ) -> None:
+        self._gate = gate
+        self._inbox = inbox
+        self._dispatchers = dispatchers
+        self._wake = wake
+        self._counter = counter
+        self._parser = Parser()
+
+    async def receive(self, bot: BotId, body: bytes) -> Answer:
+        """Bring one update to an end, or say why Telegram should deliver it again. Never raises."""
+        try:
+            update = self._parser.head(body)
+            passed = self._gate.passes(bot, update)
+            if passed is not None:
+                self._counter.update("message", passed)
+                return Answer.DONE
+            self._parser.check(body)
+        except NotJsonError:
+            self._counter.update("none", "not_json")
+            return Answer.NOT_JSON
+        except MalformedUpdateError as error:
+            self._counter.update("none", "malformed")
+            log.warning("update.malformed", bot=bot, reason=str(error))
+            return Answer.DONE
+        return await self._handle(bot, update, body)
+
+    async def _handle(self, bot: BotId, update: UpdateHead, body: bytes) -> Answer:
+        kind = _kind(update)
+        try:
+            claim = await self._inbox.claim(bot, UpdateId(update.update_id))
+            if not isinstance(claim, Receipt):
+                self._counter.update(kind, "duplicate" if claim else "busy")
+                return Answer.DONE if claim else Answer.BUSY
+            answer = await self._under(claim, body, kind)
+        except StoreUnavailableError as error:
+            # Whether the intent was committed is unknown: Telegram asks again, and then the mark tells.
+            log.warning("update.store_unavailable", bot=bot, update=update.update_id, error=str(error))
+            self._counter.update(kind, "store_unavailable")
+            return Answer.BUSY
+        except ClaimLostError:
+            self._counter.update(kind, "claim_lost")
+            return Answer.BUSY
+        self._counter.update(kind, answer.value)
+        return answer
+
+    async def _under(self, claim: Receipt, body: bytes, kind: str) -> Answer:
+        if claim.attempt > _ATTEMPTS:
+            return await self._bury(claim, body, "the instances that handled this update did not live to finish it")
+        try:
+            async with asyncio.timeout(_HANDLER_SECONDS):
+                intents = await self._dispatchers[claim.bot_id](body)
+            self._wake(await self._inbox.settle(claim, intents))
+        except (StoreUnavailableError, ClaimLostError):
+            raise
+        except MalformedUpdateError as error:
+            log.warning("update.malformed", bot=claim.bot_id, update=claim.update_id, reason=str(error))
+            await self._inbox.settle(claim, ())
+        except TelegramUnavailableError as error:
+            # Nobody's fault here, and no reason to give the update up: Telegram asks again when it is back.
+            log.warning("update.telegram_unavailable", bot=claim.bot_id, update=claim.update_id, error=str(error))
+            await self._inbox.release(claim, blameless=True)
+            return Answer.BUSY
+        except Exception as error:
+            # The one catch-all of the ingress: a fault in a handler is ours and must not stall the chat for ever.
+            log.exception("update.failed", bot=claim.bot_id, update=claim.update_id, kind=kind, attempt=claim.attempt)
+            return await self._failed(claim, body, error)
+        return Answer.DONE
+
+    async def _failed(self, claim: Receipt, body: bytes, error: Exception) -> Answer:
+        if claim.attempt < _ATTEMPTS:
+            await self._inbox.release(claim, blameless=False)
+            return Answer.FAILED
+        return await self._bury(claim, body, f"{type(error).__name__}: {error}")
+
+    async def _bury(self, claim: Receipt, body: bytes, reason: str) -> Answer:
+        await self._inbox.bury(claim, body, reason)
+        log.error("update.buried", bot=claim.bot_id, update=claim.update_id, reason=reason)
+        return Answer.DONE
+
+
+def _kind(update: UpdateHead) -> str:
+    kinds = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member", "chat_join_request")
+    return next((kind for kind in kinds if getattr(update, kind) is not None), "other")
