@@ -49,7 +49,7 @@ class BotApi:
         bot = self._backend.world.bot_by_token(token)
         if bot is None:
             return _failure(ApiError("Unauthorized", code=401))
-        return await self.run(bot, method or args.text("method"), args)
+        return await self.run(bot, method or args.take("method"), args)
 
     async def run_webhook_answer(self, bot: Bot, content_type: str, body: bytes) -> None:
         """Run the method in a webhook's answer, if there is one and it may stand there."""
@@ -57,7 +57,7 @@ class BotApi:
             args = read_args("", content_type, body)
         except ApiError:
             return
-        method = args.text("method").lower()
+        method = args.take("method").lower()
         if method not in NOT_IN_WEBHOOK_ANSWERS and not method.startswith("get"):
             await self.run(bot, method, args)
 

@@ -58,6 +58,10 @@ class Args:
         """Return the argument, empty when it is missing."""
         return self._values.get(name, "")
 
+    def take(self, name: str) -> str:
+        """Return and remove an argument that is none of the method's own."""
+        return self._values.pop(name, "")
+
     def integer(self, name: str, default: int = 0) -> int:
         """Return the leading digits, as Telegram's server does."""
         match = _LEADING_INTEGER.match(self._values.get(name, ""))

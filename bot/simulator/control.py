@@ -15,8 +15,8 @@ muted, not a member, no right) or 404 (no such user, chat, message).
                 "private_chat_id": 101 | null}],
      "chats": [CHAT], "faults": [FAULT], "calls": 42}
 
-  `private_chat_id` is the viewer's private chat with the bot once either side wrote (its id is the viewer's own, so it is
-  addressed by `"chat": <bot id>` in this API; see CHAT.key). A CHAT is
+  `private_chat_id` is the viewer's private chat with the bot once either side wrote (its id is the viewer's own, so
+  it is addressed by `"chat": <bot id>` in this API; see CHAT.key). A CHAT is
 
     {"key": "-1001234567890", "id": -1001234567890, "type": "channel" | "supergroup" | "group" | "private",
      "title": "GM Lounge", "username": null | "gm_news", "is_forum": false, "linked": null | chat id,
@@ -34,10 +34,10 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "join_requests": [{"id": 101, "name": "Sam", "at": 1790000000}],
      "messages": [MESSAGE]}
 
-  `key` is how a chat is addressed in every call of this API: the chat's id, or the bot's id for the viewer's private chat
-  with that bot. `can_read` is false for private chats one is not in: then `messages` and `members` are empty.
-  `members` holds people who are in the chat, restricted or banned; `me.silence` says why the composer is closed (null: it is open).
-  Channels list members to their admins only. Oldest message first, at most 200. A MESSAGE is
+  `key` is how a chat is addressed in every call of this API: the chat's id, or the bot's id for the viewer's private
+  chat with that bot. `can_read` is false for private chats one is not in: then `messages` and `members` are empty.
+  `members` holds people who are in the chat, restricted or banned; `me.silence` says why the composer is closed
+  (null: it is open). Channels list members to their admins only. Oldest message first, at most 200. A MESSAGE is
 
     {"id": 12, "ephemeral_id": null | 3, "at": 1790000000.2, "edited_at": null, "topic": null, "mine": false,
      "from": {"id": 5000000001, "name": "GMBot", "is_bot": true, "as_chat": false}, "signature": null,
@@ -55,7 +55,7 @@ muted, not a member, no right) or 404 (no such user, chat, message).
 `POST /control/act` with `{"action": ..., "user": <acting user id>, ...}` ->
 `{"result": ..., "sequence": 18}`; chats are keys (strings or numbers)
 
-    say       chat, text, topic?, reply_to?, photo?, media_group_id?, as_channel?   -> MESSAGE (in private and channels, too)
+    say       chat, text, topic?, reply_to?, photo?, media_group_id?, as_channel?   -> MESSAGE (in every chat)
     comment   chat, text                            comment in a discussion group without membership
     edit      chat, message, text                   delete   chat, message
     press     chat, message, data, ephemeral?       -> {"query": "77"}: poll `answer`, or read it from the event stream
@@ -77,8 +77,8 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "status": 200 | null while it runs, "ms": 1.3, "result": ..., "error": null | "Bad Request: ...",
      "fault": null | "flood"}
 
-`GET /control/deliveries?after=<number>` -> `{"deliveries": [{"number", "bot", "update_id", "kind", "queue", "attempt", "status",
-    "error", "started", "finished", "url"}], "last": 7}`
+`GET /control/deliveries?after=<number>` -> `{"deliveries": [{"number", "bot", "update_id", "kind", "queue", "attempt",
+    "status", "error", "started", "finished", "url"}], "last": 7}`
 `GET /control/events` -> Server-Sent Events; each `data:` is one JSON object:
     event `changed`  {"sequence": 18}                read the state again
     event `call`     CALL                            a Bot API call has been answered
@@ -175,17 +175,12 @@ class Control:
         faults = self._backend.faults
         if body.get("clear") is True:
             faults.clear()
-            self._wake_deliveries()
         elif isinstance(body.get("remove"), int):
             faults.remove(int(str(body["remove"])))
         else:
             faults.add(_read_fault(body.get("add")))
         self._backend.record.changed()
         return {"faults": [fault_json(fault) for fault in faults.active]}
-
-    def _wake_deliveries(self) -> None:
-        for delivery in self._backend.deliveries.values():
-            delivery.wake()
 
     async def _reset(self, request: Request) -> object:
         del request

@@ -1,6 +1,7 @@
 """Faults on demand: what the Bot API does wrong for a while, and how deliveries stray where Telegram may."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,7 +61,9 @@ class Duplicate:
 
 @dataclass(slots=True, eq=False)
 class Faults:
-    """The faults in force."""
+    """The faults in force; `wake` is called when held updates may flow again."""
+
+    wake: Callable[[], None] = lambda: None
 
     active: list[Fault] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
@@ -78,12 +81,23 @@ class Faults:
         """End one fault, by itself or its id."""
         self.active = [each for each in self.active if each is not fault and each.id != fault]
 
+    def hold(self, hold: Hold) -> Hold:
+        """Keep the matching updates in their queues, each holding up its queue, until they are released."""
+        self.holds.append(hold)
+        return hold
+
+    def release(self, hold: Hold | None = None) -> None:
+        """Let held updates flow again: those of one hold, or all."""
+        self.holds = [each for each in self.holds if hold is not None and each is not hold]
+        self.wake()
+
     def clear(self) -> None:
         """End all faults, of calls and of deliveries; held queues flow again."""
         self.active.clear()
         self.holds.clear()
         self.duplicates.clear()
         self.shuffles_queues = False
+        self.wake()
 
     def strike(self, *, bot: int, method: str, params: JsonObject) -> list[Fault]:
         """Return the faults for this call, delays first and then the first other, and count them down."""

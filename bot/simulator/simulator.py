@@ -25,6 +25,7 @@ class Simulator(People):
         backend = build(clock=clock or SystemClock(), seed=seed, callback_answer_seconds=callback_answer_seconds)
         super().__init__(backend=backend)
         self.url = ""
+        backend.faults.wake = self._wake_all
         self._api = BotApi(backend=backend)
         self._tasks: asyncio.TaskGroup | None = None
         self._pumps: list[asyncio.Task[None]] = []
@@ -48,6 +49,11 @@ class Simulator(People):
     def deliveries(self) -> list[Delivery]:
         """Every attempt to deliver an update to a webhook, oldest first."""
         return self._backend.record.deliveries
+
+    @property
+    def bots(self) -> list[Bot]:
+        """All bots."""
+        return list(self._backend.world.bots.values())
 
     def remember(self) -> None:
         """Keep the world as it is now: `POST /control/reset` comes back to it."""
@@ -88,6 +94,10 @@ class Simulator(People):
     def _wake(self, bot: Bot) -> None:
         self._backend.deliveries[bot.id].wake()
         self._backend.pollers[bot.id].wake()
+
+    def _wake_all(self) -> None:
+        for bot in self.bots:
+            self._wake(bot)
 
     @contextlib.asynccontextmanager
     async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator["Simulator"]:

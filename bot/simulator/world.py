@@ -75,6 +75,7 @@ class World:
         chat = Chat(self._new_chat_id(kind), kind, title, username, owner, permissions=default_permissions())
         chat.members[owner.id] = Member(owner, "creator")
         self.chats[chat.id] = chat
+        self.new_link(chat, owner, is_primary=True)
         if isinstance(owner, Bot):
             owner.seen_chats.add(chat.id)
         return chat
