@@ -5,7 +5,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -14,10 +14,11 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from bot.core.embedded import EmbeddedServers, embedded_servers
+from bot.core.embedded import EmbeddedServers, EmbeddedUnavailableError, embedded_servers, stop_abandoned
 from bot.core.migrations import upgrade
 
 _TEMPLATE = "template_migrated"
+_PREFIX = "gmbot-servers-"
 
 
 def database_named(database_url: str, name: str) -> str:
@@ -63,8 +64,9 @@ def running_servers(home: Path) -> Iterator[EmbeddedServers]:
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """Make a directory for servers, short-lived and open to the user that runs them."""
+    _stop_what_killed_sessions_left()
     # Not tmp_path: its parents are private, and as root the servers run as another user.
-    directory = Path(tempfile.mkdtemp(prefix="gmbot-test-"))
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     directory.chmod(0o711)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
@@ -118,3 +120,12 @@ async def _execute(database_url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def _stop_what_killed_sessions_left() -> None:
+    """Servers outlive whoever started them: a test session that was killed has left its own behind."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError, EmbeddedUnavailableError):
+            running = (directory / "home" / "servers" / "postgres" / "data" / "postmaster.pid").exists()
+            if running and asyncio.run(stop_abandoned(directory / "home")):
+                shutil.rmtree(directory, ignore_errors=True)

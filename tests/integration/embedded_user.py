@@ -9,7 +9,6 @@ import importlib.metadata
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from bot.core.embedded import EmbeddedUnavailableError, embedded_servers
@@ -19,7 +18,7 @@ NOBODY = 65534
 
 async def use(home: Path) -> None:
     async with embedded_servers(home=home, durable=False) as servers:
-        print(json.dumps(asdict(servers)), flush=True)
+        print(json.dumps([servers.database_url, servers.redis_url]), flush=True)
         await asyncio.to_thread(sys.stdin.read)
     print("left", flush=True)
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +21,13 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.core.embedded import EmbeddedServers, EmbeddedUnavailableError, default_home, embedded_servers
+from bot.core.embedded import (
+    EmbeddedServers,
+    EmbeddedUnavailableError,
+    default_home,
+    embedded_servers,
+    stop_abandoned,
+)
 from tests.integration.embedded_user import NOBODY
 
 ROOT = os.geteuid() == 0
@@ -59,13 +66,18 @@ async def another_user(home: Path, *options: str) -> AsyncIterator[User]:
     )
     assert process.stdout is not None
     line = await process.stdout.readline()
-    assert line.startswith(b"{"), line
+    assert line.startswith(b"["), line
     try:
-        yield User(process, EmbeddedServers(**json.loads(line)))
+        yield User(process, _servers(line))
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+def _servers(line: bytes) -> EmbeddedServers:
+    database_url, redis_url = json.loads(line)
+    return EmbeddedServers(database_url=database_url, redis_url=redis_url, keep_running=partial(asyncio.sleep, 0))
 
 
 @pytest.fixture
@@ -80,7 +92,7 @@ def home() -> Iterator[Path]:
 async def postgres_answers(servers: EmbeddedServers) -> bool:
     try:
         connection = await asyncpg.connect(servers.database_url)
-    except OSError:
+    except (OSError, asyncpg.CannotConnectNowError):
         return False
     await connection.close()
     return True
@@ -94,6 +106,15 @@ async def valkey_answers(servers: EmbeddedServers) -> bool:
         return False
     finally:
         await client.aclose()
+
+
+async def both_answer(servers: EmbeddedServers, *, expected: bool) -> None:
+    """Wait until the servers do, or until one of them does not."""
+    for _ in range(500):
+        if (await postgres_answers(servers) and await valkey_answers(servers)) is expected:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"the servers do not come to answer={expected}")
 
 
 def pid_of(home: Path, file: str) -> int:
@@ -214,6 +235,38 @@ async def test_killed_server_comes_back_with_the_next(home: Path, file: str) -> 
     assert answers == (True, True)
     assert servers == user.servers
     assert restarted != killed
+
+
+@pytest.mark.parametrize("file", ["postgres/data/postmaster.pid", "valkey/valkey.pid"])
+async def test_killed_server_is_restarted_by_who_looks_after_it(home: Path, file: str) -> None:
+    """A process that keeps the servers running needs no other to bring a killed one back."""
+    async with embedded_servers(home=home, durable=False) as servers, asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(servers.keep_running())
+        os.kill(pid_of(home, file), signal.SIGKILL)
+        await both_answer(servers, expected=False)
+        await both_answer(servers, expected=True)
+        watch.cancel()
+
+
+async def test_abandoned_servers_can_be_stopped(home: Path) -> None:
+    """Servers whose users were all killed are stopped without starting anything; those in use are not."""
+    async with another_user(home) as user:
+        in_use = await stop_abandoned(home)
+        alive = await postgres_answers(user.servers)
+        await user.kill()
+        abandoned = await stop_abandoned(home)
+
+    assert (in_use, alive) == (False, True)
+    assert abandoned
+    assert not await postgres_answers(user.servers)
+
+
+async def test_addresses_are_not_printed(home: Path) -> None:
+    """The URLs carry passwords, which must not reach a log by accident."""
+    async with embedded_servers(home=home, durable=False) as servers:
+        text = repr(servers)
+
+    assert "postgresql" not in text
 
 
 async def test_pid_of_a_living_stranger_is_stale(home: Path) -> None:

@@ -45,6 +45,10 @@ class Postgres:
             port = await self._start()
         return f"postgresql://{_ROLE}:{self._password}@127.0.0.1:{port}/{_DATABASE}"
 
+    def is_alive(self) -> bool:
+        """Say whether the server runs; ask under the home's lock."""
+        return self._daemon.is_alive()
+
     async def stop(self) -> None:
         """Stop cleanly; when that takes too long, as after a crash."""
         for how in (signal.SIGINT, signal.SIGQUIT):

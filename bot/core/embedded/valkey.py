@@ -38,6 +38,10 @@ class Valkey:
         port = await self._wait_answering() or await self._start()
         return f"redis://:{self._password}@127.0.0.1:{port}/0"
 
+    def is_alive(self) -> bool:
+        """Say whether the server runs; ask under the home's lock."""
+        return self._daemon.is_alive()
+
     async def stop(self) -> None:
         """Stop cleanly; when that takes too long, as after a crash."""
         for how in (signal.SIGTERM, signal.SIGKILL):
