@@ -16,11 +16,16 @@ from bot.core.embedded import EmbeddedUnavailableError, embedded_servers
 NOBODY = 65534
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 async def use(home: Path) -> None:
     async with embedded_servers(home=home, durable=False) as servers:
-        print(json.dumps([servers.database_url, servers.redis_url]), flush=True)
+        say(json.dumps([servers.database_url, servers.redis_url]))
         await asyncio.to_thread(sys.stdin.read)
-    print("left", flush=True)
+    say("left")
 
 
 def main() -> int:
@@ -37,7 +42,7 @@ def main() -> int:
     try:
         asyncio.run(use(arguments.home))
     except EmbeddedUnavailableError as error:
-        print(error, flush=True)
+        say(str(error))
         return 1
     return 0
 

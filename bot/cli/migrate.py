@@ -1,0 +1,90 @@
+"""`gmbot migrate`: bring the database's schema to a revision, or say where it stands."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+
+from bot.core.migrations import (
+    BASE,
+    CODE_LEVEL,
+    HEAD,
+    SchemaState,
+    downgrade,
+    read_state,
+    upgrade,
+)
+from bot.core.settings import Settings
+from bot.domain.errors import BotError
+
+
+def migrate(
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="REV", help="A revision, `head` or `base`.")] = HEAD,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 unless this release fits.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Bring the database's schema to this release, or to a named revision in either direction."""
+    try:
+        state = asyncio.run(_migrate(Settings.from_env(), to=to, check=check))
+    except BotError as error:
+        typer.echo(f"gmbot migrate: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(_as_json(state) if as_json else _as_text(state))
+    if check and (state.pending or _is_too_new(state)):
+        raise typer.Exit(1)
+
+
+async def _migrate(settings: Settings, *, to: str, check: bool) -> SchemaState:
+    async with _database_url(settings) as url:
+        state = await read_state(url)
+        if check:
+            return state
+        forward = to == HEAD or to in state.pending or to == state.revision
+        if not forward and (to == BASE or to in state.known):
+            return await downgrade(url, to=to)
+        return await upgrade(url, to=to)
+
+
+@asynccontextmanager
+async def _database_url(settings: Settings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    from bot.core.embedded import default_home, embedded_servers  # noqa: PLC0415 - only without DATABASE_URL
+
+    home = settings.gmbot_home or default_home(os.environ)  # noqa: TID251 - settings do not name a default home
+    async with embedded_servers(home=home) as servers:
+        yield servers.database_url
+
+
+def _is_too_new(state: SchemaState) -> bool:
+    return state.min_code > CODE_LEVEL
+
+
+def _as_json(state: SchemaState) -> str:
+    return json.dumps(
+        {
+            "revision": state.revision,
+            "head": state.head,
+            "pending": state.pending,
+            "newer": state.is_newer,
+            "min_code": state.min_code,
+            "code_level": CODE_LEVEL,
+        }
+    )
+
+
+def _as_text(state: SchemaState) -> str:
+    where = f"The schema is at {state.revision or 'nothing'}"
+    if _is_too_new(state):
+        return f"{where} and needs code level {state.min_code}; this release has code level {CODE_LEVEL}."
+    if state.is_newer:
+        return f"{where}, from a newer release; this one ({state.head}) can live with it."
+    if state.pending:
+        return f"{where}; to run: {', '.join(state.pending)}."
+    return f"{where}, which is this release's."
