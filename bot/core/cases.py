@@ -36,6 +36,10 @@ class CaseStore:
         """Hold the case for another 3 s."""
         return await self._database.row("renew_case", case_id, self._instance) is not None
 
+    async def give_back(self, case_id: CaseId) -> None:
+        """End the lease in the middle of the work."""
+        await self._database.execute("give_back_case", case_id, self._instance)
+
     async def due(self, limit: int) -> Sequence[CaseId]:
         """Return open cases that wait for somebody and that nobody holds."""
         return [CaseId(row["restriction_id"]) for row in await self._database.rows("due_cases", limit)]

@@ -50,3 +50,12 @@ class BotStore:
         """Return (id, username, token) of the bots to run. Raises SettingsError when the key does not fit."""
         rows = await self._database.rows("enabled_bots")
         return [(BotId(row["bot_id"]), row["username"], self._vault.open(row["token_encrypted"])) for row in rows]
+
+    async def webhook_set(self, bot: BotId) -> str | None:
+        """Return the fingerprint of the webhook that was set last."""
+        row = await self._database.row("webhook_set", bot)
+        return None if row is None else row["webhook_set"]
+
+    async def note_webhook(self, bot: BotId, fingerprint: str) -> None:
+        """Remember what was set."""
+        await self._database.execute("note_webhook", bot, fingerprint)

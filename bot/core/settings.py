@@ -75,7 +75,11 @@ class Settings(BaseSettings):
             faults = (f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
             raise SettingsError("; ".join(faults)) from error
         _refuse_contradictions(settings)
-        return settings
+        if settings.database_url is not None or settings.gmbot_home is not None:
+            return settings
+        from bot.core.embedded import default_home  # noqa: PLC0415 - with servers of one's own it is never imported
+
+        return settings.model_copy(update={"gmbot_home": default_home(environment)})
 
     @property
     def at_telegram(self) -> bool:

@@ -59,3 +59,7 @@ class SettingsError(BotError):
 
 class GateTakenError(BotError):
     """Another bot of this deployment guards the group already; two gates would fight over its members."""
+
+
+class NotReadyError(BotError):
+    """A part of the instance does not work yet, or not any more; the text says which and why."""

@@ -76,3 +76,13 @@ class WentAway:
 
 
 Intent = OpenCase | Want | Regate | Moderated | WentAway
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A message that is due to be deleted."""
+
+    action_id: int
+    bot_id: BotId
+    chat_id: GroupId
+    message_id: MessageId

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
-from bot.services.ports import CaseLedger, Clock, GroupStore, Presses, TelegramChats, Texts
+from bot.services.ports import CaseLedger, Clock, Presses, TelegramChats, Texts
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.verification import Verification
@@ -22,7 +22,6 @@ class UseCases:
     setup: Setup
     verification: Verification
     ledger: CaseLedger
-    groups: GroupStore
     telegram: TelegramChats
     presses: Presses
     texts: Texts

@@ -48,7 +48,7 @@ class Gate:
         group = self._groups.group(bot, GroupId(message.chat.id))
         if group is None or not group.gating:
             return "unprotected"
-        if message.new_chat_members is not None or message.left_chat_member is not None:
+        if message.new_chat_members or message.left_chat_member:
             # Telegram sends these when it likes; who came and went is told by `chat_member`.
             return "service"
         sender = message.sender

@@ -141,4 +141,4 @@ class Receiver:
 
 def _kind(update: UpdateHead) -> str:
     kinds = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member", "chat_join_request")
-    return next((kind for kind in kinds if getattr(update, kind) is not None), "other")
+    return next((kind for kind in kinds if getattr(update, kind)), "other")

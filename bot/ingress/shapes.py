@@ -12,6 +12,10 @@ Text = Annotated[str, Meta(pattern="^[^\x00]*\\Z")]
 """PostgreSQL's text holds no NUL, and Telegram sends none."""
 
 
+ABSENT = Raw()
+"""A field that is read only for being there; falsy when it is not."""
+
+
 class ChatHead(Struct):
     """A chat, as far as the gate cares."""
 
@@ -33,8 +37,8 @@ class MessageHead(Struct, rename={"sender": "from"}):
     sender: UserHead | None = None
     sender_chat: ChatHead | None = None
     text: str | None = None
-    new_chat_members: Raw | None = None
-    left_chat_member: Raw | None = None
+    new_chat_members: Raw = ABSENT
+    left_chat_member: Raw = ABSENT
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
 
@@ -45,10 +49,10 @@ class UpdateHead(Struct):
     update_id: Annotated[int, Meta(ge=0, le=2**52)]
     message: MessageHead | None = None
     edited_message: MessageHead | None = None
-    callback_query: Raw | None = None
-    my_chat_member: Raw | None = None
-    chat_member: Raw | None = None
-    chat_join_request: Raw | None = None
+    callback_query: Raw = ABSENT
+    my_chat_member: Raw = ABSENT
+    chat_member: Raw = ABSENT
+    chat_join_request: Raw = ABSENT
 
 
 class Chat(Struct):

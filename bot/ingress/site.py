@@ -96,7 +96,7 @@ class Site:
         except TimeoutError:
             fault = f"no answer within {_CHECK_SECONDS:g} s"
         except (BotError, OSError) as error:
-            fault = type(error).__name__
+            fault = str(error) or type(error).__name__
         latency = round((self._clock.monotonic() - started) * 1000, 2)
         return {"ok": fault is None, "latency_ms": latency, **({"fault": fault} if fault else {})}
 

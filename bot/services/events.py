@@ -7,10 +7,10 @@ from bot.domain.intent import Intent, Moderated, Regate, Want, WentAway
 from bot.domain.membership import Allow, Membership, Stamp, judge
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
+from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper, Speaker
 from bot.services.directory import Directory
 from bot.services.ports import CaseLedger, MembershipCache
-from bot.services.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class MemberEvents:
         self,
         *,
         directory: Directory,
+        activity: Activity,
         cache: MembershipCache,
-        verification: Verification,
         ledger: CaseLedger,
         doorkeeper: Doorkeeper,
     ) -> None:
         self._directory = directory
+        self._activity = activity
         self._cache = cache
-        self._verification = verification
         self._ledger = ledger
         self._doorkeeper = doorkeeper
 
@@ -66,6 +66,8 @@ class MemberEvents:
         if change.joined:
             return await self._joined(change, channel)
         if change.left and not change.is_bot:
+            # Who spoke a second ago is known to have spoken.
+            await self._activity.flush()
             return (Regate(change.bot_id, change.user_id, channel, change.user_name),)
         return ()
 

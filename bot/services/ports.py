@@ -1,6 +1,7 @@
 """What the services ask of the outside world. bot.core fits these by shape; bot/app.py is where mypy proves it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from bot.domain.ids import (
     UpdateId,
     UserId,
 )
-from bot.domain.intent import Intent, Receipt
+from bot.domain.intent import Deletion, Intent, Receipt
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
@@ -121,6 +122,10 @@ class CaseLedger(Protocol):
         ...
 
     async def renew(self, case_id: CaseId) -> bool: ...
+
+    async def give_back(self, case_id: CaseId) -> None:
+        """End the lease in the middle of the work; another instance goes on at once."""
+        ...
 
     async def due(self, limit: int) -> Sequence[CaseId]:
         """Return open cases that wait for somebody and that nobody holds."""
@@ -249,3 +254,45 @@ class Presses(Protocol):
     async def answer(self, bot: BotId, press: str, text: str, *, alert: bool = False) -> None: ...
     async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None: ...
     async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...
+
+
+class ActionStore(Protocol):
+    """Actions that are due. All methods raise StoreUnavailableError."""
+
+    async def take(self, limit: int) -> Sequence[Deletion]:
+        """Lease due actions for 10 s."""
+        ...
+
+    async def done(self, action_id: int) -> None: ...
+    async def failed(self, action_id: int, error: str) -> None:
+        """Try again later, after a pause that doubles; after ten times leave it to a person."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Telegram's side of a webhook. Raises as TelegramModeration does."""
+
+    async def webhook(self, bot: BotId) -> Mapping[str, object]: ...
+    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None: ...
+    async def delete_webhook(self, bot: BotId) -> None: ...
+
+
+class WebhookNotes(Protocol):
+    """What was set last: Telegram does not tell the secret back. Raises StoreUnavailableError."""
+
+    async def webhook_set(self, bot: BotId) -> str | None: ...
+    async def note_webhook(self, bot: BotId, fingerprint: str) -> None: ...
+
+
+class Leader(Protocol):
+    """Elects one instance for a task."""
+
+    def held(self, purpose: int, subject: int) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        """Wait for the turn; yields a check that raises StoreUnavailableError once the turn is over."""
+        ...
+
+
+class UpdateSource(Protocol):
+    """Telegram's queue of updates, for polling. Raises as TelegramModeration does, and PollingConflictError."""
+
+    async def updates(self, bot: BotId, *, offset: int, seconds: int, allowed: Sequence[str]) -> list[bytes]: ...

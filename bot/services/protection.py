@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -81,6 +82,11 @@ class Protection:
                 await shift.run()
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
+        except asyncio.CancelledError:
+            # This instance stops: whoever sweeps next goes on where it was.
+            with suppress(StoreUnavailableError):
+                await self._ledger.give_back(case_id)
+            raise
         except Exception:
             # The one catch-all of this worker: a fault in one case must not end the work on all others. The
             # lease runs out and the sweep brings the case back.

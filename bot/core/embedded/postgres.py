@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: made on the first start, adopted when it runs, stopped by the last user."""
 
 import os
+import secrets
 import shutil
 import signal
 from functools import partial
@@ -131,8 +132,10 @@ class Postgres:
                     f"{self._binaries.postgres_major}: dump it with the earlier release and restore it with this"
                 )
             return
-        draft = self._directory / "data.draft"
-        shutil.rmtree(draft, ignore_errors=True)
+        for left_over in self._directory.glob("draft.*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        # A name of its own: initdb of a killed starter may still be writing to, or tidying away, its draft.
+        draft = self._directory / f"draft.{secrets.token_hex(4)}"
         password = self._directory / "password"
         write_private(password, self._password)
         try:

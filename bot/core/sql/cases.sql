@@ -11,6 +11,10 @@ UPDATE restrictions SET lease_until = now() + interval '3 seconds'
 WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND closed_at IS NULL
 RETURNING restriction_id;
 
+-- give_back_case --
+UPDATE restrictions SET lease_owner = NULL, lease_until = NULL
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
+
 -- due_cases --
 SELECT restriction_id FROM restrictions
 WHERE closed_at IS NULL AND due_at <= now() AND due_at < 'infinity'

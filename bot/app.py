@@ -1,0 +1,290 @@
+"""The composition root: settings in, a running application out, closed in reverse. Nothing else builds anything."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.core.actions import ScheduledActions
+from bot.core.cache import LocalCache
+from bot.core.cases import CaseStore
+from bot.core.clock import SystemClock
+from bot.core.crypto import Vault
+from bot.core.database import Database, open_database
+from bot.core.groups import PostgresGroups
+from bot.core.leader import Leadership
+from bot.core.membership_cache import MembershipAnswers, Subscription
+from bot.core.metrics import Metrics
+from bot.core.migrations import ensure_schema
+from bot.core.platform import BotStore, Heartbeat
+from bot.core.redis import open_redis
+from bot.core.settings import Settings
+from bot.core.statements import load_statements
+from bot.core.stores import Stores, open_stores
+from bot.core.tasks import Tasks, background_tasks
+from bot.core.telegram.bots import bot_id_of, make_bot
+from bot.core.telegram.client import TelegramClient
+from bot.core.telegram.transport import SharedPool
+from bot.core.texts import load_catalogs
+from bot.core.updates import UpdateStore
+from bot.domain.errors import NotReadyError, StoreUnavailableError
+from bot.domain.ids import BotId
+from bot.domain.restriction import Case
+from bot.handlers import UseCases, build_dispatcher
+from bot.ingress.gate import Gate
+from bot.ingress.polling import Poller
+from bot.ingress.receiver import Receiver
+from bot.ingress.site import Check, Site
+from bot.ingress.webhook import Webhook
+from bot.services.actions import Actions
+from bot.services.activity import Activity
+from bot.services.admission import Doorkeeper
+from bot.services.directory import Directory
+from bot.services.events import MemberEvents
+from bot.services.housekeeping import Housekeeping
+from bot.services.protection import Protection
+from bot.services.rights import OwnRights
+from bot.services.setup import Setup
+from bot.services.shift import Shift
+from bot.services.verification import Verification
+from bot.services.webhooks import WebhookKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How updates come in."""
+
+    polling: bool
+    take_over: bool = False
+    """Polling may remove a webhook that is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """The outside world, opened."""
+
+    settings: Settings
+    clock: SystemClock
+    metrics: Metrics
+    database: Database
+    database_url: str
+    redis: Redis
+    heartbeat: Heartbeat
+    bots: BotStore
+    tokens: dict[BotId, str]
+    secrets: dict[BotId, str]
+    pool: SharedPool
+    tasks: Tasks
+
+
+@asynccontextmanager
+async def running(settings: Settings, mode: Mode) -> AsyncIterator[Site]:
+    """Run one instance and yield what it serves.
+
+    Raises SettingsError, StoreUnavailableError, EmbeddedUnavailableError or a schema error when it cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(settings))
+        await ensure_schema(stores.database_url, migrate=settings.migrate_on_start)
+        world = await stack.enter_async_context(_opened(settings, stores))
+        yield await _wire(world, mode)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
+    clock, vault, release = SystemClock(), Vault(stores.encryption_key), version("gmbot")
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(stores.database_url, pool_size=settings.db_pool_size, statements=load_statements())
+        )
+        redis = await stack.enter_async_context(open_redis(stores.redis_url))
+        heartbeat, bots = Heartbeat(database=database, version=release), BotStore(database=database, vault=vault)
+        await heartbeat.beat()
+        stack.push_async_callback(_leave, heartbeat)
+        if settings.bot_token is not None:
+            token = settings.bot_token.get_secret_value()
+            await bots.put(bot_id_of(token), "", token)
+        tokens = {bot: token for bot, _, token in await bots.enabled()}
+        given = settings.webhook_secret
+        pool = SharedPool()
+        await pool.open()
+        stack.push_async_callback(pool.close)
+        yield _World(
+            settings=settings,
+            clock=clock,
+            metrics=Metrics(version=release),
+            database=database,
+            database_url=stores.database_url,
+            redis=redis,
+            heartbeat=heartbeat,
+            bots=bots,
+            tokens=tokens,
+            secrets={bot: given.get_secret_value() if given else vault.webhook_secret(bot) for bot in tokens},
+            pool=pool,
+            tasks=await stack.enter_async_context(background_tasks()),
+        )
+
+
+async def _wire(world: _World, mode: Mode) -> Site:
+    """Join services to infrastructure. Here mypy proves that every adapter fits its port."""
+    settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
+    instance, texts = world.heartbeat.instance_id, load_catalogs()
+    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic)
+    answers = MembershipAnswers(
+        redis=world.redis,
+        local=local,
+        clock=clock,
+        positive=settings.cache_positive_ttl,
+        negative=settings.cache_negative_ttl,
+        jitter=settings.cache_jitter_percent,
+    )
+    clients = {
+        bot: make_bot(token, api_url=settings.telegram_api_url, pool=world.pool) for bot, token in world.tokens.items()
+    }
+    telegram = TelegramClient(clients)
+    groups = PostgresGroups(database=world.database)
+    ledger = CaseStore(database=world.database, instance=instance)
+    inbox = UpdateStore(database=world.database, instance=instance)
+    directory = Directory(store=groups)
+    await directory.refresh()
+    activity = Activity(store=groups, clock=clock)
+    verification = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics)
+
+    def shift(case: Case) -> Shift:
+        return Shift(
+            case,
+            ledger=ledger,
+            telegram=telegram,
+            verification=verification,
+            directory=directory,
+            texts=texts,
+            clock=clock,
+            journal=metrics,
+        )
+
+    protection = Protection(ledger=ledger, shifts=shift, clock=clock)
+    doorkeeper = Doorkeeper(
+        directory=directory, activity=activity, verification=verification, telegram=telegram, clock=clock
+    )
+    use = UseCases(
+        directory=directory,
+        doorkeeper=doorkeeper,
+        events=MemberEvents(
+            directory=directory, activity=activity, cache=answers, ledger=ledger, doorkeeper=doorkeeper
+        ),
+        rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
+        setup=Setup(
+            directory=directory,
+            groups=groups,
+            ledger=ledger,
+            telegram=telegram,
+            wake=protection.wake,
+            poke=answers.publish_config,
+        ),
+        verification=verification,
+        ledger=ledger,
+        telegram=telegram,
+        presses=telegram,
+        texts=texts,
+        clock=clock,
+    )
+    receiver = Receiver(
+        gate=Gate(groups=directory, memory=answers, sightings=activity),
+        inbox=inbox,
+        dispatchers={bot: build_dispatcher(client, use) for bot, client in clients.items()},
+        wake=protection.wake,
+        counter=metrics,
+    )
+    subscription = Subscription(redis=world.redis, answers=answers, local=local, clock=clock, on_config=directory.poke)
+    house = Housekeeping(instances=world.heartbeat, chores=(inbox.forget, world.heartbeat.forget), clock=clock)
+    actions = Actions(
+        store=ScheduledActions(database=world.database, instance=instance), telegram=telegram, clock=clock
+    )
+    for name, work in (
+        ("protection", protection.run()),
+        ("directory", directory.run()),
+        ("activity", activity.run()),
+        ("subscription", subscription.run()),
+        ("actions", actions.run()),
+        ("heartbeat", house.beat()),
+        ("housekeeping", house.sweep()),
+    ):
+        tasks.spawn(work, name=name)
+    metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
+    metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", local.__len__)
+    metrics.gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
+    incoming = _poll(world, mode, telegram, receiver) if mode.polling else _webhooks(world, telegram)
+    return Site(
+        webhook=Webhook(receiver=receiver, secrets=world.secrets),
+        vital={"postgres": _postgres_check(world.database)},
+        useful={"redis": _redis_check(world.redis), "updates": incoming},
+        metrics=metrics.exposition,
+        clock=clock,
+    )
+
+
+def _poll(world: _World, mode: Mode, telegram: TelegramClient, receiver: Receiver) -> Check:
+    pollers = [
+        Poller(
+            bot=bot,
+            source=telegram,
+            webhooks=telegram,
+            receiver=receiver,
+            leader=Leadership(database_url=world.database_url, clock=world.clock),
+            clock=world.clock,
+            take_over=mode.take_over,
+        )
+        for bot in world.tokens
+    ]
+    for poller in pollers:
+        world.tasks.spawn(poller.run(), name="polling")
+
+    async def check() -> None:
+        faults = [poller.fault for poller in pollers if poller.fault]
+        if faults:
+            raise NotReadyError(faults[0])
+
+    return check
+
+
+def _webhooks(world: _World, telegram: TelegramClient) -> Check:
+    keeper = WebhookKeeper(
+        telegram=telegram,
+        notes=world.bots,
+        leader=Leadership(database_url=world.database_url, clock=world.clock),
+        clock=world.clock,
+        base_url=world.settings.webhook_url or "",
+        secrets=world.secrets if world.settings.webhook_url else {},
+    )
+    world.tasks.spawn(keeper.run(), name="webhooks")
+
+    async def check() -> None:
+        if keeper.pending:
+            raise NotReadyError(f"{len(keeper.pending)} webhooks are not set yet")
+
+    return check
+
+
+def _postgres_check(database: Database) -> Check:
+    async def check() -> None:
+        await database.row("ping")
+
+    return check
+
+
+def _redis_check(redis: Redis) -> Check:
+    async def check() -> None:
+        try:
+            await redis.ping()
+        except RedisError as error:
+            raise NotReadyError(str(error)) from error
+
+    return check
+
+
+async def _leave(heartbeat: Heartbeat) -> None:
+    with suppress(StoreUnavailableError):
+        await heartbeat.leave()

@@ -1,0 +1,23 @@
+"""The operators' commands: `gmbot <command>`."""
+
+import typer
+
+from bot.cli.demo import demo
+from bot.cli.healthcheck import healthcheck
+from bot.cli.migrate import migrate
+from bot.cli.serve import serve
+from bot.cli.simulate import simulate
+
+
+def build_cli() -> typer.Typer:
+    """Put the commands together."""
+    cli = typer.Typer(
+        name="gmbot",
+        help="Only members of the required channels speak in a protected Telegram group.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for command in (serve, demo, simulate, migrate, healthcheck):
+        cli.command()(command)
+    return cli

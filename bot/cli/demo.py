@@ -1,0 +1,51 @@
+"""`gmbot demo`: the bot and the simulator together, to play with. No token, no account, no network."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from bot.app import Mode, running
+from bot.cli.running import listen, run, serving, until_stopped
+from bot.core.logging import configure_logging
+from bot.core.settings import Settings
+from bot.simulator import Simulator, demo_world
+
+
+def demo(
+    *,
+    port: Annotated[int, typer.Option(help="The chat page's port; 0 takes any free one.")] = 8081,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+) -> None:
+    """Run GMBot against the simulator, with a ready-made world and a page to play every part in it."""
+    run("demo", _demo(port, open_page=open_page))
+
+
+async def _demo(port: int, *, open_page: bool) -> None:
+    environment = Settings.from_env()
+    configure_logging(level="warning" if environment.log_level == "info" else environment.log_level, form="console")
+    simulator = Simulator()
+    world = demo_world(simulator)
+    async with simulator.serving(port=port):
+        listener = listen(environment.model_copy(update={"port": environment.port}))
+        address, bot_port = listener.getsockname()[:2]
+        settings = environment.model_copy(
+            update={
+                "bot_token": SecretStr(world.bot.token),
+                "telegram_api_url": simulator.url,
+                "webhook_url": f"http://{address}:{bot_port}",
+                # A home of its own: what is played here must never meet a real deployment's data.
+                "gmbot_home": (environment.gmbot_home or Path()) / "demo",
+            }
+        )
+        typer.echo("Starting PostgreSQL, Valkey and the bot ...")
+        async with running(settings, Mode(polling=False)) as site, serving(site, listener):
+            typer.echo(f"\n  Chat page    {simulator.url}/\n  Bot health   http://{address}:{bot_port}/health\n")
+            typer.echo("  Be Adam and write /protect @gm_news in GM Lounge; then be Sam and say hello.")
+            typer.echo("  Ctrl-C stops everything.")
+            if open_page:
+                webbrowser.open(f"{simulator.url}/")
+            await until_stopped()
+            typer.echo("\nStopping ...")

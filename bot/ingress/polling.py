@@ -1,0 +1,143 @@
+"""Long polling, for development and for bots without a public address: one instance per bot asks, all may stand by."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import structlog
+
+from bot.domain.errors import PollingConflictError, StoreUnavailableError, TelegramError
+from bot.domain.ids import BotId
+from bot.ingress.receiver import Answer, Receiver
+from bot.services.ports import Clock, Leader, UpdateSource, Webhooks
+from bot.services.webhooks import ALLOWED_UPDATES
+
+_PURPOSE = 0x67_70_6F_6C  # "gpol"
+_WAIT_SECONDS = 25
+_RETRY_SECONDS = 2.0
+# Telegram's own delays for an update that was not taken: at once, then 2, 4, 8 s.
+_PAUSES = (0.0, 2.0, 4.0, 8.0)
+
+log = structlog.stdlib.get_logger()
+
+
+class _Ids(msgspec.Struct):
+    id: int = 0
+
+
+class _Message(msgspec.Struct):
+    chat: _Ids = msgspec.field(default_factory=_Ids)
+
+
+class _Change(msgspec.Struct):
+    new_chat_member: "_Member | None" = None
+
+
+class _Member(msgspec.Struct):
+    user: _Ids = msgspec.field(default_factory=_Ids)
+
+
+class _Press(msgspec.Struct, rename={"presser": "from"}):
+    presser: _Ids = msgspec.field(default_factory=_Ids)
+
+
+class _Queued(msgspec.Struct):
+    update_id: int
+    message: _Message | None = None
+    edited_message: _Message | None = None
+    callback_query: _Press | None = None
+    chat_member: _Change | None = None
+
+
+class Poller:
+    """Asks for updates and confirms them only when they are durable. Never removes a webhook by itself."""
+
+    def __init__(
+        self,
+        *,
+        bot: BotId,
+        source: UpdateSource,
+        webhooks: Webhooks,
+        receiver: Receiver,
+        leader: Leader,
+        clock: Clock,
+        take_over: bool,
+    ) -> None:
+        self._bot = bot
+        self._source = source
+        self._webhooks = webhooks
+        self._receiver = receiver
+        self._leader = leader
+        self._clock = clock
+        self._take_over = take_over
+        self._fault: str | None = "starting"
+
+    @property
+    def fault(self) -> str | None:
+        """Why no updates arrive at the moment; None while they do, here or at another instance."""
+        return self._fault
+
+    async def run(self) -> None:
+        """Poll when elected, until cancelled. A conflict ends the turn; another instance may take it."""
+        while True:
+            try:
+                self._fault = None
+                async with self._leader.held(_PURPOSE, self._bot) as check:
+                    await self._make_way()
+                    offset = 0
+                    while True:
+                        await check()
+                        offset = await self._once(offset)
+            except PollingConflictError as error:
+                self._fault = "a webhook is set, or another program polls with this token"
+                log.warning("polling.conflict", bot=self._bot, error=str(error))
+            except (TelegramError, StoreUnavailableError) as error:
+                self._fault = type(error).__name__
+                log.warning("polling.failed", bot=self._bot, error=str(error))
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _make_way(self) -> None:
+        """Remove a webhook only if the operator said so: it may be somebody else's."""
+        if self._take_over and (await self._webhooks.webhook(self._bot)).get("url"):
+            await self._webhooks.delete_webhook(self._bot)
+            log.info("polling.webhook_removed", bot=self._bot)
+
+    async def _once(self, offset: int) -> int:
+        """Fetch a batch and bring each of its queues to an end; return the lowest id that is not durable yet."""
+        updates = await self._source.updates(self._bot, offset=offset, seconds=_WAIT_SECONDS, allowed=ALLOWED_UPDATES)
+        self._fault = None
+        queues: dict[tuple[str, int], list[tuple[int, bytes]]] = defaultdict(list)
+        highest = offset - 1
+        for body in updates:
+            update_id, queue = _place(body)
+            highest = max(highest, update_id)
+            queues[queue].append((update_id, body))
+        unfinished = await asyncio.gather(*(self._drain(queue) for queue in queues.values()))
+        return min((update_id for update_id in unfinished if update_id is not None), default=highest + 1)
+
+    async def _drain(self, queue: Sequence[tuple[int, bytes]]) -> int | None:
+        """Handle a queue in order; return the first update that could not be, so that it is fetched again."""
+        for update_id, body in queue:
+            for pause in _PAUSES:
+                await self._clock.sleep(pause)
+                if await self._receiver.receive(self._bot, body) in {Answer.DONE, Answer.NOT_JSON}:
+                    break
+            else:
+                return update_id
+        return None
+
+
+def _place(body: bytes) -> tuple[int, tuple[str, int]]:
+    """Tell an update's id and the queue Telegram would keep it in: what is ordered stays ordered."""
+    update = msgspec.json.decode(body, type=_Queued)
+    message = update.message or update.edited_message
+    keys: Mapping[str, int | None] = {
+        "chat": message.chat.id if message else None,
+        "presser": update.callback_query.presser.id if update.callback_query else None,
+        "member": update.chat_member.new_chat_member.user.id
+        if update.chat_member and update.chat_member.new_chat_member
+        else None,
+    }
+    named = next(((kind, key) for kind, key in keys.items() if key is not None), None)
+    return update.update_id, named or ("alone", update.update_id)
