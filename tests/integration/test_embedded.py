@@ -343,6 +343,18 @@ async def test_root_gives_nothing_of_its_own_away(home: Path) -> None:
     assert permissions(home.parent) == before
 
 
+async def test_strict_umask(home: Path) -> None:
+    """A umask that hides everything from others does not hide the programs from the user that runs them."""
+    umask = os.umask(0o077)
+    try:
+        async with embedded_servers(home=home, durable=False) as servers:
+            answers = (await postgres_answers(servers), await valkey_answers(servers))
+    finally:
+        os.umask(umask)
+
+    assert answers == (True, True)
+
+
 @pytest.mark.skipif(not ROOT, reason="needs root")
 async def test_private_directory_is_named_and_left_alone(home: Path) -> None:
     """A home that the servers' user cannot enter is an error that says so, not a changed permission."""

