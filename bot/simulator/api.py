@@ -8,7 +8,7 @@ import msgspec
 
 from .args import Args, read_args
 from .backend import Backend
-from .clock import sleep
+from .clock import wait
 from .errors import ApiError, NotAllowed
 from .faults import Fault
 from .methods import METHODS, Described, MethodCall
@@ -65,22 +65,20 @@ class BotApi:
         """Run one call and record it."""
         name = METHODS[method.lower()][0] if method.lower() in METHODS else method
         record = self._backend.record
-        call = Call(len(record.calls) + 1, self._backend.clock.now(), bot.id, name, args.recorded())
-        record.calls.append(call)
+        call = record.begin(at=self._backend.clock.now(), bot_id=bot.id, method=name, params=args.recorded())
         try:
             return await self._run(bot, call, args)
         finally:
-            call.seconds = self._backend.clock.now() - call.at
-            call.is_running = False
-            record.changed()
+            record.end(call, at=self._backend.clock.now())
 
     async def _run(self, bot: Bot, call: Call, args: Args) -> Reply:
-        faults = self._backend.faults.strike(bot=bot.id, method=call.method, params=call.params)
+        chat = self._chat_id(call.params)
+        faults = self._backend.faults.strike(bot=bot.id, method=call.method, chat=chat, params=call.params)
         last: Fault | None = None
         for fault in faults:
             call.fault = fault.kind
             if fault.kind == "delay":
-                await sleep(self._backend.clock, fault.seconds)
+                await self._delay(fault.seconds)
             else:
                 last = fault
         if last is not None and last.kind == "drop":
@@ -95,6 +93,25 @@ class BotApi:
             call.status, call.result = 200, value
             reply = _success(value, extra)
         return replace(reply, is_dropped=True) if last is not None and last.kind == "lose_answer" else reply
+
+    def _chat_id(self, params: JsonObject) -> int | None:
+        """Return the id of the chat a call is about, also where the call names it."""
+        named = params.get("chat_id")
+        if isinstance(named, str):
+            chat = self._backend.world.public_chat(named)
+            return None if chat is None else chat.id
+        return named if isinstance(named, int) else None
+
+    async def _delay(self, seconds: float) -> None:
+        """Sleep by the simulator's clock, but not beyond its end."""
+        record, clock = self._backend.record, self._backend.clock
+        until = clock.now() + seconds
+        event = record.subscribe()
+        try:
+            while clock.now() < until and not record.is_closing:
+                await wait(clock, event, until)
+        finally:
+            record.unsubscribe(event)
 
     async def _result(self, call: MethodCall, method: str, fault: Fault | None) -> object:
         if fault is not None and fault.kind == "flood":

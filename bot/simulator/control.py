@@ -153,14 +153,15 @@ class Control:
 
     async def _calls(self, request: Request) -> object:
         after, limit = _number(request, "after"), _number(request, "limit", MOST_ENTRIES)
-        calls = self._backend.record.calls[after:]
-        return {"calls": [call_json(call) for call in calls[-limit:]], "last": after + len(calls)}
+        calls = self._backend.record.calls_after(after)
+        shown = [call_json(call) for call in calls[max(0, len(calls) - limit) :]]
+        return {"calls": shown, "last": self._backend.record.last_call}
 
     async def _deliveries(self, request: Request) -> object:
         after = _number(request, "after")
-        entries = self._backend.record.deliveries[after:]
+        entries = self._backend.record.deliveries_after(after)
         shown = [delivery_json(entry) for entry in entries[-MOST_ENTRIES:]]
-        return {"deliveries": shown, "last": after + len(entries)}
+        return {"deliveries": shown, "last": self._backend.record.last_delivery}
 
     async def _clock(self, request: Request) -> object:
         seconds = (await _body(request)).get("advance")
@@ -195,16 +196,16 @@ class Control:
     async def _stream(self) -> AsyncIterator[str]:
         record = self._backend.record
         event = record.subscribe()
-        calls, answers = len(record.calls), len(record.answers)
-        running: list[Call] = [call for call in record.calls if call.is_running]
+        last, answers = record.last_call, len(record.answers)
+        running = list(record.running.values())
         try:
             yield _event("changed", {"sequence": record.sequence})
             while not record.is_closing:
                 if not await _is_set(event):
                     yield ": alive\n\n"
                     continue
-                running += record.calls[calls:]
-                calls = len(record.calls)
+                running += record.calls_after(last)
+                last = record.last_call
                 for call in [each for each in running if not each.is_running]:
                     yield _event("call", call_json(call))
                 running = [each for each in running if each.is_running]

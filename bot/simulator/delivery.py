@@ -10,7 +10,7 @@ import aiohttp
 
 from .clock import Clock, deadline, wait
 from .faults import Faults
-from .record import Delivery, Record
+from .record import Record
 from .updates import Update, UpdateLog, Webhook
 
 RESPONSE_SECONDS = 60.0
@@ -170,19 +170,7 @@ class WebhookDelivery:
 
     async def _post(self, session: aiohttp.ClientSession, update: Update, webhook: Webhook) -> "_Answer":
         update.attempts += 1
-        started = self._clock.now()
-        deliveries = self._record.deliveries
-        entry = Delivery(
-            len(deliveries) + 1,
-            self._log.bot_id,
-            update.id,
-            update.kind,
-            update.queue,
-            update.attempts,
-            webhook.url,
-            started,
-        )
-        deliveries.append(entry)
+        entry = self._record.attempt(update, bot_id=self._log.bot_id, url=webhook.url, at=self._clock.now())
         answer = await self._exchange(session, update, webhook)
         entry.status, entry.error, entry.finished = answer.status, answer.error, self._clock.now()
         return answer

@@ -27,12 +27,12 @@ class Fault:
     result: object = None
     id: int = 0
 
-    def matches(self, *, bot: int, method: str, params: JsonObject) -> bool:
+    def matches(self, *, bot: int, method: str, chat: int | None, params: JsonObject) -> bool:
         """Say whether this call is meant."""
         return (
             (self.method is None or self.method.lower() == method.lower())
             and self.bot in (None, bot)
-            and (self.chat is None or str(params.get("chat_id")) == str(self.chat))
+            and self.chat in (None, chat)
             and (self.user is None or str(params.get("user_id")) == str(self.user))
         )
 
@@ -99,9 +99,9 @@ class Faults:
         self.shuffles_queues = False
         self.wake()
 
-    def strike(self, *, bot: int, method: str, params: JsonObject) -> list[Fault]:
+    def strike(self, *, bot: int, method: str, chat: int | None, params: JsonObject) -> list[Fault]:
         """Return the faults for this call, delays first and then the first other, and count them down."""
-        matching = [fault for fault in self.active if fault.matches(bot=bot, method=method, params=params)]
+        matching = [each for each in self.active if each.matches(bot=bot, method=method, chat=chat, params=params)]
         delays = [fault for fault in matching if fault.kind == "delay"]
         others = [fault for fault in matching if fault.kind != "delay"][:1]
         for fault in (*delays, *others):

@@ -21,8 +21,17 @@ from .server import Application, listening
 class Simulator(People):
     """A Bot API server with a world behind it; `serving()` puts it on a port of this event loop."""
 
-    def __init__(self, *, clock: Clock | None = None, seed: int = 1, callback_answer_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        seed: int = 1,
+        callback_answer_seconds: float = 60.0,
+        keeps: int | None = None,
+    ) -> None:
+        """Build an empty world; `keeps` bounds the records of calls and deliveries, None keeps all, as tests want it."""
         backend = build(clock=clock or SystemClock(), seed=seed, callback_answer_seconds=callback_answer_seconds)
+        backend.record.keeps = keeps
         super().__init__(backend=backend)
         self.url = ""
         backend.faults.wake = self._wake_all
@@ -73,6 +82,7 @@ class Simulator(People):
         backend = self._backend
         bot = backend.world.add_bot(first_name, username=username, token=token)
         log = backend.feed.open(bot, lambda: self._wake(bot))
+        log.keeps_created = backend.record.keeps is None
 
         async def run_answer(content_type: str, body: bytes) -> None:
             await self._api.run_webhook_answer(backend.world.bots[bot.id], content_type, body)
@@ -105,6 +115,7 @@ class Simulator(People):
         pages = build_pages(self, self._backend)
         application = Application(api=self._api, pages=pages)
         close = self._backend.record.close
+        self._backend.record.is_closing = False
         async with (
             listening(application, host=host, port=port, before_stop=close) as (address, number),
             asyncio.TaskGroup() as tasks,
@@ -143,7 +154,6 @@ class Simulator(People):
             for bot_id, log in backend.feed.logs.items()
             if (log.webhook.url and not backend.deliveries[bot_id].is_idle) or not backend.pollers[bot_id].is_idle
         ]
-        running = [
-            f"{call.method} is under way" for call in self.calls if call.is_running and call.method != "getUpdates"
-        ]
+        calls = backend.record.running.values()
+        running = [f"{call.method} is under way" for call in calls if call.method != "getUpdates"]
         return waiting + running

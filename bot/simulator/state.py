@@ -33,7 +33,7 @@ class StateView:
             "bots": [self._bot(bot) for bot in self._world.bots.values()],
             "chats": [self.chat(chat) for chat in self._chats()],
             "faults": [fault_json(fault) for fault in self._backend.faults.active],
-            "calls": len(self._backend.record.calls),
+            "calls": self._backend.record.last_call,
         }
 
     def _chats(self) -> list[Chat]:
