@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -19,6 +16,7 @@ from bot.core.migrations import (
     upgrade,
 )
 from bot.core.settings import Settings
+from bot.core.stores import open_stores
 from bot.domain.errors import BotError
 
 
@@ -40,7 +38,8 @@ def migrate(
 
 
 async def _migrate(settings: Settings, *, to: str, check: bool) -> SchemaState:
-    async with _database_url(settings) as url:
+    async with open_stores(settings) as stores:
+        url = stores.database_url
         state = await read_state(url)
         if check:
             return state
@@ -48,18 +47,6 @@ async def _migrate(settings: Settings, *, to: str, check: bool) -> SchemaState:
         if not forward and (to == BASE or to in state.known):
             return await downgrade(url, to=to)
         return await upgrade(url, to=to)
-
-
-@asynccontextmanager
-async def _database_url(settings: Settings) -> AsyncIterator[str]:
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    from bot.core.embedded import default_home, embedded_servers  # noqa: PLC0415 - only without DATABASE_URL
-
-    home = settings.gmbot_home or default_home(os.environ)  # noqa: TID251 - settings do not name a default home
-    async with embedded_servers(home=home) as servers:
-        yield servers.database_url
 
 
 def _is_too_new(state: SchemaState) -> bool:
