@@ -6,18 +6,10 @@ import { h, patch } from "./dom.js";
 const SHOWN = 200;
 const BRIEF = ["chat_id", "user_id", "text", "callback_query_id", "message_id", "until_date"];
 
-const shorten = (value) => {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-};
-
-function names(app, name, value) {
-  if (name === "chat_id") return app.state.chats.find((chat) => chat.key === String(value))?.title ?? app.person(value)?.name;
-  return name === "user_id" ? app.person(value)?.name : undefined;
-}
+const named = (app, id) => app.state.chats.find((chat) => chat.key === String(id))?.title ?? app.person(id)?.name ?? id;
 
 const brief = (app, params) => BRIEF.filter((name) => params[name] !== undefined)
-  .map((name) => names(app, name, params[name]) ?? shorten(params[name])).join(" · ");
+  .map((name) => (/chat_id|user_id/u.test(name) ? named(app, params[name]) : params[name])).join(" · ");
 
 function callItem(app, call) {
   const line = call.error ?? brief(app, call.params);

@@ -53,9 +53,16 @@ function about(app, chat) {
   return {
     key: "about",
     value: [chat.title, describe(chat), chat.link, chat.description],
-    build: () => h("div.about", h("h3", chat.title), h("p.small", describe(chat)), h("p.small", chat.username && chat.link),
-      chat.description && h("p.small", chat.description)),
+    build: () => h("div.about", h("h3", chat.title), h("p.small", describe(chat)),
+      h("p.small", chat.description ?? (chat.username && chat.link))),
   };
+}
+
+/** A bot can be in a channel only as an admin. */
+function add(app, chat, { id: target }) {
+  const details = { chat: chat.key, target };
+  const isBot = app.state.bots.some((bot) => bot.id === target);
+  return isBot && chat.type === "channel" ? app.act("promote", { ...details, rights: BOT_RIGHTS.channel }) : app.act("add", details);
 }
 
 function ownActions(app, chat) {
@@ -69,8 +76,8 @@ function ownActions(app, chat) {
         && h("button.plain.danger", { onclick: () => app.act("leave", { chat: chat.key }) }, `Leave ${kind(chat)}`),
       missing.length > 0 && h("select.field", {
         "aria-label": "Add somebody",
-        onchange: (event) => app.act("add", { chat: chat.key, target: Number(event.target.value) }),
-      }, h("option", "Add somebody"), missing.map((one) => h("option", { value: String(one.id) }, one.name)))),
+        onchange: (event) => add(app, chat, missing[event.target.selectedIndex - 1]),
+      }, h("option", "Add somebody"), missing.map((one) => h("option", one.name)))),
   };
 }
 

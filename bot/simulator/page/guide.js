@@ -2,16 +2,16 @@
 
 import { h, icon, patch } from "./dom.js";
 
-/** Each step: what to do, as whom, with what in the composer. */
+/** Each step: its name, who does it, what they do, and what they write. */
 const STEPS = [
-  { name: "protected", who: "Adam", say: "/protect @gm_news", text: "write /protect @gm_news. Who is not in that channel may no longer write here." },
-  { name: "muted", who: "Sam", say: "Hello everybody!", text: "write something in the group. Sam is not in the channel." },
-  { name: "prompted", who: "Sam", text: "read what the bot says. It names the channel to join." },
-  { name: "early", who: "Sam", text: "press the button before joining, and see that it does not help." },
-  { name: "joined", who: "Sam", text: "open the channel from the prompt and join it." },
-  { name: "freed", who: "Sam", text: "go back to the group. Sam may write: no press was needed." },
-  { name: "left", who: "Sam", text: "leave the channel again." },
-  { name: "gated", who: "Sam", say: "Still here?", text: "write in the group once more. The gate is shut again." },
+  ["protected", "Adam", "write /protect @gm_news. Who is not in that channel may no longer write here.", "/protect @gm_news"],
+  ["muted", "Sam", "write something in the group. Sam is not in the channel.", "Hello everybody!"],
+  ["prompted", "Sam", "read what the bot says. It names the channel to join."],
+  ["early", "Sam", "press the button before joining, and see that it does not help."],
+  ["joined", "Sam", "open the channel from the prompt and join it."],
+  ["freed", "Sam", "go back to the group. Sam may write: no press was needed."],
+  ["left", "Sam", "leave the channel again."],
+  ["gated", "Sam", "write in the group once more. The gate is shut again.", "Still here?"],
 ];
 
 const KEY = "gmbot-tour";
@@ -35,7 +35,7 @@ export class Guide {
     sessionStorage.setItem(KEY, JSON.stringify(this.#saved));
   }
 
-  forget() { this.#keep(NEW); }
+  forget(calls = 0) { this.#keep({ ...NEW, calls }); }
 
   #did(name) { return this.#saved.done.includes(name); }
 
@@ -48,10 +48,12 @@ export class Guide {
 
   /** Look at the calls since the last look, and at who is in which channel in the whole world. */
   observe(calls, world) {
-    const last = calls.at(-1)?.number ?? 0;
-    if (last < this.#saved.calls) this.forget();
-    for (const call of calls) if (call.number > this.#saved.calls && call.status === 200) this.#consider(call);
-    this.#keep({ calls: last });
+    if (calls.at(-1)?.number < this.#saved.calls) this.forget();
+    for (const call of calls.filter((one) => one.number > this.#saved.calls && one.method !== "getUpdates")) {
+      if (!call.status) break;
+      if (call.status === 200) this.#consider(call);
+      this.#keep({ calls: call.number });
+    }
     if (!world || !this.#did("prompted")) return;
     const inside = world.chats.some((chat) => chat.type === "channel" && chat.members.some((one) => one.id === this.#saved.hero && one.is_in));
     if (inside) this.#tick("joined");
@@ -73,21 +75,21 @@ export class Guide {
 
   show() {
     this.#root.hidden = !this.active;
-    const next = STEPS.findIndex((step) => !this.#did(step.name));
-    const step = STEPS[next];
+    const next = STEPS.findIndex(([name]) => !this.#did(name));
+    const [, who, task, words] = STEPS[next] ?? [];
     patch(this.#root, [{
       key: "tour",
-      value: [this.#saved.done, this.#app.viewer],
+      value: this.#saved.done,
       build: () => h("div.tour",
-        h("p", { role: "status" }, ...(step ? [h("b", `${next + 1}. Be ${step.who}: `), step.text]
+        h("p", { role: "status" }, ...(who ? [h("b", `${next + 1}. Be ${who}: `), task]
           : [h("b", "That is the whole of it. "), "Now try it your own way: other people, faults, the clock."])),
-        h("ol.dots", { "aria-label": "Steps" }, STEPS.map((one, index) => {
-          const state = this.#did(one.name) ? "done" : index === next ? "now" : "later";
-          return h("li", { "data-step": one.name, "data-state": state, title: `${one.who}: ${one.text}`, "aria-label": `${one.name}: ${state}` },
+        h("ol.dots", { "aria-label": "Steps" }, STEPS.map(([name, person, doing], index) => {
+          const state = this.#did(name) ? "done" : index === next ? "now" : "later";
+          return h("li", { "data-step": name, "data-state": state, title: `${person}: ${doing}`, "aria-label": `${name}: ${state}` },
             state === "done" ? icon("check") : String(index + 1));
         })),
-        step && h("button.primary", { onclick: () => this.#app.play(step) }, "Show me"),
-        h("button.plain", { onclick: () => { this.#keep({ hidden: true }); this.show(); } }, step ? "Hide" : "Done")),
+        who && h("button.primary", { onclick: () => this.#app.play(who, words) }, "Show me"),
+        h("button.plain", { onclick: () => { this.#keep({ hidden: true }); this.show(); } }, who ? "Hide" : "Done")),
     }]);
   }
 }

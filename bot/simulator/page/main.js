@@ -11,13 +11,12 @@ import { showChats, showPersonas } from "./people.js";
 
 const KEPT_CALLS = 1000;
 const TABS = ["details", "calls", "lab"];
-const VIEWS = ["chats", "chat", "side"];
 
 class App {
-  state = null;
-  viewer = null;
+  state;
+  viewer;
   calls = [];
-  #chatKey = null;
+  #chatKey;
   #tab = "details";
   #drafts = new Map();
   #waiting = new Map();
@@ -27,6 +26,12 @@ class App {
   #callsPanel = new CallsPanel(byId("panel-calls"), this);
   #reading = false;
   #stale = false;
+
+  constructor() {
+    const [viewer, chat] = location.hash.slice(1).split("/");
+    this.viewer = Number(viewer);
+    this.#chatKey = chat;
+  }
 
   // -- what the views ask
 
@@ -61,7 +66,7 @@ class App {
 
   async #read() {
     const { viewer } = this;
-    const [state, world] = await Promise.all([readState(viewer), this.#guide.active && readState()]);
+    const [state, world] = await Promise.all([readState(viewer).catch(() => readState()), this.#guide.active && readState()]);
     if (viewer !== this.viewer) return;
     if (!state.users.some((person) => person.id === viewer)) {
       this.viewer = state.users[0]?.id;
@@ -75,9 +80,10 @@ class App {
   }
 
   async readCalls() {
-    const { calls, last } = await readCalls(this.calls.at(-1)?.number ?? 0);
-    if (last < (this.calls.at(-1)?.number ?? 0)) {
-      this.calls = [];
+    const known = this.calls.at(-1)?.number ?? 0;
+    const { calls, last } = await readCalls(known);
+    if (last < known) {
+      this.forget([]);
       return this.readCalls();
     }
     calls.forEach((call) => this.#addCall(call));
@@ -122,13 +128,13 @@ class App {
   }
 
   async send(text) {
-    const { chat, draft } = this;
+    const { draft } = this;
+    const { edit: message, reply, topic } = draft;
     if (!text.trim()) return;
-    const { edit, reply, topic } = draft;
-    const done = edit ? await this.act("edit", { chat: chat.key, message: edit, text })
-      : await this.act("say", { chat: chat.key, text, ...(reply && { reply_to: reply }), ...(topic && { topic }) });
-    if (done && this.draft === draft) this.write({ text: "" });
-    else if (done) draft.text = "";
+    const details = { chat: this.chat.key, text, ...(message ? { message } : { reply_to: reply, topic: topic || null }) };
+    if (!await this.act(message ? "edit" : "say", details)) return;
+    if (this.draft === draft) this.write({ text: "" });
+    else draft.text = "";
   }
 
   async press(chat, message, button) {
@@ -155,22 +161,18 @@ class App {
 
   join(chat) {
     const link = this.#invitations.get(chat.key) ?? (chat.username ? null : chat.link);
-    return this.act(chat.join_by_request ? "request_join" : "join", link ? { link } : { chat: chat.key });
+    return this.act(chat.join_by_request ? "request_join" : "join", { chat: chat.key, link });
   }
 
-  start(chat) {
-    const payload = this.#invitations.get(chat.key);
-    return this.act("start", { bot: chat.bot, ...(payload && { payload }) });
-  }
+  start(chat) { return this.act("start", { bot: chat.key, payload: this.#invitations.get(chat.key) }); }
 
   /** Open a link as the messenger would: inside, when it leads to a chat of this world. */
   follow(url, known = null) {
-    const bare = (link) => (link ?? "").replace(/^https?:\/\//u, "").replace(/\?.*$/u, "").toLowerCase();
-    const chat = this.state.chats.find((one) => one.key === String(known) || (bare(one.link) && bare(one.link) === bare(url)));
+    const bare = (link) => link.replace(/^https?:\/\//u, "").replace(/\?.*$/u, "").toLowerCase();
+    const chat = this.state.chats.find((one) => one.key === known || bare(one.link) === bare(url));
     if (!chat) { window.open(url, "_blank", "noopener"); return; }
-    const payload = /[?&]start=([\w-]+)/u.exec(url)?.[1];
+    const payload = /[?&]start=([\w-]+)/u.exec(url)?.[1] ?? (/\/(\+|joinchat)/u.test(url) && url);
     if (payload) this.#invitations.set(chat.key, payload);
-    else if (url.includes("/+") || url.includes("/joinchat/")) this.#invitations.set(chat.key, url);
     this.open(chat.key);
   }
 
@@ -190,47 +192,37 @@ class App {
     this.show("chat");
   }
 
-  /** Show how a step of the tour begins: the person, the chat, the words. */
-  async play({ who, say, chat = this.group?.key }) {
+  /** Be somebody in the group, with words ready to send. */
+  async play(who, words) {
     const person = this.state.users.find((user) => user.first_name === who);
-    if (!person || !chat) return;
-    await this.be(person.id, chat);
-    this.show(say ? "chat" : "side");
-    if (say) this.write({ text: say });
+    if (!person || !this.group) return;
+    await this.be(person.id, this.group.key);
+    this.show("chat");
+    if (words) this.write({ text: words });
   }
 
   show(view) {
-    const columns = byId("columns");
-    const target = byId(`view-${view}`);
-    if (columns.scrollWidth > columns.clientWidth) {
-      columns.scrollTo({ left: target.offsetLeft - columns.offsetLeft, behavior: reducedMotion() ? "auto" : "smooth" });
-    }
+    const behavior = reducedMotion() ? "auto" : "smooth";
+    byId("columns").scrollTo({ left: byId(`view-${view}`).offsetLeft, behavior });
   }
 
   pick(tab) {
     this.#tab = tab;
     for (const name of TABS) {
-      const chosen = name === tab;
-      byId(`tab-${name}`).setAttribute("aria-selected", String(chosen));
-      byId(`tab-${name}`).tabIndex = chosen ? 0 : -1;
-      byId(`panel-${name}`).hidden = !chosen;
+      byId(`tab-${name}`).ariaSelected = String(name === tab);
+      byId(`tab-${name}`).tabIndex = name === tab ? 0 : -1;
+      byId(`panel-${name}`).hidden = name !== tab;
     }
     if (this.state) this.render();
   }
 
   #remember() { history.replaceState(null, "", `#${this.viewer}/${this.#chatKey}`); }
 
-  recall() {
-    const [viewer, chat] = location.hash.slice(1).split("/");
-    this.viewer = Number(viewer) || null;
-    this.#chatKey = chat || null;
-  }
-
-  forget() {
-    this.calls = [];
+  /** Begin anew, after a reset or with another simulator. */
+  forget(calls = this.calls) {
+    this.calls = calls;
     this.#drafts.clear();
-    this.#guide.forget();
-    return this.readCalls();
+    this.#guide.forget(calls.at(-1)?.number ?? 0);
   }
 
   toast(text, tone = "plain") {
@@ -254,42 +246,37 @@ class App {
 
 /** The chats, with a private chat for each bot the viewer has not written to yet. */
 function withBots(state) {
-  const known = new Map(state.bots.map((bot) => [String(bot.id), bot]));
-  const chats = state.chats.map((chat) => ({ ...chat, key: String(chat.key), bot: known.get(String(chat.key))?.id }));
-  const silent = state.bots.filter((bot) => !chats.some((chat) => chat.key === String(bot.id)));
-  return [...chats, ...silent.map((bot) => ({
-    key: String(bot.id), bot: bot.id, id: bot.id, type: "private", title: bot.name, username: bot.username,
-    link: `https://t.me/${bot.username}`, members: [], messages: [], topics: [], join_requests: [],
-    me: { status: "member", is_in: true, can_speak: true, silence: null },
+  const silent = state.bots.filter((bot) => !state.chats.some((chat) => chat.key === String(bot.id)));
+  return [...state.chats, ...silent.map((bot) => ({
+    key: String(bot.id), id: bot.id, type: "private", title: bot.name, username: bot.username,
+    link: `https://t.me/${bot.username}`, members: [], messages: [], me: {},
   }))];
 }
 
-function begin() {
-  const app = new App();
-  app.recall();
-  TABS.forEach((name, index) => {
-    byId(`tab-${name}`).addEventListener("click", () => app.pick(name));
-    byId(`tab-${name}`).addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = TABS.at((index + step) % TABS.length);
-      app.pick(next);
-      byId(`tab-${next}`).focus();
-    });
-  });
-  for (const button of byId("views").children) button.addEventListener("click", () => app.show(button.dataset.view));
-  const mark = new IntersectionObserver((entries) => {
-    const seen = entries.find((entry) => entry.isIntersecting);
-    if (!seen) return;
-    for (const button of byId("views").children) button.setAttribute("aria-current", String(`view-${button.dataset.view}` === seen.target.id));
-  }, { root: byId("columns"), threshold: 0.6 });
-  for (const view of VIEWS) mark.observe(byId(`view-${view}`));
-  document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-  });
-  app.pick("details");
-  app.show("chat");
-  app.watch();
+const app = new App();
+for (const name of TABS) byId(`tab-${name}`).onclick = () => app.pick(name);
+// Arrow keys move through the people and the tabs.
+for (const name of ["personas", "tabs"]) {
+  byId(name).onkeydown = ({ key, target }) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    const all = [...byId(name).children];
+    const next = step && all.at((all.indexOf(target) + step) % all.length);
+    next?.focus();
+    next?.click();
+  };
 }
-
-begin();
+const views = [...byId("views").children];
+const mark = new IntersectionObserver((entries) => {
+  const seen = entries.find((entry) => entry.isIntersecting)?.target.id;
+  if (seen) for (const button of views) button.setAttribute("aria-current", String(`view-${button.dataset.view}` === seen));
+}, { root: byId("columns"), threshold: 0.6 });
+for (const button of views) {
+  button.onclick = () => app.show(button.dataset.view);
+  mark.observe(byId(`view-${button.dataset.view}`));
+}
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+app.pick("details");
+app.show("chat");
+app.watch();

@@ -30,14 +30,11 @@ function rich(app, text, entities, at, end) {
 }
 
 function key(app, chat, message, button) {
-  const look = { "data-style": button.style };
-  if (button.url) {
-    return h("button.key", { ...look, role: "link", title: button.url, onclick: () => app.follow(safe(button.url), button.chat) },
-      button.text, icon("out"));
-  }
+  const { text, url, style } = button;
   const busy = app.isBusy(chat, message, button);
-  return h("button.key", { ...look, "aria-busy": String(busy), disabled: busy, onclick: () => app.press(chat, message, button) },
-    button.text);
+  const more = url ? { role: "link", title: url, onclick: () => app.follow(safe(url), button.chat) }
+    : { "aria-busy": String(busy), disabled: busy, onclick: () => app.press(chat, message, button) };
+  return h("button.key", { "data-style": style, ...more }, text, url && icon("out"));
 }
 
 /** A menu behind three dots; an item is [text, action, is it dangerous]. */

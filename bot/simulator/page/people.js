@@ -3,7 +3,7 @@
 import { avatar, h, heading, patch } from "./dom.js";
 import { iso, kind, standing, time } from "./format.js";
 
-/** The row of people to be; arrow keys move through it as through radio buttons. */
+/** The row of people to be. */
 export function showPersonas(root, app) {
   const { state, chat } = app;
   const about = chat?.type === "private" ? state.chats.find((other) => other.type === "supergroup") : chat;
@@ -17,20 +17,9 @@ export function showPersonas(root, app) {
       build: () => h("button.persona", { role: "radio", "aria-checked": String(chosen),
         tabindex: chosen ? "0" : "-1", "data-tone": word,
         onclick: () => app.be(person.id),
-        onkeydown: (event) => walk(event, root),
       }, avatar(person), h("span", h("b", person.name), h("small", word))),
     };
   }));
-}
-
-function walk(event, root) {
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const all = [...root.children];
-  const next = all[(all.indexOf(event.currentTarget) + step + all.length) % all.length];
-  next.focus();
-  next.click();
 }
 
 const lastLine = (message) => {
