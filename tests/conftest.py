@@ -1,0 +1,3 @@
+"""Fixtures for every test."""
+
+pytest_plugins = ["tests.servers", "tests.simulator_kit", "tests.platform"]

@@ -1,0 +1,194 @@
+"""A whole GMBot beside the simulator: instances in this process or of their own, and the ready-made lounge."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+
+from bot.app import Mode, running
+from bot.cli.running import serving
+from bot.core.settings import Settings
+from bot.simulator import Bot, Call, Chat, Simulator, User
+
+ENCRYPTION_KEY = "a key that only the tests know"
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], what: str, *, within: float = 5.0) -> None:
+    """Wait until something holds; fail with `what` when it does not in time."""
+    deadline = time.monotonic() + within
+    while True:
+        outcome = holds()
+        if isinstance(outcome, Awaitable):
+            outcome = await outcome
+        if outcome:
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within:g} s: {what}")
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class Lounge:
+    """A group, two channels, the people in them, and the bot with all rights."""
+
+    sim: Simulator
+    bot: Bot
+    owner: User
+    member: User
+    stranger: User
+    news: Chat
+    insiders: Chat
+    group: Chat
+
+    async def protect(self, *channels: Chat) -> None:
+        """Have the owner protect the group."""
+        names = " ".join(f"@{channel.username}" if channel.username else str(channel.id) for channel in channels)
+        before = len(self.said())
+        self.sim.say(self.owner, self.group, f"/protect {names}")
+        await eventually(lambda: len(self.said()) > before, "an answer to /protect")
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until every update is acknowledged and every case rests."""
+        await self.sim.settled()
+
+    def said(self, chat: Chat | None = None) -> list[str]:
+        """Return what the bot has said that still stands."""
+        return [
+            message.text or ""
+            for message in self.sim.messages(chat or self.group)
+            if message.sender is not None and message.sender.id == self.bot.id
+        ]
+
+    def muted(self, user: User, group: Chat | None = None) -> bool:
+        """Whether the user cannot write."""
+        return not self.sim.can_speak(group or self.group, user)
+
+    async def until_muted(self, user: User, group: Chat | None = None) -> None:
+        """Wait for a mute."""
+        await eventually(lambda: self.muted(user, group), f"{user.first_name} is muted")
+
+    async def until_free(self, user: User, group: Chat | None = None) -> None:
+        """Wait for freedom."""
+        await eventually(lambda: not self.muted(user, group), f"{user.first_name} is free")
+
+    async def until_said(self, part: str, chat: Chat | None = None) -> None:
+        """Wait until the bot has said something with `part` in it."""
+        await eventually(lambda: any(part in text for text in self.said(chat)), f"the bot says {part!r}")
+
+    def calls(self, *methods: str) -> list[Call]:
+        """Return the bot's calls of these methods."""
+        return self.sim.calls_of(*methods)
+
+
+def add_group(sim: Simulator, bot: Bot, owner: User, title: str, **options: object) -> Chat:
+    """Make a group in which the bot has the rights it needs."""
+    group = sim.add_group(title, owner=owner, **options)  # type: ignore[arg-type] - options are the simulator's own
+    sim.add_member(group, bot)
+    sim.promote(group, bot, can_restrict_members=True, can_delete_messages=True, can_invite_users=True)
+    return group
+
+
+def furnish(sim: Simulator) -> Lounge:
+    """Build the lounge."""
+    bot = sim.add_bot(username="gate_bot", first_name="Gate")
+    owner, member, stranger = sim.add_user("Olivia"), sim.add_user("Mia"), sim.add_user("Sam")
+    news = sim.add_channel("News", owner=owner, username="gm_news")
+    insiders = sim.add_channel("Insiders", owner=owner)
+    for channel in (news, insiders):
+        sim.promote(channel, bot, can_invite_users=True)
+        sim.join(member, channel)
+    group = add_group(sim, bot, owner, "Lounge")
+    for user in (member, stranger):
+        sim.join(user, group)
+    return Lounge(sim, bot, owner, member, stranger, news, insiders, group)
+
+
+@dataclass
+class Platform:
+    """Starts instances for the simulator's bot."""
+
+    sim: Simulator
+    database_url: str
+    redis_url: str
+    bot: Bot
+    running: list[str] = field(default_factory=list)
+
+    def settings(self, port: int, **changes: str) -> Settings:
+        """Return an instance's settings; `changes` are environment variables."""
+        environment = {
+            "BOT_TOKEN": self.bot.token,
+            "TELEGRAM_API_URL": self.sim.url,
+            "WEBHOOK_URL": f"http://127.0.0.1:{port}",
+            "PORT": str(port),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "ENCRYPTION_KEY": ENCRYPTION_KEY,
+            **changes,
+        }
+        return Settings.from_env(environment)
+
+    @asynccontextmanager
+    async def instance(self, *, polling: bool = False, **changes: str) -> AsyncIterator[str]:
+        """Run one instance in this process; yields its base URL."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            port = listener.getsockname()[1]
+            settings = self.settings(port, **changes)
+            async with running(settings, Mode(polling=polling)) as site, serving(site, listener):
+                yield f"http://127.0.0.1:{port}"
+
+    async def webhook_is_set(self) -> None:
+        """Wait until Telegram knows where to deliver."""
+        await eventually(lambda: bool(self.sim.calls_of("setWebhook")), "the webhook is set")
+
+    async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """Look into the database."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return await connection.fetch(query, *values)
+        finally:
+            await connection.close()
+
+    async def open_cases(self) -> list[asyncpg.Record]:
+        """Return the cases that are open."""
+        return await self.fetch("SELECT * FROM restrictions WHERE closed_at IS NULL ORDER BY restriction_id")
+
+    async def at_rest(self) -> None:
+        """Wait until no open case waits for a worker."""
+
+        async def resting() -> bool:
+            due = await self.fetch(
+                "SELECT 1 FROM restrictions WHERE closed_at IS NULL AND (due_at < 'infinity' OR lease_owner IS NOT NULL)"
+            )
+            return not due
+
+        await eventually(resting, "all cases rest")
+
+
+@pytest.fixture
+def lounge(sim: Simulator) -> Lounge:
+    """Build the lounge in a simulator."""
+    return furnish(sim)
+
+
+@pytest.fixture
+def platform(sim: Simulator, lounge: Lounge, database_url: str, redis_url: str) -> Platform:
+    """Prepare to start instances for the lounge's bot."""
+    return Platform(sim, database_url, redis_url, lounge.bot)
+
+
+@pytest.fixture
+async def instance(platform: Platform) -> AsyncIterator[str]:
+    """Run one instance by webhook."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(platform.instance())
+        await platform.webhook_is_set()
+        await platform.sim.settled()
+        yield url
