@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from bot.cli.migrate import migrate
 
+pytestmark = pytest.mark.servers
+
 ABSENT = "postgresql://nobody@127.0.0.1:1/none"
 
 

@@ -30,6 +30,8 @@ from bot.core.embedded import (
 )
 from tests.integration.embedded_user import NOBODY
 
+pytestmark = pytest.mark.servers
+
 ROOT = os.geteuid() == 0
 
 
@@ -390,6 +392,16 @@ async def test_data_of_another_major_version_is_refused(home: Path) -> None:
         pass
     (home / "servers" / "postgres" / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedUnavailableError, match="made by PostgreSQL 17"):
+        async with embedded_servers(home=home, durable=False):
+            pass
+
+
+async def test_lost_password_is_named(home: Path) -> None:
+    """Data whose password file is gone is a clear error, not a wait for an answer."""
+    async with embedded_servers(home=home, durable=False):
+        pass
+    (home / "servers" / "postgres.password").unlink()
+    with pytest.raises(EmbeddedUnavailableError, match=r"another password than .*postgres\.password holds"):
         async with embedded_servers(home=home, durable=False):
             pass
 

@@ -25,6 +25,8 @@ from bot.core.migrations import (
 )
 from bot.domain.errors import StoreUnavailableError
 
+pytestmark = pytest.mark.servers
+
 CHECKOUT = Path(__file__).parents[2]
 
 # Everything a schema consists of, as text that two databases can be compared by.

@@ -36,6 +36,7 @@ class Postgres:
         self._directory = home.directory("postgres", account)
         self._data = self._directory / "data"
         self._daemon = Daemon(name="PostgreSQL", directory=self._directory, account=account, clock=clock)
+        self._password_file = home.root / "postgres.password"
         self._port_file = home.root / "postgres.port"
 
     async def ensure_running(self) -> str:
@@ -92,6 +93,10 @@ class Postgres:
     async def _answers(self, port: int) -> bool:
         try:
             connection = await self._connect(port, "postgres")
+        except asyncpg.InvalidPasswordError as error:
+            raise EmbeddedUnavailableError(
+                f"PostgreSQL in {self._directory} was made with another password than {self._password_file} holds"
+            ) from error
         except (OSError, asyncpg.PostgresError):
             return False
         await connection.close()
