@@ -3,6 +3,7 @@
 from .clock import Clock, MovableClock, SystemClock
 from .errors import NotAllowed, NotFound, NotSettled
 from .faults import Duplicate, Fault, Faults, Hold
+from .limits import FloodLimits
 from .model import Bot, CallbackAnswer, CallbackQuery, Chat, InviteLink, JoinRequest, Member, Message, Topic, User
 from .record import Call, Delivery
 from .simulator import Simulator
@@ -20,6 +21,7 @@ __all__ = [
     "Duplicate",
     "Fault",
     "Faults",
+    "FloodLimits",
     "Hold",
     "InviteLink",
     "JoinRequest",

@@ -188,6 +188,20 @@ def _set_permissions(act: Act) -> object:
     return True
 
 
+def _configure(act: Act) -> object:
+    def wanted(name: str) -> bool | None:
+        return act.value(name) is True if act.has(name) else None
+
+    act.people.configure(
+        act.chat,
+        by=act.user,
+        join_by_request=wanted("join_by_request"),
+        join_to_send_messages=wanted("join_to_send_messages"),
+        hidden_members=wanted("hidden_members"),
+    )
+    return True
+
+
 def _add_chat(act: Act) -> object:
     title, username = act.text("title"), act.optional_text("username")
     if act.text("action") == "add_channel":
@@ -246,6 +260,10 @@ ACTIONS: MappingProxyType[str, Callable[[Act], object]] = MappingProxyType(
         "migrate": lambda a: {"key": chat_key(a.people.migrate(a.chat))},
         "set_permissions": _set_permissions,
         "link_discussion": _done(lambda a: a.people.link(a.chat, a.chat_named("group") if a.has("group") else None)),
+        "configure": _configure,
+        "share_chat": _done(
+            lambda a: a.people.share_chat(a.user, a.bot, a.number("request_id"), a.chat_named("shared"))
+        ),
         "add_user": _add_user,
         "add_channel": _add_chat,
         "add_group": _add_chat,

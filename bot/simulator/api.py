@@ -84,7 +84,12 @@ class BotApi:
         if last is not None and last.kind == "drop":
             return Reply(0, b"", is_dropped=True)
         try:
-            result = await self._result(MethodCall(bot, args, self._backend), call.method, last)
+            self._strike(last)
+            self._backend.flood.check(bot=bot.id, method=call.method, chat=chat, now=self._backend.clock.now())
+            if last is not None and last.kind == "lie":
+                result = last.result
+            else:
+                result = await self._result(MethodCall(bot, args, self._backend), call.method)
         except ApiError as error:
             call.status, call.error, call.retry_after = error.code, error.description, error.retry_after
             reply = _failure(error)
@@ -113,13 +118,14 @@ class BotApi:
         finally:
             record.unsubscribe(event)
 
-    async def _result(self, call: MethodCall, method: str, fault: Fault | None) -> object:
+    @staticmethod
+    def _strike(fault: Fault | None) -> None:
         if fault is not None and fault.kind == "flood":
             raise ApiError.flood(fault.retry_after)
         if fault is not None and fault.kind == "error":
             raise ApiError(fault.description, code=fault.code)
-        if fault is not None and fault.kind == "lie":
-            return fault.result
+
+    async def _result(self, call: MethodCall, method: str) -> object:
         entry = METHODS.get(method.lower())
         if entry is None:
             raise ApiError("Not Found: method not found", code=404)

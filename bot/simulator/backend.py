@@ -10,11 +10,13 @@ from .errors import NotAllowed
 from .faults import Faults
 from .feed import Feed
 from .invites import Invites
+from .limits import FloodControl
 from .members import Members
 from .messages import Messages
 from .migration import Migration
 from .polling import Poller
 from .record import Record
+from .sharing import Sharing
 from .world import Snapshot, World
 
 
@@ -33,6 +35,8 @@ class Backend:
     invites: Invites
     callbacks: Callbacks
     migration: Migration
+    sharing: Sharing
+    flood: FloodControl
     deliveries: dict[int, WebhookDelivery] = field(default_factory=dict)
     pollers: dict[int, Poller] = field(default_factory=dict)
     _memory: Snapshot | None = None
@@ -72,5 +76,7 @@ def build(*, clock: Clock, seed: int, callback_answer_seconds: float) -> Backend
         members=members,
         invites=Invites(world=world, feed=feed, members=members),
         callbacks=Callbacks(world=world, feed=feed, record=record, answer_seconds=callback_answer_seconds),
+        sharing=Sharing(world=world, messages=messages, members=members),
+        flood=FloodControl(),
         migration=Migration(world=world, messages=messages, record=record),
     )

@@ -47,10 +47,12 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "photo": false, "media_group_id": null, "reply_to": null | 11, "is_automatic_forward": false,
      "buttons": [[{"text": "GM News", "url": "https://t.me/gm_news", "chat": null | "-1001234567890", "style": null},
                   {"text": "I joined", "data": "v:1", "style": "success"}]],
+     "keyboard": null | [[{"text": "Pick a channel", "request_id": null | 1, "wants_channel": null | true}]],
      "can_edit": false, "can_delete": false}
 
   Entity offsets are UTF-16 code units, as JavaScript strings count. `chat` beside a button's `url` is the key of the
   simulated chat (or bot) the link leads to, when it is one, even where the viewer cannot read it yet.
+  `keyboard` is a reply keyboard: a key writes its text, or with a `request_id` lets the viewer pick a chat.
 
 `POST /control/act` with `{"action": ..., "user": <acting user id>, ...}` ->
 `{"result": ..., "sequence": 18}`; chats are keys (strings or numbers)
@@ -66,6 +68,8 @@ muted, not a member, no right) or 404 (no such user, chat, message).
     mute      chat, target, until? | permissions?   unmute  chat, target         (a human moderator's restriction)
     promote   chat, target, rights: ["can_restrict_members", ...]?, anonymous?   demote  chat, target
     approve   chat, target        decline  chat, target                          (join requests)
+    share_chat  bot, request_id, shared             picks the chat `shared` for a key with a request_id
+    configure   chat, join_by_request?, join_to_send_messages?, hidden_members?
     migrate   chat                set_permissions  chat, permissions            link_discussion  chat (channel), group
     add_user  name, username?, language_code?       -> USER
     add_channel / add_group  title, username?, forum? -> {"key"}

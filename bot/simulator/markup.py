@@ -77,6 +77,23 @@ def read_inline_keyboard(args: Args) -> JsonObject | None:
     return {"inline_keyboard": keyboard} if keyboard else None
 
 
+def read_reply_keyboard(args: Args) -> list[list[JsonObject]] | None:
+    """Return the rows of a reply keyboard, which the app shows in place of the letters."""
+    markup = args.json_object("reply_markup")
+    rows = None if markup is None else markup.get("keyboard")
+    if not isinstance(rows, list):
+        return None
+    return [[_reply_button(button) for button in row] for row in rows if isinstance(row, list)]
+
+
+def _reply_button(button: object) -> JsonObject:
+    if isinstance(button, str):
+        return {"text": button}
+    if not isinstance(button, dict) or not isinstance(button.get("text"), str):
+        raise ApiError.bad_request("can't parse keyboard button: Can't find field \"text\"")
+    return button
+
+
 def _read_button(button: object) -> JsonObject:
     if not isinstance(button, dict):
         raise ApiError.bad_request("can't parse inline keyboard button: InlineKeyboardButton must be an Object")

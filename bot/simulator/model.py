@@ -127,6 +127,7 @@ class Message:
     media_group_id: str | None = None
     photo: bool = False
     buttons: JsonObject | None = None
+    keyboard: list[list[JsonObject]] | None = None
     service: JsonObject | None = None
     signature: str | None = None
     forward_origin: JsonObject | None = None

@@ -236,6 +236,29 @@ class People:
             message = self._backend.messages.get(chat, message_id)
         return self._backend.callbacks.press(user, message, data)
 
+    def share_chat(self, user: User, bot: Bot, request_id: int, chat: Chat) -> Message:
+        """Pick a chat for a bot's `request_chat` button in the private chat."""
+        return self._backend.sharing.share_chat(user, bot, request_id, chat)
+
+    def configure(
+        self,
+        chat: Chat,
+        *,
+        by: User | None = None,
+        join_by_request: bool | None = None,
+        join_to_send_messages: bool | None = None,
+        hidden_members: bool | None = None,
+    ) -> None:
+        """Change a chat's settings; None leaves one as it is."""
+        self._holder(chat, by, "can_change_info")
+        if join_by_request is not None:
+            chat.join_by_request = join_by_request
+        if join_to_send_messages is not None:
+            chat.join_to_send_messages = join_to_send_messages
+        if hidden_members is not None:
+            chat.has_hidden_members = hidden_members
+        self._backend.record.changed()
+
     def block(self, user: User, bot: Bot) -> None:
         """Block a bot; it hears of it."""
         self._set_block(user, bot, blocked=True)

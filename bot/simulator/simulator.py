@@ -10,6 +10,7 @@ from .clock import Clock, SystemClock
 from .delivery import WebhookDelivery
 from .errors import NotSettled
 from .faults import Faults
+from .limits import FloodLimits
 from .model import Bot, JsonObject
 from .pages import build_pages
 from .people import People
@@ -28,10 +29,12 @@ class Simulator(People):
         seed: int = 1,
         callback_answer_seconds: float = 60.0,
         keeps: int | None = None,
+        flood_limits: FloodLimits | None = None,
     ) -> None:
-        """Build an empty world; `keeps` bounds the records of calls and deliveries, None keeps all, as tests want it."""
+        """Build an empty world; `keeps` bounds the records of calls and deliveries, None keeps all for tests."""
         backend = build(clock=clock or SystemClock(), seed=seed, callback_answer_seconds=callback_answer_seconds)
         backend.record.keeps = keeps
+        backend.flood.limits = flood_limits
         super().__init__(backend=backend)
         self.url = ""
         backend.faults.wake = self._wake_all

@@ -184,6 +184,7 @@ class StateView:
             "reply_to": message.reply_to,
             "is_automatic_forward": message.is_automatic_forward,
             "buttons": self._buttons(message),
+            "keyboard": None if message.keyboard is None else [[_key(key) for key in row] for row in message.keyboard],
             "can_edit": mine and message.service is None,
             "can_delete": deletes,
         }
@@ -216,6 +217,15 @@ class StateView:
             return chat_key(chat)
         bots = (bot for bot in self._world.bots.values() if (bot.username or "").lower() == name.lower())
         return next((str(bot.id) for bot in bots), None)
+
+
+def _key(button: JsonObject) -> JsonObject:
+    """Return one key of a reply keyboard: it writes its text, or asks for a chat."""
+    request = button.get("request_chat")
+    if not isinstance(request, dict):
+        return {"text": button["text"], "request_id": None, "wants_channel": None}
+    wants_channel = request.get("chat_is_channel") is True
+    return {"text": button["text"], "request_id": request.get("request_id"), "wants_channel": wants_channel}
 
 
 def chat_key(chat: Chat) -> str:

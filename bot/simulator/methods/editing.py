@@ -44,7 +44,7 @@ def _editable(call: MethodCall) -> Message:
     message = chat.messages.get(call.args.integer("message_id"))
     if message is None:
         raise ApiError.bad_request("message to edit not found")
-    if message.author is not call.bot or message.service is not None:
+    if message.author is not call.bot or message.service is not None or message.keyboard is not None:
         raise ApiError.bad_request("message can't be edited")
     return message
 
@@ -101,6 +101,17 @@ def _check_deletable(call: MethodCall, chat: Chat, message: Message) -> None:
         raise ApiError.bad_request("message can't be deleted")
 
 
+def pin_chat_message(call: MethodCall) -> object:
+    """Check the right to pin; a pin is not shown anywhere."""
+    chat = call.chat(Access.WRITE)
+    right = "can_edit_messages" if chat.type == "channel" else "can_pin_messages"
+    if chat.bot is None and not call.me(chat).has(right):
+        raise ApiError.bad_request("not enough rights to manage pinned messages in the chat")
+    if call.args.has("message_id") and call.args.integer("message_id") not in chat.messages:
+        raise ApiError.bad_request("message to pin not found")
+    return True
+
+
 def edit_ephemeral_message_text(call: MethodCall) -> object:
     """Replace what one member sees."""
     text, entities = read_text(call.args)
@@ -153,6 +164,8 @@ METHODS: MappingProxyType[str, Callable[[MethodCall], object]] = MappingProxyTyp
         "editMessageReplyMarkup": edit_message_reply_markup,
         "deleteMessage": delete_message,
         "deleteMessages": delete_messages,
+        "pinChatMessage": pin_chat_message,
+        "unpinChatMessage": pin_chat_message,
         "editEphemeralMessageText": edit_ephemeral_message_text,
         "editEphemeralMessageReplyMarkup": edit_ephemeral_message_reply_markup,
         "deleteEphemeralMessage": delete_ephemeral_message,

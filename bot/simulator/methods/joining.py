@@ -60,6 +60,15 @@ def answer_chat_join_request_query(call: MethodCall) -> object:
     return True
 
 
+def send_chat_join_request_web_app(call: MethodCall) -> object:
+    """Show a Mini App to who asks; here only noted in the record."""
+    if call.backend.invites.by_query(call.bot, call.args.text("chat_join_request_query_id")) is None:
+        raise ApiError.bad_request("QUERY_ID_INVALID")
+    if not call.args.text("web_app_url").startswith("https://"):
+        raise ApiError.bad_request("Web App URL is invalid")
+    return True
+
+
 def create_chat_invite_link(call: MethodCall) -> object:
     """Create a further link."""
     chat = _manageable(call, "not enough rights to manage chat invite link")
@@ -104,6 +113,7 @@ METHODS: MappingProxyType[str, Callable[[MethodCall], object]] = MappingProxyTyp
         "approveChatJoinRequest": approve_chat_join_request,
         "declineChatJoinRequest": decline_chat_join_request,
         "answerChatJoinRequestQuery": answer_chat_join_request_query,
+        "sendChatJoinRequestWebApp": send_chat_join_request_web_app,
         "createChatInviteLink": create_chat_invite_link,
         "exportChatInviteLink": export_chat_invite_link,
         "revokeChatInviteLink": revoke_chat_invite_link,

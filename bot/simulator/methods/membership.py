@@ -91,6 +91,21 @@ def promote_chat_member(call: MethodCall) -> object:
     return True
 
 
+def set_chat_permissions(call: MethodCall) -> object:
+    """Change what everybody may do in a group."""
+    allowed = parse_permissions(
+        call.args.json("permissions") or {}, independent=call.args.boolean("use_independent_chat_permissions")
+    )
+    chat = call.chat(Access.WRITE)
+    if not chat.is_group:
+        raise ApiError.bad_request("can't change private chat permissions")
+    if not call.me(chat).has("can_restrict_members"):
+        raise ApiError.bad_request("not enough rights to change chat permissions")
+    chat.permissions = allowed
+    call.backend.record.changed()
+    return True
+
+
 def ban_chat_sender_chat(call: MethodCall) -> object:
     """Keep a channel's owner from writing as any channel."""
     return _sender_chat(call, banned=True)
@@ -121,6 +136,7 @@ METHODS: MappingProxyType[str, Callable[[MethodCall], object]] = MappingProxyTyp
         "banChatMember": ban_chat_member,
         "unbanChatMember": unban_chat_member,
         "promoteChatMember": promote_chat_member,
+        "setChatPermissions": set_chat_permissions,
         "banChatSenderChat": ban_chat_sender_chat,
         "unbanChatSenderChat": unban_chat_sender_chat,
     }

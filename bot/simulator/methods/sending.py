@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from bot.simulator.errors import ApiError
-from bot.simulator.markup import read_inline_keyboard, read_text
+from bot.simulator.markup import read_inline_keyboard, read_reply_keyboard, read_text
 from bot.simulator.model import Chat, JsonObject, Member, Message, User
 from bot.simulator.permissions import may
 from bot.simulator.shapes import message_json
@@ -44,6 +44,7 @@ def _send(call: MethodCall, text: str, entities: list[JsonObject], *, photo: boo
         check_may_send(call, chat, "can_send_photos" if photo else "can_send_messages")
     message = Message(0, chat, call.now, call.bot, author=call.bot, text=text, entities=entities)
     message.photo, message.buttons, message.receiver = photo, buttons, receiver
+    message.keyboard = read_reply_keyboard(call.args)
     message.is_silent = call.args.boolean("disable_notification")
     if chat.type == "channel":
         message.sender, message.sender_chat = None, chat
