@@ -112,6 +112,9 @@ async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
         pool = SharedPool()
         await pool.open()
         stack.push_async_callback(pool.close)
+        tasks = await stack.enter_async_context(background_tasks())
+        if stores.keep_running is not None:
+            tasks.spawn(stores.keep_running(), name="embedded servers")
         yield _World(
             settings=settings,
             clock=clock,
@@ -124,7 +127,7 @@ async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
             tokens=tokens,
             secrets={bot: given.get_secret_value() if given else vault.webhook_secret(bot) for bot in tokens},
             pool=pool,
-            tasks=await stack.enter_async_context(background_tasks()),
+            tasks=tasks,
         )
 
 

@@ -165,7 +165,8 @@ class Platform:
 
         async def resting() -> bool:
             due = await self.fetch(
-                "SELECT 1 FROM restrictions WHERE closed_at IS NULL AND (due_at < 'infinity' OR lease_owner IS NOT NULL)"
+                "SELECT 1 FROM restrictions"
+                " WHERE closed_at IS NULL AND (due_at < 'infinity' OR lease_owner IS NOT NULL)"
             )
             return not due
 

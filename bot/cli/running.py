@@ -10,16 +10,12 @@ import typer
 import uvicorn
 import uvloop
 
-from bot.core.embedded.errors import EmbeddedUnavailableError
-from bot.core.migrations import MigrationError, SchemaTooNewError, SchemaTooOldError
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, SettingsError
 from bot.ingress.site import Site
 
 # Telegram waits 60 s for an answer and delivers again what it did not get; a handler has 25 s.
 _DRAIN_SECONDS = 27
-
-_CANNOT_START = (BotError, EmbeddedUnavailableError, MigrationError, SchemaTooNewError, SchemaTooOldError)
 
 
 class _Server(uvicorn.Server):
@@ -84,7 +80,7 @@ def run(command: str, work: Coroutine[object, object, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except _CANNOT_START as error:
+    except BotError as error:
         typer.echo(f"gmbot {command}: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """Where an instance's state is: the operator's own servers, or embedded ones below the home."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ class Stores:
     database_url: str
     redis_url: str
     encryption_key: str
+    keep_running: Callable[[], Coroutine[object, object, None]] | None = None
+    """Restarts embedded servers that die; None for the operator's own, which are the operator's to watch."""
 
 
 @asynccontextmanager
@@ -37,15 +39,14 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             settings.encryption_key.get_secret_value(),
         )
         return
-    from bot.core.embedded import embedded_servers, ensure_home  # noqa: PLC0415 - not with servers of one's own
+    from bot.core.embedded import embedded_servers  # noqa: PLC0415 - not with servers of one's own
 
     if settings.gmbot_home is None:
         raise SettingsError("GMBOT_HOME must be set to run embedded servers")
     async with embedded_servers(home=settings.gmbot_home) as servers:
-        ensure_home(settings.gmbot_home)
         given = settings.encryption_key
         key = given.get_secret_value() if given is not None else _own_key(settings.gmbot_home)
-        yield Stores(servers.database_url, servers.redis_url, key)
+        yield Stores(servers.database_url, servers.redis_url, key, servers.keep_running)
 
 
 def _own_key(home: Path) -> str:

@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .errors import ApiError
 from .model import JsonObject
@@ -16,25 +17,27 @@ _FOUND = re.compile(
 )
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z0-9-]*)(?P<attributes>[^>]*)>")
 _ATTRIBUTE = re.compile(r"([A-Za-z0-9-]+)\s*(?:=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
-_TYPES = {
-    "b": "bold",
-    "strong": "bold",
-    "i": "italic",
-    "em": "italic",
-    "u": "underline",
-    "ins": "underline",
-    "s": "strikethrough",
-    "strike": "strikethrough",
-    "del": "strikethrough",
-    "tg-spoiler": "spoiler",
-    "span": "spoiler",
-    "code": "code",
-    "pre": "pre",
-    "a": "text_link",
-    "blockquote": "blockquote",
-    "tg-emoji": "custom_emoji",
-}
-_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
+_TYPES = MappingProxyType(
+    {
+        "b": "bold",
+        "strong": "bold",
+        "i": "italic",
+        "em": "italic",
+        "u": "underline",
+        "ins": "underline",
+        "s": "strikethrough",
+        "strike": "strikethrough",
+        "del": "strikethrough",
+        "tg-spoiler": "spoiler",
+        "span": "spoiler",
+        "code": "code",
+        "pre": "pre",
+        "a": "text_link",
+        "blockquote": "blockquote",
+        "tg-emoji": "custom_emoji",
+    }
+)
+_NAMED = MappingProxyType({"lt": "<", "gt": ">", "amp": "&", "quot": '"'})
 _REFERENCE = re.compile(r"&(#x[0-9A-Fa-f]+|#[0-9]+|lt|gt|amp|quot);")
 
 

@@ -95,6 +95,7 @@ async def listening(
         http=_Protocol,
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         date_header=False,

@@ -6,7 +6,7 @@ from .backend import Backend
 from .callbacks import buttons_of
 from .faults import Fault
 from .model import Bot, Chat, JsonObject, Member, Message, User
-from .permissions import may
+from .permissions import may, rights_for
 from .updates import UpdateLog
 
 MOST_MESSAGES = 200
@@ -56,7 +56,7 @@ class StateView:
             "webhook_url": log.webhook.url,
             "pending_updates": len(log.pending),
             "last_error": log.webhook.last_error,
-            "commands": bot.profile.get("commands:default:::", []),
+            "commands": _commands(bot),
             "private_chat_id": private.id if private is not None and private.messages else None,
         }
 
@@ -85,7 +85,9 @@ class StateView:
                 {"id": topic.id, "name": topic.name, "is_closed": topic.is_closed} for topic in chat.topics.values()
             ],
             "me": self._me(chat, me, can_read=reads),
-            "members": [member_json(each) for each in self._members(chat)] if self._sees_members(chat, me) else [],
+            "members": [member_json(chat, each) for each in self._members(chat)]
+            if self._sees_members(chat, me)
+            else [],
             "join_requests": self._requests(chat, me),
             "messages": [self.message(message, me) for message in self._messages(chat)] if reads else [],
         }
@@ -132,7 +134,7 @@ class StateView:
             "is_muted": is_muted(standing),
             "until_date": standing.until_date,
             "muted_by": self._who(standing.restricted_by),
-            "rights": sorted(standing.rights),
+            "rights": held_rights(chat, standing),
             "is_anonymous": standing.is_anonymous,
             "silence": silence,
         }
@@ -219,6 +221,16 @@ class StateView:
         return next((str(bot.id) for bot in bots), None)
 
 
+def _commands(bot: Bot) -> list[object]:
+    """Return the bot's commands without regard to who sees them where, each once, in the default language."""
+    found: dict[object, object] = {}
+    for scope in ("default", "all_private_chats", "all_group_chats", "all_chat_administrators"):
+        commands = bot.profile.get(f"commands:{scope}:::")
+        for command in commands if isinstance(commands, list) else []:
+            found.setdefault(command["command"], command)
+    return list(found.values())
+
+
 def _key(button: JsonObject) -> JsonObject:
     """Return one key of a reply keyboard: it writes its text, or asks for a chat."""
     request = button.get("request_chat")
@@ -246,12 +258,17 @@ def user_json(user: User) -> JsonObject:
     }
 
 
+def held_rights(chat: Chat, member: Member) -> list[str]:
+    """Return an administrator's rights; the owner has all there are."""
+    return sorted(rights_for(chat) if member.status == "creator" else member.rights)
+
+
 def is_muted(member: Member) -> bool:
     """Say whether a restriction keeps a member from writing."""
     return member.status == "restricted" and not member.permissions.get("can_send_messages", False)
 
 
-def member_json(member: Member) -> JsonObject:
+def member_json(chat: Chat, member: Member) -> JsonObject:
     """Return one line of a member list."""
     return {
         "id": member.user.id,
@@ -262,7 +279,7 @@ def member_json(member: Member) -> JsonObject:
         "is_in": member.is_member,
         "is_muted": is_muted(member),
         "until_date": member.until_date,
-        "rights": sorted(member.rights),
+        "rights": held_rights(chat, member),
         "is_anonymous": member.is_anonymous,
         "custom_title": member.custom_title,
     }

@@ -17,6 +17,7 @@ function callItem(app, call) {
     key: call.number,
     value: [call.status, call.ms, line],
     build: () => h("details.call", {
+      "data-method": call.method,
       ontoggle: (event) => {
         if (!event.target.querySelector("pre")) event.target.append(h("pre", { tabindex: "0" }, JSON.stringify(call, null, 2)));
       },

@@ -54,7 +54,7 @@ export class Guide {
       if (call.status === 200) this.#consider(call);
       this.#keep({ calls: call.number });
     }
-    if (!world || !this.#did("prompted")) return;
+    if (!this.#did("prompted")) return;
     const inside = world.chats.some((chat) => chat.type === "channel" && chat.members.some((one) => one.id === this.#saved.hero && one.is_in));
     if (inside) this.#tick("joined");
     else if (this.#did("freed")) this.#tick("left");
@@ -70,7 +70,7 @@ export class Guide {
     if (may && mine) this.#tick("joined", "freed");
     if (method !== "sendMessage") return;
     if (this.#did("muted") && JSON.stringify(params).includes("callback_data")) this.#tick("prompted");
-    if (/protected/iu.test(params.text) && !/\b(not|nothing|cannot)\b/iu.test(params.text)) this.#tick("protected");
+    if (/to write here|is now protected/iu.test(params.text)) this.#tick("protected");
   }
 
   show() {

@@ -14,6 +14,7 @@ const TABS = ["details", "calls", "lab"];
 
 class App {
   state;
+  world;
   viewer;
   calls = [];
   #chatKey;
@@ -66,7 +67,7 @@ class App {
 
   async #read() {
     const { viewer } = this;
-    const [state, world] = await Promise.all([readState(viewer).catch(() => readState()), this.#guide.active && readState()]);
+    const [state, world] = await Promise.all([readState(viewer).catch(() => readState()), readState()]);
     if (viewer !== this.viewer) return;
     if (!state.users.some((person) => person.id === viewer)) {
       this.viewer = state.users[0]?.id;
@@ -74,6 +75,7 @@ class App {
       return;
     }
     this.state = { ...state, chats: withBots(state) };
+    this.world = world;
     if (!this.chat) this.#chatKey = (this.group ?? this.state.chats[0]).key;
     this.#guide.observe(this.calls, world);
     this.render();

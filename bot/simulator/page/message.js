@@ -39,7 +39,7 @@ function key(app, chat, message, button) {
 
 /** A menu behind three dots; an item is [text, action, is it dangerous]. */
 export function menu(label, items) {
-  return h("details.menu", h("summary", { "aria-label": label }, icon("more")),
+  return h("details.menu", { ontoggle: ({ target }) => target.lastChild.scrollIntoView({ block: "nearest" }) }, h("summary", { "aria-label": label }, icon("more")),
     h("ul", items.filter(Boolean).map(([text, action, danger]) => h("li", h("button", {
       class: danger && "danger",
       onclick: (event) => { event.target.closest("details").open = false; action(); },

@@ -6,11 +6,10 @@ import { iso, kind, standing, time } from "./format.js";
 /** The row of people to be. */
 export function showPersonas(root, app) {
   const { state, chat } = app;
-  const about = chat?.type === "private" ? state.chats.find((other) => other.type === "supergroup") : chat;
+  const about = app.world.chats.find((other) => other.key === (chat.type === "private" ? app.group : chat)?.key);
   patch(root, state.users.map((person) => {
     const chosen = person.id === app.viewer;
-    const member = chosen ? about?.me : app.member(about, person.id);
-    const word = about ? standing(member) : "";
+    const word = standing(app.member(about, person.id));
     return {
       key: person.id,
       value: [person, chosen, word],
