@@ -1,0 +1,48 @@
+"""What the acceptance tests of known mistakes share: waiting for the end of all work, and reading a prompt."""
+
+from bot.simulator import Chat, Message, User
+from bot.simulator.model import JsonObject
+from tests.platform import Lounge, Platform
+
+
+async def finished(lounge: Lounge, platform: Platform) -> None:
+    """Wait until all updates are acknowledged and nobody works on a case any more."""
+    await lounge.settled()
+    await platform.at_rest()
+    await lounge.settled()
+
+
+def restricted(lounge: Lounge) -> list[object]:
+    """Return the users the bot has tried to restrict or free, in order."""
+    return [call.params["user_id"] for call in lounge.calls("restrictChatMember")]
+
+
+def stands(lounge: Lounge, message: Message) -> bool:
+    """Whether a message has not been deleted."""
+    return any(each.id == message.id for each in lounge.sim.messages(message.chat))
+
+
+def from_bot(lounge: Lounge, chat: Chat | None = None) -> list[Message]:
+    """Return the bot's messages that stand."""
+    return [each for each in lounge.sim.messages(chat or lounge.group) if each.author is lounge.bot]
+
+
+def prompts(lounge: Lounge, chat: Chat | None = None) -> list[Message]:
+    """Return the prompts that stand: messages of the bot with the button that verifies."""
+    return [
+        each for each in from_bot(lounge, chat) if any(button.get("callback_data") == "v" for button in buttons(each))
+    ]
+
+
+def buttons(message: Message) -> list[JsonObject]:
+    """Return a message's buttons, row by row."""
+    rows = (message.buttons or {}).get("inline_keyboard")
+    return [button for row in rows for button in row] if isinstance(rows, list) else []
+
+
+async def gated(lounge: Lounge, platform: Platform, user: User, text: str = "hello") -> Message:
+    """Have somebody speak who may not, wait until all that follows is done, and return the prompt."""
+    lounge.sim.say(user, lounge.group, text)
+    await lounge.until_muted(user)
+    await finished(lounge, platform)
+    return prompts(lounge)[-1]
