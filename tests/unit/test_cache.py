@@ -1,0 +1,214 @@
+"""The memory of one process: bounded, fresh, and never wrong."""
+
+import sys
+import tracemalloc
+from collections import Counter
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
+from bot.domain.ids import BotId, ChannelId, UserId
+from bot.domain.membership import Membership
+
+
+def _key(user: int) -> Key:
+    return BotId(1), ChannelId(-1001), UserId(user)
+
+
+class _Watch:
+    """A monotonic clock that is moved by hand."""
+
+    def __init__(self, now: float = 5.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_jitter_stays_within_its_bounds() -> None:
+    """600 s and 15 % are 510 to 690 s."""
+    lives = [get_ttl_with_jitter(600, 15) for _ in range(20_000)]
+
+    assert min(lives) >= 510
+    assert max(lives) <= 690
+    assert all(isinstance(life, int) for life in lives)
+
+
+def test_jitter_is_evenly_spread() -> None:
+    """Every tenth of the range gets a tenth of the entries, so that they do not expire together."""
+    tenths = Counter((get_ttl_with_jitter(600, 15) - 510) * 10 // 181 for _ in range(20_000))
+
+    assert len(tenths) == 10
+    assert all(1700 < count < 2300 for count in tenths.values())
+
+
+def test_jitter_reaches_both_ends() -> None:
+    """The dice decide, and their range is the whole range."""
+    ranges: list[tuple[int, int]] = []
+
+    def lowest(low: int, high: int) -> int:
+        ranges.append((low, high))
+        return low
+
+    assert get_ttl_with_jitter(600, 15, randint=lowest) == 510
+    assert get_ttl_with_jitter(600, 15, randint=lambda _, high: high) == 690
+    assert get_ttl_with_jitter(600, 0, randint=lowest) == 600
+    assert ranges == [(-90, 90), (0, 0)]
+
+
+def test_an_answer_is_forgotten_when_its_time_is_over() -> None:
+    """At the very end it is no longer fresh."""
+    watch = _Watch()
+    cache = LocalCache(size=10, monotonic=watch)
+    cache.put(_key(1), Membership.ABSENT, 60)
+
+    watch.now += 59.9
+    assert cache.get(_key(1)) is Membership.ABSENT
+
+    watch.now += 0.1
+    assert cache.get(_key(1)) is None
+
+
+@pytest.mark.parametrize("answer", [Membership.MEMBER, Membership.ABSENT])
+def test_an_answer_that_is_over_already_is_not_kept(answer: Membership) -> None:
+    """An event heard late, on a machine that has just booted, must not turn into its opposite."""
+    watch = _Watch(now=10.0)
+    cache = LocalCache(size=10, monotonic=watch)
+    cache.put(_key(1), Membership.MEMBER, 100)
+
+    cache.put(_key(1), answer, -60)
+
+    assert cache.get(_key(1)) is None
+
+
+def test_unknown_is_not_an_answer() -> None:
+    """It is not kept, and it takes the place of what was there."""
+    cache = LocalCache(size=10, monotonic=_Watch())
+    cache.put(_key(1), Membership.MEMBER, 60)
+
+    cache.put(_key(1), Membership.UNKNOWN, 60)
+
+    assert cache.get(_key(1)) is None
+
+
+def test_distrust_keeps_memberships_for_a_minute_and_no_absence() -> None:
+    """After a break in the events nobody is held to be absent on an old answer."""
+    watch = _Watch()
+    cache = LocalCache(size=10, monotonic=watch)
+    cache.put(_key(1), Membership.MEMBER, 600)
+    cache.put(_key(2), Membership.ABSENT, 600)
+    cache.put(_key(3), Membership.MEMBER, 30)
+
+    cache.distrust(60)
+
+    assert [cache.get(_key(user)) for user in (1, 2, 3)] == [Membership.MEMBER, None, Membership.MEMBER]
+    watch.now += 31
+    assert cache.get(_key(3)) is None
+    watch.now += 30
+    assert cache.get(_key(1)) is None
+
+
+def test_what_is_used_stays() -> None:
+    """A member who writes now and then is not pushed out by a crowd of others."""
+    cache = LocalCache(size=100, monotonic=_Watch())
+    cache.put(_key(0), Membership.MEMBER, 600)
+
+    for user in range(1, 1000):
+        cache.put(_key(user), Membership.MEMBER, 600)
+        if user % 40 == 0:
+            assert cache.get(_key(0)) is Membership.MEMBER
+
+    assert cache.get(_key(0)) is Membership.MEMBER
+    assert len(cache) <= 100
+
+
+def test_memory_for_each_membership(capsys: pytest.CaptureFixture[str]) -> None:
+    """An entry costs a few hundred bytes at the most, ids included."""
+    count = 50_000
+    tracemalloc.start()
+    cache = LocalCache(size=4 * count, monotonic=_Watch())
+    for user in range(10**9, 10**9 + count):
+        cache.put(_key(user), Membership.MEMBER, 600.5)
+    each = tracemalloc.get_traced_memory()[0] / count
+    tracemalloc.stop()
+
+    with capsys.disabled():
+        sys.stdout.write(f"\n  L1: {each:.0f} bytes for each membership\n")
+    assert len(cache) == count
+    assert each < 500
+
+
+class CacheAgainstModel(RuleBasedStateMachine):
+    """Compares the cache with a dictionary that forgets nothing."""
+
+    @initialize(size=st.integers(1, 12), now=st.floats(0.1, 1000))
+    def begin(self, size: int, now: float) -> None:
+        self.size = size
+        self.watch = _Watch(now)
+        self.cache = LocalCache(size=size, monotonic=self.watch)
+        self.model: dict[Key, tuple[Membership, float]] = {}
+        self.recent: list[Key] = []
+
+    def _use(self, key: Key) -> None:
+        self.recent = [key, *(other for other in self.recent if other != key)]
+
+    @rule(user=st.integers(1, 15), answer=st.sampled_from(Membership), seconds=st.floats(-100, 700))
+    def put(self, user: int, answer: Membership, seconds: float) -> None:
+        key = _key(user)
+        self.cache.put(key, answer, seconds)
+        if answer is Membership.UNKNOWN or seconds <= 0:
+            self._forget(key)
+        else:
+            self.model[key] = (answer, self.watch.now + seconds)
+            self._use(key)
+
+    @rule(user=st.integers(1, 15))
+    def get(self, user: int) -> None:
+        """Find what the model has, or nothing."""
+        key = _key(user)
+        answer, expiry = self.model.get(key, (None, 0.0))
+        fresh = answer if expiry > self.watch.now else None
+        found = self.cache.get(key)
+        assert found in {None, fresh}
+        if key in self.recent[: max(1, self.size // 2)]:
+            assert found is fresh
+        if found is not None:
+            self._use(key)
+
+    @rule(user=st.integers(1, 15))
+    def drop(self, user: int) -> None:
+        self.cache.drop(_key(user))
+        self._forget(_key(user))
+
+    @rule()
+    def clear(self) -> None:
+        self.cache.clear()
+        self.model.clear()
+        self.recent.clear()
+
+    @rule(seconds=st.floats(1, 100))
+    def distrust(self, seconds: float) -> None:
+        self.cache.distrust(seconds)
+        for key, (answer, expiry) in tuple(self.model.items()):
+            if answer is Membership.ABSENT:
+                self._forget(key)
+            else:
+                self.model[key] = (answer, min(expiry, self.watch.now + seconds))
+
+    @rule(seconds=st.floats(0, 400))
+    def wait(self, seconds: float) -> None:
+        self.watch.now += seconds
+
+    @invariant()
+    def bounded(self) -> None:
+        if hasattr(self, "cache"):
+            assert len(self.cache) <= max(2, self.size)
+
+    def _forget(self, key: Key) -> None:
+        self.model.pop(key, None)
+        self.recent = [other for other in self.recent if other != key]
+
+
+TestCacheAgainstModel = CacheAgainstModel.TestCase
