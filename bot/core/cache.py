@@ -42,9 +42,10 @@ class LocalCache:
         return Membership.MEMBER if expiry > 0 else Membership.ABSENT
 
     def put(self, key: Key, answer: Membership, seconds: float) -> None:
-        """Keep an answer for that long. UNKNOWN is not an answer and is dropped."""
+        """Keep an answer for that long. UNKNOWN is not an answer, and what is over already is none any more."""
         self._old.pop(key, None)
-        if answer is Membership.UNKNOWN:
+        # Soon after the machine's start an expiry in the past would be negative, and read as the opposite answer.
+        if answer is Membership.UNKNOWN or seconds <= 0:
             self._young.pop(key, None)
             return
         expiry = self._monotonic() + seconds
