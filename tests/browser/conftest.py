@@ -37,12 +37,12 @@ def watch_for_trouble(page: Page, origin: str, complaints: list[str]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all tests; without one they are skipped, unless GMBOT_REQUIRE_BROWSER is 1."""
+    """One Chromium for all tests; without one they are skipped, unless REQUIRE_BROWSER is 1."""
     try:
         async with chromium() as started:
             yield started
     except ChromiumMissingError as error:
-        if os.environ.get("GMBOT_REQUIRE_BROWSER") == "1":
+        if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(str(error))
         pytest.skip(f"BROWSER TESTS ARE LEFT OUT. {error}")
 

@@ -235,7 +235,7 @@ async def test_calls_appear_as_they_happen(lounge: Lounge, open_page: OpenPage) 
 async def test_faults_are_switches(lounge: Lounge, open_page: OpenPage) -> None:
     """A switch makes getChatMember answer 429, and takes it back."""
     page = await open_page(lounge.seen_by(lounge.sam))
-    await page.get_by_role("tab", name="Faults and clock").click()
+    await page.get_by_role("tab", name="Lab").click()
     flood = page.get_by_role("switch", name="Flood")
     url = f"{lounge.sim.url}/bot{lounge.bot.token}/getChatMember?chat_id={lounge.news.id}&user_id={lounge.mia.id}"
 

@@ -1,0 +1,62 @@
+"""The demonstration as a process of its own: bot, simulator and embedded servers, as `gmbot demo` starts them."""
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+START_SECONDS = 60
+STOP_SECONDS = 40
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gmbot-demo-", ignore_cleanup_errors=True) as name:
+        home = Path(name)
+        # As root the servers run as somebody else, who has to get through.
+        home.chmod(0o755)
+        yield home
+
+
+@asynccontextmanager
+async def running_demo() -> AsyncIterator[str]:
+    """Yield the chat page's address of a demonstration with a home of its own."""
+    with _home() as home:
+        async with _process(home) as process:
+            yield await asyncio.wait_for(_page_address(process), START_SECONDS)
+
+
+@asynccontextmanager
+async def _process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "demo",
+        "--port",
+        "0",
+        "--no-open",
+        env={**os.environ, "GMBOT_HOME": str(home), "PORT": "0", "PYTHONUNBUFFERED": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.communicate(), STOP_SECONDS)
+
+
+async def _page_address(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    said = ""
+    while line := (await process.stdout.readline()).decode():
+        said += line
+        if found := re.search(r"Chat page\s+(http://\S+)", line):
+            return found[1]
+    raise AssertionError(f"the demonstration did not start:\n{said}")
