@@ -1,19 +1,25 @@
 """A whole GMBot beside the simulator: instances in this process or of their own, and the ready-made lounge."""
 
 import asyncio
+import contextlib
+import os
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
 
+import aiohttp
 import asyncpg
 import pytest
 
 from bot.app import Mode, running
 from bot.cli.running import serving
 from bot.core.settings import Settings
-from bot.simulator import Bot, Call, Chat, Simulator, User
+from bot.simulator import Bot, Call, Chat, Message, Simulator, User
 
 ENCRYPTION_KEY = "a key that only the tests know"
 
@@ -65,6 +71,20 @@ class Lounge:
             if message.sender is not None and message.sender.id == self.bot.id
         ]
 
+    def prompts(self, user: User, group: Chat | None = None) -> list[Message]:
+        """Return the prompts that name the user and still stand."""
+        return [
+            message
+            for message in self.sim.messages(group or self.group)
+            if message.sender is not None
+            and message.sender.id == self.bot.id
+            and user.first_name in (message.text or "")
+        ]
+
+    async def until_running(self, method: str) -> None:
+        """Wait until a call of this method is under way."""
+        await eventually(lambda: any(call.is_running for call in self.calls(method)), f"{method} is under way")
+
     def muted(self, user: User, group: Chat | None = None) -> bool:
         """Whether the user cannot write."""
         return not self.sim.can_speak(group or self.group, user)
@@ -86,9 +106,14 @@ class Lounge:
         return self.sim.calls_of(*methods)
 
 
-def add_group(sim: Simulator, bot: Bot, owner: User, title: str, **options: object) -> Chat:
+def buttons_of(message: Message) -> list[list[dict[str, str]]]:
+    """Return the rows of a message's inline buttons."""
+    return cast("list[list[dict[str, str]]]", (message.buttons or {}).get("inline_keyboard", []))
+
+
+def add_group(sim: Simulator, bot: Bot, owner: User, title: str) -> Chat:
     """Make a group in which the bot has the rights it needs."""
-    group = sim.add_group(title, owner=owner, **options)  # type: ignore[arg-type] - options are the simulator's own
+    group = sim.add_group(title, owner=owner)
     sim.add_member(group, bot)
     sim.promote(group, bot, can_restrict_members=True, can_delete_messages=True, can_invite_users=True)
     return group
@@ -117,11 +142,10 @@ class Platform:
     database_url: str
     redis_url: str
     bot: Bot
-    running: list[str] = field(default_factory=list)
 
-    def settings(self, port: int, **changes: str) -> Settings:
-        """Return an instance's settings; `changes` are environment variables."""
-        environment = {
+    def environment(self, port: int, **changes: str) -> dict[str, str]:
+        """Return an instance's environment; `changes` come on top."""
+        return {
             "BOT_TOKEN": self.bot.token,
             "TELEGRAM_API_URL": self.sim.url,
             "WEBHOOK_URL": f"http://127.0.0.1:{port}",
@@ -131,7 +155,6 @@ class Platform:
             "ENCRYPTION_KEY": ENCRYPTION_KEY,
             **changes,
         }
-        return Settings.from_env(environment)
 
     @asynccontextmanager
     async def instance(self, *, polling: bool = False, **changes: str) -> AsyncIterator[str]:
@@ -140,9 +163,21 @@ class Platform:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
             port = listener.getsockname()[1]
-            settings = self.settings(port, **changes)
+            settings = Settings.from_env(self.environment(port, **changes))
             async with running(settings, Mode(polling=polling)) as site, serving(site, listener):
                 yield f"http://127.0.0.1:{port}"
+
+    @asynccontextmanager
+    async def process(self, port: int | None = None, **changes: str) -> AsyncIterator["Instance"]:
+        """Run one instance as a process of its own, ready when the block begins, gone when it ends."""
+        instance = Instance(port or free_port())
+        environment = {**os.environ, **self.environment(instance.port, **changes)}
+        await instance.start(environment)
+        try:
+            await instance.until_ready()
+            yield instance
+        finally:
+            await instance.stop()
 
     async def webhook_is_set(self) -> None:
         """Wait until Telegram knows where to deliver."""
@@ -171,6 +206,95 @@ class Platform:
             return not due
 
         await eventually(resting, "all cases rest")
+
+
+class Instance:
+    """One `gmbot serve`, as a process."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, environment: dict[str, str]) -> None:
+        """Start it; it is ready later."""
+        command = (sys.executable, "-m", "bot", "serve", "--mode", "webhook")
+        self._process = await asyncio.create_subprocess_exec(*command, env=environment)
+
+    async def until_ready(self) -> None:
+        """Wait until it says that it is ready."""
+
+        async def ready() -> bool:
+            return await get(f"{self.url}/readyz") == HTTPStatus.OK
+
+        await eventually(ready, "the instance is ready", within=30)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+
+    async def stop(self) -> int | None:
+        """Ask it to end, insist after a while, and return its exit status."""
+        if self._process is None:
+            return None
+        self.terminate()
+        try:
+            return await asyncio.wait_for(self._process.wait(), timeout=20)
+        except TimeoutError:
+            self.kill()
+            return await self._process.wait()
+
+
+async def get(url: str) -> int:
+    """Return the status of a GET, 0 when nobody answers."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with session.get(url, timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError):
+            return 0
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def balancer(port: int, *targets: int) -> AsyncIterator[None]:
+    """Forward each connection to the first target that accepts it, as nginx does with a dead upstream."""
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for target in targets:
+            try:
+                upstream = await asyncio.open_connection("127.0.0.1", target)
+            except OSError:
+                continue
+            await asyncio.gather(pipe(reader, upstream[1]), pipe(upstream[0], writer))
+            return
+        writer.close()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 @pytest.fixture
