@@ -1,4 +1,8 @@
-"""A Bot API server for development, demonstration, tests and load, with a world of chats behind it."""
+"""A Bot API server for development, demonstration, tests and load, with a world of chats behind it.
+
+Not simulated: files and their download, inline mode, payments, business accounts, reactions, polls, stories, Markdown,
+slow mode, the gradual opening of webhook connections, and Telegram's unpublished limits.
+"""
 
 from .clock import Clock, MovableClock, SystemClock
 from .errors import NotAllowed, NotFound, NotSettled

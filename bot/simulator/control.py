@@ -298,6 +298,9 @@ def _guarded(serve: Callable[[Request], Awaitable[object]]) -> Endpoint:
     """Answer in JSON, refusals too."""
 
     async def endpoint(request: Request) -> Response:
+        # Another site's page in the same browser has no business here.
+        if request.headers.get("sec-fetch-site", "same-origin") == "cross-site":
+            return _json({"error": "not from another site"}, 403)
         try:
             return _json(await serve(request))
         except NotAllowed as error:

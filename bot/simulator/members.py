@@ -119,24 +119,24 @@ class Members:
         self.ban(chat, user, by=by)
         self.unban(chat, user, by=by)
 
-    def restrict(self, chat: Chat, user: User, *, by: User, allowed: Mapping[str, bool], until: int = 0) -> None:
-        """Limit what a user may do; everything allowed lifts the restriction."""
+    def restricted(self, chat: Chat, user: User, *, by: User, allowed: Mapping[str, bool], until: int) -> Member:
+        """Return the standing that a restriction would make; everything allowed lifts it."""
         old = self._world.member(chat, user)
         if all(allowed.get(name, False) for name in permissions.PERMISSIONS):
-            status = "member" if old.is_member else "left"
-            self.set(chat, Member(user, status, is_in=old.is_member), actor=by)
-            return
-        end = permissions.normal_until(until, self._world.now)
+            return Member(user, "member" if old.is_member else "left", is_in=old.is_member)
         new = Member(
             user,
             "restricted",
             is_in=old.is_member,
             permissions={name: allowed.get(name, False) for name in permissions.PERMISSIONS},
-            until_date=end,
+            until_date=permissions.normal_until(until, self._world.now),
             restricted_by=by.id,
         )
-        if replace(old, restricted_by=by.id) != new:
-            self.set(chat, new, actor=by)
+        return old if replace(old, restricted_by=by.id) == new else new
+
+    def restrict(self, chat: Chat, user: User, *, by: User, allowed: Mapping[str, bool], until: int = 0) -> None:
+        """Limit what a user may do, or lift it."""
+        self.set(chat, self.restricted(chat, user, by=by, allowed=allowed, until=until), actor=by)
 
     def promote(
         self,

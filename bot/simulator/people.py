@@ -56,6 +56,11 @@ class People:
             group.linked = channel
         self._backend.record.changed()
 
+    def set_username(self, chat: Chat, username: str | None) -> None:
+        """Make a channel or supergroup public under a name, or private."""
+        self._backend.world.set_username(chat, username)
+        self._backend.record.changed()
+
     def private_chat(self, user: User, bot: Bot) -> Chat:
         """Return the private chat of a user and a bot."""
         return self._backend.world.private_chat(bot, user)
@@ -224,7 +229,10 @@ class People:
     def press(
         self, user: User, chat: Chat, message_id: int | Message, data: str, *, ephemeral: int | None = None
     ) -> CallbackQuery:
-        """Press an inline button; an ephemeral message is given itself, or by its ephemeral id."""
+        """Press an inline button; an ephemeral message is given itself, or by its ephemeral id.
+
+        A message given itself may have been deleted meanwhile: apps can be late to notice.
+        """
         if isinstance(message_id, Message):
             message = message_id
         elif ephemeral is not None:

@@ -231,10 +231,16 @@ def _photo_size(message: Message, width: int, height: int) -> JsonObject:
 def query_json(query: CallbackQuery) -> JsonObject:
     """Return a CallbackQuery; a message that is gone is shown as inaccessible."""
     message = query.message
+    chat = message.chat
+    if message.receiver is None:
+        stands = message.id in chat.messages
+    else:
+        stands = (message.receiver.id, message.ephemeral_id) in chat.ephemeral
+    gone: JsonObject = {"chat": chat_json(chat), "message_id": message.id, "date": 0}
     return {
         "id": query.id,
         "from": user_json(query.user),
-        "message": message_json(message),
+        "message": message_json(message) if stands else gone,
         "chat_instance": str(abs(message.chat.id) * 7919 % (1 << 63)),
         "data": query.data,
     }

@@ -39,6 +39,7 @@ class World:
         self.private: dict[tuple[int, int], Chat] = {}
         self.queries: dict[str, CallbackQuery] = {}
         self.telegram = service_account()
+        self._names: dict[str, User | Chat] = {}
         self._next_user = dice.randint(100_000_000, 900_000_000)
         self._next_bot = dice.randint(5_000_000_000, 6_900_000_000)
         self._next_query = dice.randint(1 << 60, 1 << 62)
@@ -52,28 +53,28 @@ class World:
         self, first_name: str, *, username: str | None, language_code: str | None, last_name: str | None = None
     ) -> User:
         """Create a person."""
-        self._check_username(username)
         self._next_user += self.dice.randint(1, 999)
         user = User(self._next_user, first_name, last_name, username, language_code)
+        self._take_username(user, username)
         self.users[user.id] = user
         return user
 
     def add_bot(self, first_name: str, *, username: str, token: str | None) -> Bot:
         """Create a bot; a given token decides its id."""
-        self._check_username(username)
         if token is None:
             self._next_bot += self.dice.randint(1, 9999)
             token = f"{self._next_bot}:{TOKEN_PREFIX}{self.letters(32)}"
         bot = Bot(int(token.partition(":")[0]), first_name, username=username, is_bot=True, token=token)
+        self._take_username(bot, username)
         self.users[bot.id] = bot
         self.bots[bot.id] = bot
         return bot
 
     def add_chat(self, kind: str, title: str, *, owner: User, username: str | None) -> Chat:
         """Create a channel, supergroup or basic group with its owner in it."""
-        self._check_username(username)
         chat = Chat(self._new_chat_id(kind), kind, title, username, owner, permissions=default_permissions())
         chat.members[owner.id] = Member(owner, "creator")
+        self._take_username(chat, username)
         self.chats[chat.id] = chat
         self.new_link(chat, owner, is_primary=True)
         if isinstance(owner, Bot):
@@ -104,11 +105,13 @@ class World:
 
     def public_chat(self, username: str) -> Chat | None:
         """Return the public chat with this username, in any case and with or without @."""
-        wanted = username.removeprefix("@").lower()
-        for chat in self.chats.values():
-            if chat.username is not None and chat.username.lower() == wanted:
-                return chat
-        return None
+        found = self._names.get(username.removeprefix("@").lower())
+        return found if isinstance(found, Chat) else None
+
+    def set_username(self, chat: Chat, username: str | None) -> None:
+        """Give a chat another username, or none."""
+        self._take_username(chat, username)
+        chat.username = username
 
     def link(self, url: str) -> tuple[Chat, InviteLink] | None:
         """Return the chat an invite link leads to."""
@@ -169,6 +172,10 @@ class World:
         fresh = copy.deepcopy(snapshot)
         self.users, self.bots, self.chats = fresh.users, fresh.bots, fresh.chats
         self.private, self.queries = fresh.private, fresh.queries
+        self._names = {each.username.lower(): each for each in self._named() if each.username}
+
+    def _named(self) -> list[User | Chat]:
+        return [*self.users.values(), *self.chats.values()]
 
     def _new_chat_id(self, kind: str) -> int:
         if kind != "group":
@@ -177,9 +184,11 @@ class World:
             pass
         return chat_id
 
-    def _check_username(self, username: str | None) -> None:
-        if username is None:
-            return
-        taken = {user.username.lower() for user in self.users.values() if user.username}
-        if username.lower() in taken or self.public_chat(username) is not None:
+    def _take_username(self, owner: User | Chat, username: str | None) -> None:
+        """Give a name to a user or a chat; a name belongs to one at a time, in any case."""
+        if username is not None and self._names.get(username.lower(), owner) is not owner:
             raise NotAllowed(f"the username {username} is taken")
+        if owner.username is not None and self._names.get(owner.username.lower()) is owner:
+            del self._names[owner.username.lower()]
+        if username is not None:
+            self._names[username.lower()] = owner

@@ -22,8 +22,12 @@ def restrict_chat_member(call: MethodCall) -> object:
     if chat.type != "supergroup":
         raise ApiError.bad_request("method is available only for supergroups")
     user = call.participant(chat, user_id)
+    members, until = call.backend.members, call.args.integer("until_date")
+    new = members.restricted(chat, user, by=call.bot, allowed=allowed, until=until)
+    if new == call.member(chat, user) and user is not call.bot:
+        return True  # Telegram asks for no right where nothing changes
     _check_target(call, chat, user)
-    call.backend.members.restrict(chat, user, by=call.bot, allowed=allowed, until=call.args.integer("until_date"))
+    members.set(chat, new, actor=call.bot)
     return True
 
 

@@ -196,3 +196,26 @@ async def test_a_guard_bot_answers_the_request(sim: Simulator, world: Small, api
 
     assert answer.result is True
     assert sim.member(world.lounge, world.cat).is_member
+
+
+async def test_usernames_come_and_go(sim: Simulator, world: Small, api: BotClient) -> None:
+    """A channel that gives up its name is found by it no longer, and another may take it."""
+    sim.set_username(world.news, None)
+    gone = await api("getChat", chat_id="@news")
+    other = sim.add_channel("Other", owner=world.ann, username="News")
+    with pytest.raises(NotAllowed):
+        sim.set_username(world.news, "nEWS")
+    found = await api("getChat", chat_id="@news")
+
+    assert gone.error == "Bad Request: chat not found"
+    assert found.fields["id"] == other.id
+
+
+async def test_an_unchanged_restriction_needs_no_right(sim: Simulator, world: Small, api: BotClient) -> None:
+    """Lifting what is not there succeeds even for a bot that lost its rights."""
+    sim.demote(world.lounge, world.bot)
+    nothing = await api("restrictChatMember", chat_id=world.lounge.id, user_id=world.ben.id, permissions=EVERYTHING)
+    something = await api("restrictChatMember", chat_id=world.lounge.id, user_id=world.ben.id, permissions={})
+
+    assert nothing.result is True
+    assert something.status == 400

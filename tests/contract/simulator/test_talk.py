@@ -100,6 +100,18 @@ async def test_ephemeral_messages_are_for_one(sim: Simulator, world: Small, api:
     assert not [m for m in sim.messages(world.lounge, world.ben) if m.receiver]
 
 
+async def test_a_press_below_a_deleted_message(sim: Simulator, world: Small, api: BotClient) -> None:
+    """The message of such a press is inaccessible, with date 0."""
+    sent = await api("sendMessage", chat_id=world.lounge.id, text="Press", reply_markup=BUTTON)
+    message = sim.messages(world.lounge)[-1]
+    await api("deleteMessage", chat_id=world.lounge.id, message_id=sent.fields["message_id"])
+    sim.press(world.ben, world.lounge, message, "go")
+
+    query = sim.updates(world.bot)[-1]["callback_query"]
+    assert isinstance(query, dict)
+    assert query["message"]["date"] == 0
+
+
 async def test_privacy_mode(sim: Simulator, world: Small) -> None:
     """A bot that is no administrator gets commands and replies, not the talk."""
     quiet = sim.add_group("Quiet", owner=world.ann)
