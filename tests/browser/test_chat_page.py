@@ -284,6 +284,64 @@ async def test_a_redraw_keeps_what_is_being_written(lounge: Lounge, open_page: O
     await expect(composer(page)).to_be_empty()
 
 
+async def test_time_is_moved_by_hand(lounge: Lounge, open_page: OpenPage) -> None:
+    """A mute for an hour is over once the clock is put forward an hour."""
+    soon = lounge.sim.clock.now() + 3600
+    lounge.sim.restrict(lounge.group, lounge.sam, by=lounge.adam, permissions=False, until=soon)
+    page = await open_page(lounge.seen_by(lounge.sam))
+    await expect(page.locator("#foot")).to_contain_text("Muted by Adam until")
+
+    await page.get_by_role("tab", name="Lab").click()
+    await page.get_by_role("button", name="+ 1 hour").click()
+
+    await expect(composer(page)).to_be_visible()
+
+
+async def test_one_edits_and_deletes_what_one_wrote(lounge: Lounge, open_page: OpenPage) -> None:
+    """The menu of one's own message changes its words, marked as edited, and takes it back."""
+    page = await open_page(lounge.seen_by(lounge.mia))
+    await write(page, "Teh cat")
+    message = page.locator(".message")
+
+    await message.hover()
+    await message.locator("summary").click()
+    await message.get_by_role("button", name="Edit").click()
+    await expect(composer(page)).to_have_value("Teh cat")
+    await write(page, "The cat")
+    await expect(message.locator(".text")).to_have_text("The cat")
+    await expect(message.locator(".meta")).to_contain_text("edited")
+
+    await message.locator("summary").click()
+    await message.get_by_role("button", name="Delete").click()
+    await expect(message).to_have_count(0)
+
+
+async def test_a_request_to_join_is_decided_by_an_admin(lounge: Lounge, open_page: OpenPage) -> None:
+    """Who asks waits, whoever may invite sees the request and lets the person in."""
+    lounge.news.join_by_request = True
+    page = await open_page(lounge.seen_by(lounge.sam, lounge.news))
+    await page.get_by_role("button", name="Ask to join").click()
+    await expect(page.locator("#foot")).to_contain_text("You asked to join")
+
+    await page.get_by_role("radio", name="Olivia").click()
+    await page.get_by_role("button", name="Approve").click()
+    await expect(page.locator(f"[data-member='{lounge.sam.id}'] .badge")).to_have_text("member")
+
+    assert lounge.sim.member(lounge.news, lounge.sam).is_member
+
+
+async def test_the_owner_posts_in_the_channel(lounge: Lounge, open_page: OpenPage) -> None:
+    """A post stands under the channel's name; a subscriber reads it and cannot answer."""
+    page = await open_page(lounge.seen_by(lounge.olivia, lounge.news))
+    await write(page, "Big news")
+    await expect(page.locator(".message .text")).to_have_text(["Big news"])
+
+    await page.get_by_role("radio", name="Mia").click()
+
+    await expect(page.locator(".message .who")).to_contain_text("GM News")
+    await expect(page.locator("#foot")).to_contain_text("Only admins post in this channel")
+
+
 async def test_the_page_is_small() -> None:
     """All of its files together stay under sixty kibibytes."""
     assert sum(file.stat().st_size for file in PAGE.iterdir()) < 60 * 1024

@@ -9,7 +9,7 @@ const BRIEF = ["chat_id", "user_id", "text", "callback_query_id", "message_id", 
 const named = (app, id) => app.state.chats.find((chat) => chat.key === String(id))?.title ?? app.person(id)?.name ?? id;
 
 const brief = (app, params) => BRIEF.filter((name) => params[name] !== undefined)
-  .map((name) => (/chat_id|user_id/u.test(name) ? named(app, params[name]) : params[name])).join(" · ");
+  .map((name) => (/chat_id|user_id/u.test(name) ? named(app, params[name]) : String(params[name]).replace(/<[^>]+>/gu, ""))).join(" · ");
 
 function callItem(app, call) {
   const line = call.error ?? brief(app, call.params);
@@ -17,7 +17,6 @@ function callItem(app, call) {
     key: call.number,
     value: [call.status, call.ms, line],
     build: () => h("details.call", {
-      "data-method": call.method,
       ontoggle: (event) => {
         if (!event.target.querySelector("pre")) event.target.append(h("pre", { tabindex: "0" }, JSON.stringify(call, null, 2)));
       },

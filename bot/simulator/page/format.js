@@ -1,9 +1,7 @@
 // Times, names and states in words.
 
-const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const date = (seconds) => new Date(seconds * 1000);
-export const time = (seconds) => date(seconds).toLocaleTimeString([], clock);
-export const exactTime = (seconds) => date(seconds).toLocaleTimeString([], { ...clock, second: "2-digit" });
+export const time = (seconds) => date(seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const longDay = (seconds) => date(seconds).toLocaleDateString([], { dateStyle: "long" });
 export const iso = (seconds) => date(seconds).toISOString();
 

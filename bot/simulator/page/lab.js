@@ -2,7 +2,7 @@
 
 import { changeFaults, moveClock, readState, resetWorld } from "./api.js";
 import { h, heading, patch } from "./dom.js";
-import { exactTime, longDay } from "./format.js";
+import { longDay, time } from "./format.js";
 
 const SWITCHES = [
   { name: "Flood", about: "getChatMember answers 429, retry after 5 s", fault: { kind: "flood", method: "getChatMember", retry_after: 5 } },
@@ -38,7 +38,7 @@ export function showLab(root, app) {
   patch(root, [
     heading("Faults"), ...SWITCHES.map((one) => faultItem(app, one)),
     heading("Clock"),
-    { key: "clock", value: Math.floor(now), build: () => h("p.clock", exactTime(now), h("small", longDay(now))) },
+    { key: "clock", value: Math.floor(now), build: () => h("p.clock", time(now), h("small", longDay(now))) },
     { key: "steps", value: 0, build: () => h("div.actions", STEPS.map(([text, seconds]) => button(`+ ${text}`, () => moveClock(seconds)))) },
     heading("World"),
     { key: "reset", value: 0, build: () => h("div.actions", button("Start again", () => resetWorld().then(() => app.forget()))) },

@@ -282,3 +282,5 @@ document.addEventListener("click", ({ target }) => {
 app.pick("details");
 app.show("chat");
 app.watch();
+// A mute that runs out makes no event.
+setInterval(() => app.refresh(), 10_000);

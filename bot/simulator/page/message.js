@@ -4,14 +4,14 @@ import { avatar, h, icon } from "./dom.js";
 import { iso, time } from "./format.js";
 
 const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code", pre: "code",
-  blockquote: "blockquote", expandable_blockquote: "blockquote", spoiler: "span.spoiler" };
+  blockquote: "blockquote", expandable_blockquote: "blockquote", spoiler: "span.spoiler", text_mention: "strong", text_link: "strong" };
 
 // A link in a message must not become a script.
 const safe = (url) => (/^(https?|tg):/iu.test(url) ? url : `https://${url}`);
 
 function wrap(app, entity, piece, children) {
   const url = { url: piece, text_link: entity.url, mention: `t.me/${piece.slice(1)}` }[entity.type];
-  if (!url) return h(TAGS[entity.type] ?? "span", children);
+  if (!url || url.startsWith("tg://user")) return h(TAGS[entity.type] ?? "span", children);
   return h("a", { href: safe(url), onclick: (event) => { event.preventDefault(); app.follow(safe(url)); } }, children);
 }
 
