@@ -14,7 +14,7 @@ from bot.domain.errors import SettingsError
 TELEGRAM_API = "https://api.telegram.org"
 _SIMULATED = ":SIM"
 
-_PLACEHOLDERS = {"changeme", "change-me", "replace-me", "secret", "password"}
+_PLACEHOLDERS = frozenset({"changeme", "change-me", "replace-me", "secret", "password"})
 
 
 def _ids(value: object) -> object:
