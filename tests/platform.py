@@ -168,9 +168,9 @@ class Platform:
                 yield f"http://127.0.0.1:{port}"
 
     @asynccontextmanager
-    async def process(self, port: int | None = None, **changes: str) -> AsyncIterator["Instance"]:
+    async def process(self, port: int, **changes: str) -> AsyncIterator["Instance"]:
         """Run one instance as a process of its own, ready when the block begins, gone when it ends."""
-        instance = Instance(port or free_port())
+        instance = Instance(port)
         environment = {**os.environ, **self.environment(instance.port, **changes)}
         await instance.start(environment)
         try:

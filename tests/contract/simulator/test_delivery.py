@@ -145,7 +145,7 @@ async def test_back_off_doubles_after_one_immediate_try(sim: Simulator, world: S
         await asyncio.sleep(0.02)
         early = len(hook.received)
         sim.clock.advance(0.02)
-        await until(lambda tries=tries: len(hook.received) == tries, description=f"try {tries}")  # type: ignore[misc] - mypy infers no type for a lambda with a default
+        await until(lambda tries=tries: len(hook.received) == tries, description=f"try {tries}")  # type: ignore[misc]  # mypy infers no type for a lambda with a default
 
         assert early == tries - 1
     hook.respond = failing(200)

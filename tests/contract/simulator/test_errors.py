@@ -201,7 +201,7 @@ async def test_flood_and_other_faults(sim: Simulator, api: BotClient) -> None:
 @pytest.mark.parametrize(("kind", "is_done"), [("drop", False), ("lose_answer", True)])
 async def test_lost_connections(sim: Simulator, world: Small, api: BotClient, *, kind: str, is_done: bool) -> None:
     """A dropped call does nothing, a lost answer does it all; the caller sees the same."""
-    sim.faults.add(Fault(kind=kind, method="restrictChatMember"))  # type: ignore[arg-type] - one of the two literals
+    sim.faults.add(Fault(kind=kind, method="restrictChatMember"))  # type: ignore[arg-type]  # one of the two literals
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await api("restrictChatMember", chat_id=world.lounge.id, user_id=world.ben.id, permissions={})
 

@@ -124,7 +124,7 @@ async def test_the_bots_own_restriction_comes_back(sim: Simulator, world: Small,
         await api("restrictChatMember", chat_id=world.lounge.id, user_id=world.ben.id, permissions={})
 
     changes = [update["chat_member"] for update in sim.updates(world.bot) if "chat_member" in update]
-    assert [change["from"]["id"] for change in changes] == [world.bot.id]  # type: ignore[index] - JSON of a known shape
+    assert [change["from"]["id"] for change in changes] == [world.bot.id]  # type: ignore[index]  # JSON of a known shape
 
 
 async def test_a_demoted_bot_hears_of_itself_only(sim: Simulator, world: Small, api: BotClient) -> None:
@@ -162,8 +162,8 @@ async def test_basic_groups_become_supergroups(sim: Simulator, world: Small, api
     assert moved.body["parameters"] == {"migrate_to_chat_id": new.id}
     assert sim.member(new, world.ben).is_member
     services = [update["message"] for update in sim.updates(world.bot) if "message" in update][-2:]
-    assert services[0]["migrate_to_chat_id"] == new.id  # type: ignore[index] - JSON of a known shape
-    assert services[1]["migrate_from_chat_id"] == group.id  # type: ignore[index] - JSON of a known shape
+    assert services[0]["migrate_to_chat_id"] == new.id  # type: ignore[index]  # JSON of a known shape
+    assert services[1]["migrate_from_chat_id"] == group.id  # type: ignore[index]  # JSON of a known shape
 
 
 async def test_join_requests(sim: Simulator, world: Small, api: BotClient) -> None:
@@ -191,7 +191,7 @@ async def test_a_guard_bot_answers_the_request(sim: Simulator, world: Small, api
     world.lounge.join_by_request = True
     sim.request_join(world.cat, world.lounge)
     query = [update for update in sim.updates(world.bot) if "chat_join_request" in update][-1]
-    query_id = query["chat_join_request"]["query_id"]  # type: ignore[index] - JSON of a known shape
+    query_id = query["chat_join_request"]["query_id"]  # type: ignore[index]  # JSON of a known shape
     answer = await api("answerChatJoinRequestQuery", chat_join_request_query_id=query_id, result="approve")
 
     assert answer.result is True
