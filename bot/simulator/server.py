@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from .api import BotApi, Reply
 
 ABORT = "simulator.abort"
+GRACE_SECONDS = 2.0
 
 
 class _Protocol(HttpToolsProtocol):
@@ -24,11 +25,31 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever owns the process."""
+    """A server that leaves signals to whoever owns the process, and stops at once instead of at the next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stop = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self.stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close idle connections, let running requests end within a moment, cancel the rest."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, late = await asyncio.wait(self.server_state.tasks, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
 
 
 class Application:
@@ -100,7 +121,6 @@ async def listening(
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
     )
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
@@ -110,4 +130,4 @@ async def listening(
             yield str(address[0]), int(address[1])
         finally:
             before_stop()
-            server.should_exit = True
+            server.stop.set()
