@@ -1,6 +1,7 @@
 """Webhook delivery: form, order, concurrency, back-off, Retry-After, expiry, the stall."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -286,3 +287,74 @@ async def test_gone_for_a_day_removes_the_webhook(
 
     info = await api("getWebhookInfo")
     assert info.fields["url"] == ""
+
+
+async def test_order_and_delivery_under_random_failures(sim: Simulator, world: Small, hook: WebhookSink) -> None:
+    """However often the webhook fails, every message arrives, in each chat's order, one at a time per chat."""
+    dice = random.Random(7)
+    busy: set[int] = set()
+    done: dict[int, list[str]] = {}
+    overlaps: list[int] = []
+
+    async def flaky(received: Received) -> web.Response:
+        message = received.update["message"]
+        chat = message["chat"]["id"]
+        if chat in busy:
+            overlaps.append(chat)
+        busy.add(chat)
+        await asyncio.sleep(dice.random() * 0.004)
+        busy.discard(chat)
+        if dice.random() < 0.4:
+            return web.Response(status=dice.choice([302, 400, 500, 503]))
+        done.setdefault(chat, []).append(message["text"])
+        return web.Response(status=dice.choice([200, 201, 204]))
+
+    groups = [sim.add_group(f"G{number}", owner=world.ann) for number in range(6)]
+    for group in groups:
+        sim.add_member(group, world.bot)
+        sim.promote(group, world.bot)
+    await sim.settled()
+    hook.respond = flaky
+    for number in range(10):
+        for group in groups:
+            sim.say(world.ann, group, str(number))
+    for _ in range(400):
+        await asyncio.sleep(0.005)
+        sim.clock.advance(2)
+        if sum(map(len, done.values())) == 60:
+            break
+    await sim.settled()
+
+    assert done == {group.id: [str(number) for number in range(10)] for group in groups}
+    assert overlaps == []
+
+
+async def test_webhook_info_tells_the_last_error(
+    sim: Simulator, world: Small, api: BotClient, hook: WebhookSink
+) -> None:
+    """An operator sees what the webhook answered and what waits."""
+    hook.respond = failing(502)
+    sim.say(world.ben, world.lounge, "hello")
+    await until(lambda: len(hook.received) == 2, description="two tries")
+    await until(lambda: sim.deliveries[-1].finished is not None, description="the answer")
+    info = await api("getWebhookInfo")
+
+    assert info.fields["last_error_message"] == "Wrong response from the webhook: 502 Bad Gateway"
+    assert info.fields["pending_update_count"] == 1
+    assert info.fields["url"] == hook.url
+
+
+async def test_only_wanted_kinds_are_created(sim: Simulator, world: Small, api: BotClient) -> None:
+    """chat_member must be asked for; the filter works when an update is made, not when it is sent."""
+    before = len(sim.updates(world.bot))
+    sim.join(world.cat, world.news)
+    unasked = len(sim.updates(world.bot))
+    await api("setWebhook", url="http://127.0.0.1:9/", allowed_updates=["Chat_Member", "nonsense"])
+    await api("deleteWebhook")
+    sim.leave(world.cat, world.news)
+    sim.say(world.ben, world.lounge, "hello")
+
+    assert unasked == before
+    assert [kind for update in sim.updates(world.bot)[before:] for kind in update if kind != "update_id"] == [
+        "chat_member"
+    ]
