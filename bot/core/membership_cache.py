@@ -69,7 +69,7 @@ class MembershipAnswers:
         return known
 
     async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
-        """Start a new question. Generation 0 means that Redis is away."""
+        """Start a question. Generation 0 means that Redis is away."""
         try:
             keys = [_name((bot, channel, user)), _COUNTER]
             return int(cast("int", await self._begin(keys=keys, args=[_GENERATION_MS])))

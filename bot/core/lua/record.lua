@@ -6,7 +6,7 @@ if entry[1] then
   if date > tonumber(ARGV[4]) or (date == tonumber(ARGV[4]) and update_id > tonumber(ARGV[5])) then return 0 end
 end
 local generation = redis.call('INCR', KEYS[2])
-redis.call('HSET', KEYS[1], 'answer', ARGV[1], 'fresh_until', ARGV[2], 'generation', generation,
+redis.call('HSET', KEYS[1], 'answer', ARGV[1], 'fresh_until', ARGV[2], 'generation', generation, 'settled', generation,
   'date', ARGV[4], 'update_id', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('PUBLISH', ARGV[6], ARGV[7])

@@ -1,10 +1,12 @@
--- Store an answer only under the generation it was asked under. Returns what holds now, '' when nothing does.
+-- Store an answer unless an event, or the answer to a later question, was there first. Returns what holds now, '' when
+-- nothing does. A hash that has lost the question's number has lost events, too: nothing is stored.
 -- KEYS: hash. ARGV: generation, answer, fresh until (ms), now (ms), milliseconds to keep.
-local entry = redis.call('HMGET', KEYS[1], 'generation', 'answer', 'fresh_until')
-if entry[1] == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'answer', ARGV[2], 'fresh_until', ARGV[3])
+local entry = redis.call('HMGET', KEYS[1], 'generation', 'settled', 'answer', 'fresh_until')
+local generation = tonumber(ARGV[1])
+if entry[1] and tonumber(entry[1]) >= generation and tonumber(entry[2] or 0) < generation then
+  redis.call('HSET', KEYS[1], 'settled', generation, 'answer', ARGV[2], 'fresh_until', ARGV[3])
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
   return ARGV[2]
 end
-if entry[2] and tonumber(entry[3]) > tonumber(ARGV[4]) then return entry[2] end
+if entry[3] and tonumber(entry[4]) > tonumber(ARGV[4]) then return entry[3] end
 return ''
