@@ -45,6 +45,7 @@ from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.housekeeping import Housekeeping
+from bot.services.prompter import Prompter
 from bot.services.protection import Protection
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
@@ -156,6 +157,8 @@ async def _wire(world: _World, mode: Mode) -> Site:
     activity = Activity(store=groups, clock=clock)
     verification = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics)
 
+    prompter = Prompter(telegram=telegram, texts=texts, clock=clock)
+
     def shift(case: Case) -> Shift:
         return Shift(
             case,
@@ -163,12 +166,21 @@ async def _wire(world: _World, mode: Mode) -> Site:
             telegram=telegram,
             verification=verification,
             directory=directory,
-            texts=texts,
+            prompter=prompter,
+            follow=setup.moved,
             clock=clock,
             journal=metrics,
         )
 
     protection = Protection(ledger=ledger, shifts=shift, clock=clock)
+    setup = Setup(
+        directory=directory,
+        groups=groups,
+        ledger=ledger,
+        telegram=telegram,
+        wake=protection.wake,
+        poke=answers.publish_config,
+    )
     doorkeeper = Doorkeeper(
         directory=directory, activity=activity, verification=verification, telegram=telegram, clock=clock
     )
@@ -179,14 +191,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
             directory=directory, activity=activity, cache=answers, ledger=ledger, doorkeeper=doorkeeper
         ),
         rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
-        setup=Setup(
-            directory=directory,
-            groups=groups,
-            ledger=ledger,
-            telegram=telegram,
-            wake=protection.wake,
-            poke=answers.publish_config,
-        ),
+        setup=setup,
         verification=verification,
         ledger=ledger,
         telegram=telegram,

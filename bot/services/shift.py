@@ -1,12 +1,12 @@
 """One lease holder's work on one case: step after step until it rests, is closed or must wait."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import OnUnknown, ProtectedGroup
-from bot.domain.ids import ChannelId, MessageId
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId
 from bot.domain.membership import Allow, Doubt, Missing, Verdict, judge
 from bot.domain.permissions import MemberState, Role, restored
 from bot.domain.restriction import (
@@ -23,8 +23,8 @@ from bot.domain.restriction import (
     prior_of,
 )
 from bot.services.directory import Directory
-from bot.services.ports import CaseLedger, Clock, Journal, TelegramModeration, Texts
-from bot.services.prompts import prompt
+from bot.services.ports import CaseLedger, Clock, Journal, TelegramModeration
+from bot.services.prompter import Prompter
 from bot.services.verification import Verification
 
 # A lease lasts 3 s and a call to Telegram at most 2 s: a call may start while the lease is younger than this.
@@ -32,6 +32,9 @@ _LEASE_YOUNG_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 300.0
 # Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
 _REFUSED_PAUSE_SECONDS = 600.0
+
+Follow = Callable[[BotId, GroupId, GroupId], Awaitable[None]]
+"""Moves everything a group has to its new id."""
 
 log = structlog.stdlib.get_logger()
 
@@ -47,7 +50,8 @@ class Shift:
         telegram: TelegramModeration,
         verification: Verification,
         directory: Directory,
-        texts: Texts,
+        prompter: Prompter,
+        follow: Follow,
         clock: Clock,
         journal: Journal,
     ) -> None:
@@ -56,7 +60,8 @@ class Shift:
         self._telegram = telegram
         self._verification = verification
         self._directory = directory
-        self._texts = texts
+        self._prompter = prompter
+        self._follow = follow
         self._clock = clock
         self._journal = journal
         self._leased_at = clock.monotonic()
@@ -89,6 +94,8 @@ class Shift:
             pause = error.retry_after or min(2.0**case.attempts, _LONGEST_PAUSE_SECONDS)
             await self._postpone(case, step, error, pause)
         except ChatMovedError as error:
+            # The service message that says so may be lost; the refusal says it just as well.
+            await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
             await self._postpone(case, step, error, 1.0)
         except TelegramRefusedError as error:
             await self._postpone(case, step, error, _REFUSED_PAUSE_SECONDS)
@@ -101,6 +108,13 @@ class Shift:
         await self._ledger.postpone(case, seconds=pause)
 
     async def _rest(self, case: Case) -> Case | None:
+        group = self._group(case)
+        stale = self._missing and set(self._missing) != set(case.prompt_channels)
+        if case.prompt_state is PromptState.SENT and stale and group is not None and await self._hold(case):
+            await self._prompter.update(case, group, self._missing)
+            return await self._ledger.prompted(
+                case, PromptState.SENT, message=case.prompt_message_id, channels=self._missing
+            )
         return None if await self._ledger.rest(case, wake_at=None) else await self._again(case)
 
     async def _close_with_outcome(self, case: Case) -> Case | None:
@@ -122,6 +136,7 @@ class Shift:
         group = self._group(case)
         if group is not None and group.on_unknown is OnUnknown.HOLD and case.delete_ids:
             await self._delete(case, case.delete_ids)
+            await self._prompter.say_held(case, group)
             return await self._close(case, "held")
         return await self._close(case, "unknown")
 
@@ -222,9 +237,7 @@ class Shift:
         if sending is None or next_step(sending) is not Step.PROMPT or not await self._hold(sending):
             return sending
         try:
-            message = await self._telegram.send(
-                case.bot_id, case.group_id, prompt(sending, group, missing, self._texts)
-            )
+            message = await self._prompter.post(sending, group, missing)
         except ChatMovedError:
             raise
         except TelegramRefusedError as error:

@@ -29,7 +29,7 @@ async def test_a_stranger_is_muted_and_freed_the_moment_they_join(lounge: Lounge
     message = lounge.sim.say(lounge.stranger, lounge.group, "hello")
 
     await lounge.until_muted(lounge.stranger)
-    await lounge.until_said("News")
+    await lounge.until_said("Sam")
     assert message.id not in {standing.id for standing in lounge.sim.messages(lounge.group)}
 
     lounge.sim.join(lounge.stranger, lounge.news)
