@@ -137,7 +137,8 @@ def _class_names(annotation: object) -> list[str]:
     if inner:
         return [name for each in inner for name in _class_names(each)]
     name = getattr(annotation, "__name__", "")
-    return ["ChatMember" if name.startswith("ChatMember") else name]
+    # Its base classes choose the variant.
+    return [next((base for base in ("ChatMember", "MenuButton") if name.startswith(base)), name)]
 
 
 def _assert_known_to_ptb(value: object, path: str) -> None:

@@ -199,3 +199,67 @@ async def test_the_page_is_served(page: Page) -> None:
         policies = [each.headers["Content-Security-Policy"] for each in (index, script)]
 
     assert policies == ["default-src 'self'"] * 2
+
+
+async def test_every_action_is_the_peoples_verb(sim: Simulator, demo: DemoWorld, page: Page) -> None:
+    """A tour through the actions: each does what its name says."""
+    owner, sam, key = demo.olivia.id, demo.sam.id, demo.lounge.id
+    _, dan = await page.act("add_user", owner, name="Dan", username="dan")
+    _, channel = await page.act("add_channel", owner, title="More", username="gm_more")
+    _, forum = await page.act("add_group", owner, title="Forum", forum=True)
+    _, topic = await page.act("add_topic", owner, chat=forum["result"]["key"], name="Cats")
+    _, said = await page.act("say", sam, chat=key, text="helo", photo=False)
+    number = said["result"]["id"]
+    steps = [
+        ("edit", sam, {"chat": key, "message": number, "text": "hello"}),
+        ("delete", demo.adam.id, {"chat": key, "message": number}),
+        ("add", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("remove", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("ban", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("unban", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("mute", owner, {"chat": key, "target": sam, "permissions": {"can_send_messages": True}}),
+        ("set_permissions", owner, {"chat": key, "permissions": {"can_send_polls": False}}),
+        ("promote", owner, {"chat": key, "target": sam, "rights": ["can_delete_messages"], "anonymous": True}),
+        ("demote", owner, {"chat": key, "target": sam}),
+        ("link_discussion", owner, {"chat": channel["result"]["key"], "group": key}),
+        ("say", owner, {"chat": channel["result"]["key"], "text": "A post"}),
+        ("comment", dan["result"]["id"], {"chat": key, "text": "A comment"}),
+        ("link_discussion", owner, {"chat": channel["result"]["key"]}),
+        ("close_topic", owner, {"chat": forum["result"]["key"], "topic": topic["result"]}),
+        ("open_topic", owner, {"chat": forum["result"]["key"], "topic": topic["result"]}),
+        ("configure", owner, {"chat": key, "join_by_request": True}),
+        ("request_join", dan["result"]["id"], {"chat": key}),
+        ("approve", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("leave", dan["result"]["id"], {"chat": key}),
+        ("request_join", dan["result"]["id"], {"chat": key}),
+        ("decline", owner, {"chat": key, "target": dan["result"]["id"]}),
+        ("start", sam, {"bot": demo.bot.id, "payload": "x"}),
+        ("block", sam, {"bot": demo.bot.id}),
+        ("unblock", sam, {"bot": demo.bot.id}),
+    ]
+    failures = [
+        (name, got) for name, user, details in steps if (got := await page.act(name, user, **details))[0] != 200
+    ]
+
+    assert failures == []
+    assert chat_of(await page.state(sam), key)["messages"][-1]["service"] == "left"
+    assert sim.member(demo.lounge, demo.sam).status == "member"
+
+
+async def test_a_basic_group_migrates(demo: DemoWorld, sim: Simulator, page: Page) -> None:
+    """The old group vanishes from the list, the new one is there."""
+    group = sim.add_group("Old", owner=demo.olivia, kind="group")
+    _, moved = await page.act("migrate", demo.olivia.id, chat=group.id)
+    keys = [chat["key"] for chat in (await page.state())["chats"]]
+
+    assert moved["result"]["key"] in keys
+    assert str(group.id) not in keys
+
+
+async def test_deliveries_are_listed(demo: DemoWorld, page: Page) -> None:
+    """Without a webhook there are none."""
+    del demo
+    async with page.session.get(f"{page.url}/control/deliveries?after=0") as response:
+        body = await response.json()
+
+    assert body == {"deliveries": [], "last": 0}
