@@ -47,7 +47,9 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
         try:
             yield
         finally:
+            # Still listening, so that whoever probes this instance hears that it is not ready any more.
             site.drain()
+            await site.idle(_DRAIN_SECONDS)
             server.should_exit = True
 
 

@@ -4,7 +4,7 @@ from telegram import CallbackQuery, Chat, Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from bot.domain.errors import GateTakenError, TelegramError, TelegramUnavailableError
+from bot.domain.errors import GateTakenError, TelegramError
 from bot.domain.group import Enforcement
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, GroupId, UserId
 from bot.domain.message import Button
@@ -59,7 +59,7 @@ class Protect:
                 text, buttons = await self._apply(update, command.chat, UserId(query.from_user.id), references)
                 await self._replies.reply(update, text, buttons)
                 toast = ""
-        except TelegramUnavailableError:
+        except TelegramError:
             toast = texts.toast("press.unknown", language)
         try:
             await self._use.presses.answer(bot_of(update), query.id, toast)

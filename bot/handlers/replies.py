@@ -7,7 +7,7 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from bot.domain.errors import TelegramError, TelegramUnavailableError
+from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.handlers.reading import bot_of, topic_of
@@ -70,6 +70,9 @@ class Replies:
             except TelegramUnavailableError as error:
                 log.warning("command.unavailable", error=str(error))
                 await self.reply(update, self.say(update, "command.unavailable"))
+            except TelegramRefusedError as error:
+                # The bot or the sender has left the group meanwhile: there is nobody to answer.
+                log.warning("command.refused", error=str(error))
 
         return checked
 

@@ -3,7 +3,7 @@
 from telegram import CallbackQuery, Update
 from telegram.ext import ContextTypes
 
-from bot.domain.errors import TelegramError, TelegramUnavailableError
+from bot.domain.errors import TelegramError
 from bot.domain.group import OnUnknown, ProtectedGroup
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
@@ -39,7 +39,7 @@ class Settings:
         language = self._replies.language(update)
         try:
             key = await self._change(update, query, language)
-        except TelegramUnavailableError:
+        except TelegramError:
             key = "press.unknown"
         try:
             await self._use.presses.answer(bot_of(update), query.id, self._use.texts.toast(key, language))

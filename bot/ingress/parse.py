@@ -42,7 +42,8 @@ class Parser:
 def _is_object(body: bytes) -> bool:
     """Tell, off the fast path, whether a body that is no update is a JSON object at all."""
     try:
-        return isinstance(json.loads(body), dict)
+        # An integer may have any number of digits; Python's own are limited, and their value does not matter here.
+        return isinstance(json.loads(body, parse_int=float), dict)
     except RecursionError:
         # Nested deeper than any parser goes; its ends must do.
         stripped = body.strip()

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import structlog
 
-from bot.domain.errors import PollingConflictError, StoreUnavailableError, TelegramError
+from bot.domain.errors import PollingConflictError, StoreUnavailableError, TelegramError, TelegramUnavailableError
 from bot.domain.ids import BotId
 from bot.ingress.receiver import Answer, Receiver
 from bot.services.ports import Clock, Leader, UpdateSource, Webhooks
@@ -26,7 +26,7 @@ class _Ids(msgspec.Struct):
     id: int = 0
 
 
-class _Message(msgspec.Struct):
+class _InChat(msgspec.Struct):
     chat: _Ids = msgspec.field(default_factory=_Ids)
 
 
@@ -38,16 +38,22 @@ class _Member(msgspec.Struct):
     user: _Ids = msgspec.field(default_factory=_Ids)
 
 
-class _Press(msgspec.Struct, rename={"presser": "from"}):
-    presser: _Ids = msgspec.field(default_factory=_Ids)
+class _ByUser(msgspec.Struct, rename={"user": "from"}):
+    user: _Ids = msgspec.field(default_factory=_Ids)
+
+
+class _Numbered(msgspec.Struct):
+    update_id: int
 
 
 class _Queued(msgspec.Struct):
     update_id: int
-    message: _Message | None = None
-    edited_message: _Message | None = None
-    callback_query: _Press | None = None
+    message: _InChat | None = None
+    edited_message: _InChat | None = None
+    callback_query: _ByUser | None = None
+    my_chat_member: _InChat | None = None
     chat_member: _Change | None = None
+    chat_join_request: _ByUser | None = None
 
 
 class Poller:
@@ -130,14 +136,29 @@ class Poller:
 
 def _place(body: bytes) -> tuple[int, tuple[str, int]]:
     """Tell an update's id and the queue Telegram would keep it in: what is ordered stays ordered."""
-    update = msgspec.json.decode(body, type=_Queued)
+    try:
+        update = msgspec.json.decode(body, type=_Queued)
+    except msgspec.DecodeError:
+        return _number(body)
     message = update.message or update.edited_message
-    keys: Mapping[str, int | None] = {
-        "chat": message.chat.id if message else None,
-        "presser": update.callback_query.presser.id if update.callback_query else None,
-        "member": update.chat_member.new_chat_member.user.id
-        if update.chat_member and update.chat_member.new_chat_member
-        else None,
-    }
-    named = next(((kind, key) for kind, key in keys.items() if key is not None), None)
-    return update.update_id, named or ("alone", update.update_id)
+    queue = "alone", update.update_id
+    if message is not None:
+        queue = "chat", message.chat.id
+    elif update.callback_query is not None:
+        queue = "presser", update.callback_query.user.id
+    elif update.my_chat_member is not None:
+        queue = "own", update.my_chat_member.chat.id
+    elif update.chat_member is not None and update.chat_member.new_chat_member is not None:
+        queue = "member", update.chat_member.new_chat_member.user.id
+    elif update.chat_join_request is not None:
+        queue = "member", update.chat_join_request.user.id
+    return update.update_id, queue
+
+
+def _number(body: bytes) -> tuple[int, tuple[str, int]]:
+    """Tell the id of an update of a shape nobody knows; what becomes of it is the receiver's business."""
+    try:
+        number = msgspec.json.decode(body, type=_Numbered).update_id
+    except msgspec.DecodeError as error:
+        raise TelegramUnavailableError(method="getUpdates", description="an update came without an id") from error
+    return number, ("alone", number)

@@ -1,6 +1,7 @@
 """One update, from bytes to an answer for Telegram: done, or deliver it again."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
@@ -73,7 +74,7 @@ class Receiver:
             update = self._parser.head(body)
             passed = self._gate.passes(bot, update)
             if passed is not None:
-                self._counter.update("message", passed)
+                self._counter.update("message" if update.message else "edited_message", passed)
                 return Answer.DONE
             self._parser.check(body)
         except NotJsonError:
@@ -92,7 +93,7 @@ class Receiver:
             if not isinstance(claim, Receipt):
                 self._counter.update(kind, "duplicate" if claim else "busy")
                 return Answer.DONE if claim else Answer.BUSY
-            answer = await self._under(claim, body, kind)
+            answer = await self._claimed(claim, body, kind)
         except StoreUnavailableError as error:
             # Whether the intent was committed is unknown: Telegram asks again, and then the mark tells.
             log.warning("update.store_unavailable", bot=bot, update=update.update_id, error=str(error))
@@ -101,8 +102,22 @@ class Receiver:
         except ClaimLostError:
             self._counter.update(kind, "claim_lost")
             return Answer.BUSY
+        except Exception:
+            # Not even the books could be kept, so nothing may be given up: the update stays in Telegram's queue.
+            log.exception("update.unaccounted", bot=bot, update=update.update_id, kind=kind)
+            self._counter.update(kind, "unaccounted")
+            return Answer.BUSY
         self._counter.update(kind, answer.value)
         return answer
+
+    async def _claimed(self, claim: Receipt, body: bytes, kind: str) -> Answer:
+        try:
+            return await self._under(claim, body, kind)
+        except StoreUnavailableError:
+            # After a blip the next try need not wait until this claim is stale, and nobody is to blame for this one.
+            with contextlib.suppress(StoreUnavailableError):
+                await self._inbox.release(claim, blameless=True)
+            raise
 
     async def _under(self, claim: Receipt, body: bytes, kind: str) -> Answer:
         if claim.attempt > _ATTEMPTS:
@@ -122,7 +137,7 @@ class Receiver:
             await self._inbox.release(claim, blameless=True)
             return Answer.BUSY
         except Exception as error:
-            # The one catch-all of the ingress: a fault in a handler is ours and must not stall the chat for ever.
+            # A fault in a handler is ours and must not stall the chat for ever.
             log.exception("update.failed", bot=claim.bot_id, update=claim.update_id, kind=kind, attempt=claim.attempt)
             return await self._failed(claim, body, error)
         return Answer.DONE

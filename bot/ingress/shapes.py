@@ -3,7 +3,7 @@
 Telegram's ids have at most 52 significant bits (core.telegram.org/bots/api, Chat.id); anything larger is no id.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
@@ -37,8 +37,8 @@ class MessageHead(Struct, rename={"sender": "from"}):
     sender: UserHead | None = None
     sender_chat: ChatHead | None = None
     text: str | None = None
-    new_chat_members: Raw = ABSENT
-    left_chat_member: Raw = ABSENT
+    new_chat_members: list[Raw] | None = None
+    left_chat_member: UserHead | None = None
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
 
@@ -75,6 +75,14 @@ class User(Struct):
     language_code: Text | None = None
 
 
+class Entity(Struct):
+    """A part of a text with a meaning, such as a command."""
+
+    type: str
+    offset: Annotated[int, Meta(ge=0, le=2**20)]
+    length: Annotated[int, Meta(ge=0, le=2**20)]
+
+
 class Message(Struct, rename={"sender": "from"}):
     """A message, with all that handlers read of it."""
 
@@ -83,6 +91,7 @@ class Message(Struct, rename={"sender": "from"}):
     chat: Chat
     sender: User | None = None
     text: Text | None = None
+    entities: list[Entity] | None = None
     message_thread_id: Id | None = None
     migrate_to_chat_id: Id | None = None
     migrate_from_chat_id: Id | None = None
@@ -109,7 +118,7 @@ class PressedMessage(Struct, rename={"sender": "from"}):
 class Member(Struct):
     """A chat member, with all that handlers read of it."""
 
-    status: str
+    status: Literal["creator", "administrator", "member", "restricted", "left", "kicked"]
     user: User
     is_member: bool | None = None
     until_date: Annotated[int, Meta(ge=0, le=2**33)] | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from bot.domain.errors import BotError
@@ -41,25 +42,46 @@ class Site:
         self._metrics = metrics
         self._clock = clock
         self._draining = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
 
     def drain(self) -> None:
         """Say that this instance is about to stop, so that nobody sends it new work."""
         self._draining = True
+        self._note_idle()
+
+    async def idle(self, seconds: float) -> None:
+        """Once draining, wait until no update is under way, but no longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    def _note_idle(self) -> None:
+        if self._draining and self._in_flight == 0:
+            self._idle.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = str(scope["path"])
         if path.startswith(PREFIX):
-            await self._webhook(scope, receive, send)
+            await self._update(scope, receive, send)
             return
         pages = {"/livez": self._livez, "/readyz": self._readyz, "/health": self._health, "/metrics": self._counters}
         page = pages.get(path)
         if page is None:
             await _respond(send, 404, b"not found\n", b"text/plain")
         elif scope["method"] not in {"GET", "HEAD"}:
-            await _respond(send, 405, b"only GET\n", b"text/plain")
+            await _respond(send, 405, b"only GET\n", b"text/plain", ((b"allow", b"GET, HEAD"),))
         else:
             await page(send)
+
+    async def _update(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._in_flight += 1
+        try:
+            await self._webhook(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+            self._note_idle()
 
     async def _livez(self, send: Send) -> None:
         await _respond(send, 200, b"alive\n", b"text/plain")
@@ -101,7 +123,9 @@ class Site:
         return {"ok": fault is None, "latency_ms": latency, **({"fault": fault} if fault else {})}
 
 
-async def _respond(send: Send, status: int, body: bytes, content_type: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+async def _respond(
+    send: Send, status: int, body: bytes, content_type: bytes, more: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

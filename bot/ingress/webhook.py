@@ -16,6 +16,8 @@ PREFIX = "/telegram/"
 # Telegram's largest update is 512 KiB (TDLib TQueue.cpp, MAX_EVENT_LENGTH).
 _LARGEST_BODY = 1024 * 1024
 _SECRET_HEADER = b"x-telegram-bot-api-secret-token"
+# Whoever is refused before the body is read must not go on sending it: the server would have to swallow it all.
+_CLOSE = (b"connection", b"close")
 # Compared against for a bot that does not exist, so that its absence takes as long as a wrong secret.
 _NOBODYS_SECRET = b"0" * 64
 
@@ -31,6 +33,10 @@ class _TooLargeError(Exception):
     """The body is larger than any update."""
 
 
+class _HungUpError(Exception):
+    """The caller left before the body was complete."""
+
+
 class Webhook:
     """Answers Telegram. A 200 means: this update is done, or what it obliges us to is committed."""
 
@@ -42,14 +48,18 @@ class Webhook:
         """Serve one request."""
         bot = _bot_id(str(scope["path"]))
         if scope["method"] != "POST":
-            await _respond(send, 405, b"Telegram posts updates here; there is nothing to see.\n")
+            await _respond(
+                send, 405, b"Telegram posts updates here; there is nothing to see.\n", ((b"allow", b"POST"), _CLOSE)
+            )
         elif not self._authentic(bot, scope):
-            await _respond(send, 403, b"the secret token is missing or wrong\n")
+            await _respond(send, 403, b"the secret token is missing or wrong\n", (_CLOSE,))
         else:
             try:
                 body = await _read(scope, receive)
             except _TooLargeError:
-                await _respond(send, 413, b"no update is that large\n", ((b"connection", b"close"),))
+                await _respond(send, 413, b"no update is that large\n", (_CLOSE,))
+                return
+            except _HungUpError:
                 return
             status, text, headers = _ANSWERS[await self._receiver.receive(bot, body)]
             await _respond(send, status, text, headers)
@@ -79,6 +89,8 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     size = 0
     while True:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            raise _HungUpError
         part = event.get("body", b"")
         if isinstance(part, bytes):
             size += len(part)
