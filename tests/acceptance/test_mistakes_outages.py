@@ -82,9 +82,10 @@ async def test_an_error_at_the_second_question_mutes_nobody(lounge: Lounge, plat
     """Absent at first, then Telegram fails: the mute is not imposed on half the evidence."""
     await lounge.protect(lounge.news)
     user = {"id": lounge.member.id, "is_bot": False, "first_name": "Mia"}
-    about = {"method": "getChatMember", "chat": lounge.news.id, "user": lounge.member.id}
-    lounge.sim.faults.add(Fault(kind="lie", result={"status": "left", "user": user}, **about))  # type: ignore[arg-type] - a mapping has one type
-    lounge.sim.faults.add(Fault(kind="error", times=None, **about))  # type: ignore[arg-type] - a mapping has one type
+    about, where = lounge.member.id, lounge.news.id
+    lie = {"status": "left", "user": user}
+    lounge.sim.faults.add(Fault(kind="lie", method="getChatMember", chat=where, user=about, result=lie))
+    lounge.sim.faults.add(Fault(kind="error", method="getChatMember", chat=where, user=about, times=None))
     lounge.sim.say(lounge.member, lounge.group, "hello")
     await finished(lounge, platform)
 
