@@ -192,9 +192,9 @@ def test_a_prior_restriction_that_ends_as_ours_is_still_the_case_s_own() -> None
 def _case(**changes: object) -> Case:
     blank = Case(
         case_id=CaseId(1),
-        bot_id=1,  # type: ignore[arg-type]
-        group_id=-1001,  # type: ignore[arg-type]
-        user_id=7,  # type: ignore[arg-type]
+        bot_id=1,  # type: ignore[arg-type]  # names are Case's own
+        group_id=-1001,  # type: ignore[arg-type]  # names are Case's own
+        user_id=7,  # type: ignore[arg-type]  # names are Case's own
         user_name="Sam",
         enforcement=Enforcement.MUTE,
         wanted=Wanted.MUTE,
@@ -210,4 +210,4 @@ def _case(**changes: object) -> Case:
         prompt_channels=(),
         opened_at=START,
     )
-    return replace(blank, **changes)  # type: ignore[arg-type]
+    return replace(blank, **changes)  # type: ignore[arg-type]  # names are Case's own

@@ -19,6 +19,8 @@ from bot.services.directory import Directory
 from bot.services.events import MemberChange, MemberEvents
 from bot.services.ports import Texts
 from bot.services.prompter import Prompter
+from bot.services.rights import OwnRights
+from bot.services.setup import Setup
 from bot.services.shift import Shift
 from bot.services.verification import Verification
 from tests.fake_store import FakeLedger, FakeStore, Row
@@ -75,6 +77,18 @@ class World:
             verification=self.verification,
             telegram=self.telegram,
             clock=self.clock,
+        )
+        self.prompter = Prompter(telegram=self.telegram, texts=texts, clock=self.clock)
+        self.setup = Setup(
+            directory=self.directory,
+            groups=self.groups,
+            ledger=self.ledger,
+            telegram=self.telegram,
+            wake=self.wake,
+            poke=self.poke,
+        )
+        self.rights = OwnRights(
+            directory=self.directory, groups=self.groups, telegram=self.telegram, texts=texts, wake=self.wake
         )
         self.events = MemberEvents(
             directory=self.directory,

@@ -1,0 +1,320 @@
+"""PostgreSQL as the services see it, in memory: the same conditions as bot/core/sql, on dataclasses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
+from bot.domain.intent import Deletion, Moderated, OpenCase, Regate, WentAway
+from bot.domain.permissions import Prior
+from bot.domain.restriction import Case, Done, PromptState, Wanted
+from tests.fakes import FakeClock, Hook, no_hook
+
+_LEASE = timedelta(seconds=3)
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of `restrictions`."""
+
+    case: Case
+    done_at: datetime
+    due_at: datetime | None
+    lease_owner: InstanceId | None = None
+    lease_until: datetime | None = None
+    closed: bool = False
+    outcome: str | None = None
+
+    def change(self, **values: object) -> None:
+        self.case = replace(self.case, **values)  # type: ignore[arg-type]  # names are Case's own
+
+
+@dataclass(slots=True)
+class Mark:
+    """A row of `updates_done`."""
+
+    state: str
+    owner: InstanceId | None
+    attempts: int
+    claimed_at: datetime
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """The tables."""
+
+    clock: FakeClock
+    hook: Hook = no_hook
+    rows: dict[CaseId, Row] = field(default_factory=dict)
+    groups: dict[tuple[BotId, GroupId], tuple[int, ProtectedGroup]] = field(default_factory=dict)
+    seq: int = 0
+    seen: set[tuple[BotId, GroupId, UserId]] = field(default_factory=set)
+    marks: dict[tuple[BotId, UpdateId], Mark] = field(default_factory=dict)
+    dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
+    deletions: list[Deletion] = field(default_factory=list)
+    alive: set[InstanceId] = field(default_factory=set)
+    audit: list[tuple[str, GroupId, UserId]] = field(default_factory=list)
+
+    def open_rows(self) -> list[Row]:
+        return [row for row in self.rows.values() if not row.closed]
+
+    def find(self, bot: BotId, group: GroupId, user: UserId) -> Row | None:
+        key = (bot, group, user)
+        rows = self.open_rows()
+        return next((row for row in rows if (row.case.bot_id, row.case.group_id, row.case.user_id) == key), None)
+
+    def gating(self, bot: BotId, group: GroupId) -> ProtectedGroup | None:
+        _, found = self.groups.get((bot, group), (0, None))
+        return found if found is not None and found.gating else None
+
+    def touch(self, row: Row, **values: object) -> CaseId:
+        """Change a case as anybody may: a new version, due at once."""
+        row.change(**values, version=row.case.version + 1, attempts=0)
+        row.due_at = self.clock.now()
+        return row.case.case_id
+
+    def open_case(self, intent: OpenCase) -> list[CaseId]:
+        if self.gating(intent.bot_id, intent.group_id) is None:
+            return []
+        row = self.find(intent.bot_id, intent.group_id, intent.user_id)
+        if row is None:
+            return [self._insert(intent)]
+        case = row.case
+        younger = (
+            case.done is Done.MUTED
+            and intent.sent_at is not None
+            and intent.sent_at > row.done_at + timedelta(seconds=2)
+        )
+        check = case.wanted is Wanted.FREE or intent.sent_at is None or younger
+        return [
+            self.touch(
+                row,
+                delete_ids=case.delete_ids + intent.delete_ids,
+                topic_id=intent.topic_id or case.topic_id,
+                wanted=Wanted.CHECK if check else case.wanted,
+                done=Done.MUTING if younger else case.done,
+            )
+        ]
+
+    def regate(self, intent: Regate) -> list[CaseId]:
+        found: list[CaseId] = []
+        for (bot, group_id), (_, group) in sorted(self.groups.items(), key=lambda item: item[0]):
+            seen = (bot, group_id, intent.user_id) in self.seen
+            if bot != intent.bot_id or not group.gating or not seen or intent.channel_id not in group.channel_ids:
+                continue
+            row = self.find(bot, group_id, intent.user_id)
+            if row is not None:
+                found.append(self.touch(row, wanted=Wanted.CHECK))
+            else:
+                opened = OpenCase(
+                    bot, group_id, intent.user_id, intent.user_name, group.language, group.enforcement, Wanted.MUTE
+                )
+                found.append(self._insert(opened))
+        return found
+
+    def moderated(self, intent: Moderated) -> list[CaseId]:
+        row = self.find(intent.bot_id, intent.group_id, intent.user_id)
+        if row is None:
+            return []
+        if intent.prior is None:
+            return [self.touch(row, prior=None, wanted=Wanted.FREE)]
+        case, may_send = row.case, "can_send_messages" in intent.prior.permissions
+        return [
+            self.touch(
+                row,
+                prior=intent.prior,
+                wanted=Wanted.CHECK if may_send and case.wanted is not Wanted.FREE else case.wanted,
+                done=Done.MUTING if may_send and case.done is Done.MUTED else case.done,
+            )
+        ]
+
+    def went_away(self, intent: WentAway) -> list[CaseId]:
+        row = self.find(intent.bot_id, intent.group_id, intent.user_id)
+        if row is None or row.case.prompt_state is not PromptState.SENT:
+            return []
+        case = row.case
+        if case.prompt_message_id is not None:
+            self.deletions.append(Deletion(len(self.deletions) + 1, case.bot_id, case.group_id, case.prompt_message_id))
+        wanted = Wanted.CHECK if case.wanted is Wanted.MUTE else case.wanted
+        row.change(prompt_state=PromptState.GONE, prompt_message_id=None, wanted=wanted, version=case.version + 1)
+        row.due_at = None
+        return []
+
+    def _insert(self, intent: OpenCase) -> CaseId:
+        now, number = self.clock.now(), CaseId(len(self.rows) + 1)
+        case = Case(
+            case_id=number,
+            bot_id=intent.bot_id,
+            group_id=intent.group_id,
+            user_id=intent.user_id,
+            user_name=intent.user_name,
+            enforcement=intent.enforcement,
+            wanted=intent.wanted,
+            done=Done.NOTHING,
+            version=1,
+            attempts=0,
+            prior=None,
+            our_until=None,
+            delete_ids=intent.delete_ids,
+            topic_id=intent.topic_id,
+            prompt_state=PromptState.NONE,
+            prompt_message_id=None,
+            prompt_channels=(),
+            opened_at=now,
+        )
+        self.rows[number] = Row(case, done_at=now, due_at=now)
+        return number
+
+
+class FakeLedger:
+    """The cases, as one instance works on them."""
+
+    def __init__(self, store: FakeStore, instance: InstanceId | None = None) -> None:
+        self._store = store
+        self._instance = instance or InstanceId(uuid4())
+
+    async def lease(self, case_id: CaseId) -> Case | None:
+        await self._store.hook("lease")
+        row, now = self._store.rows.get(case_id), self._store.clock.now()
+        if row is None or row.closed:
+            return None
+        if row.lease_until is not None and row.lease_until >= now and row.lease_owner != self._instance:
+            return None
+        row.lease_owner, row.lease_until = self._instance, now + _LEASE
+        return row.case
+
+    async def renew(self, case_id: CaseId) -> bool:
+        await self._store.hook("renew")
+        row = self._held(case_id, fresh=True)
+        if row is not None:
+            row.lease_until = self._store.clock.now() + _LEASE
+        return row is not None
+
+    async def give_back(self, case_id: CaseId) -> None:
+        await self._store.hook("give_back")
+        row = self._held(case_id)
+        if row is not None:
+            row.lease_owner = row.lease_until = None
+
+    async def due(self, limit: int) -> Sequence[CaseId]:
+        await self._store.hook("due")
+        now = self._store.clock.now()
+        waiting = [
+            (row.due_at, row.case.case_id)
+            for row in self._store.open_rows()
+            if row.due_at is not None and row.due_at <= now and (row.lease_until is None or row.lease_until < now)
+        ]
+        return [case_id for _, case_id in sorted(waiting)][:limit]
+
+    async def want(self, case: Case, wanted: Wanted) -> Case | None:
+        await self._store.hook("want")
+        row = self._held(case.case_id, fresh=True)
+        if row is not None and row.case.version == case.version:
+            row.change(wanted=wanted, version=case.version + 1)
+        return None if row is None else row.case
+
+    async def did(self, case: Case, done: Done) -> Case | None:
+        await self._store.hook("did")
+        row = self._held(case.case_id)
+        if row is None:
+            return None
+        row.change(done=done, attempts=0)
+        row.done_at = self._store.clock.now()
+        return row.case
+
+    async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
+        await self._store.hook("muting")
+        row = self._held(case.case_id, fresh=True)
+        if row is None:
+            return None
+        row.done_at = self._store.clock.now()
+        if row.case.version == case.version:
+            row.change(done=Done.MUTING, prior=prior, our_until=until, version=case.version + 1)
+        return row.case
+
+    async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None:
+        await self._store.hook("deleted")
+        row = self._held(case.case_id)
+        if row is None:
+            return None
+        row.change(delete_ids=tuple(each for each in row.case.delete_ids if each not in messages))
+        return row.case
+
+    async def prompted(
+        self,
+        case: Case,
+        state: PromptState,
+        *,
+        message: MessageId | None = None,
+        channels: Sequence[ChannelId] = (),
+    ) -> Case | None:
+        await self._store.hook("prompted")
+        row = self._held(case.case_id)
+        if row is None:
+            return None
+        row.change(prompt_state=state, prompt_message_id=message, prompt_channels=tuple(channels))
+        return row.case
+
+    async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
+        await self._store.hook("rest")
+        row = self._held(case.case_id)
+        if row is None or row.case.version != case.version:
+            return False
+        row.change(attempts=0)
+        row.due_at, row.lease_owner, row.lease_until = wake_at, None, None
+        return True
+
+    async def close(self, case: Case, *, outcome: str) -> bool:
+        await self._store.hook("close")
+        row = self._held(case.case_id)
+        if row is None or row.case.version != case.version:
+            return False
+        row.closed, row.outcome, row.lease_owner, row.lease_until = True, outcome, None, None
+        return True
+
+    async def postpone(self, case: Case, *, seconds: float) -> None:
+        await self._store.hook("postpone")
+        row, now = self._held(case.case_id), self._store.clock.now()
+        if row is None:
+            return
+        row.due_at = now + timedelta(seconds=seconds) if row.case.version == case.version else now
+        row.change(attempts=row.case.attempts + 1)
+        row.lease_owner = row.lease_until = None
+
+    async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
+        await self._store.hook("of_user")
+        found: list[tuple[CaseId, GroupId]] = []
+        for row in self._store.open_rows():
+            case = row.case
+            _, group = self._store.groups.get((bot, case.group_id), (0, None))
+            if (case.bot_id, case.user_id) == (bot, user) and group is not None and channel in group.channel_ids:
+                found.append((case.case_id, case.group_id))
+        return found
+
+    async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None:
+        await self._store.hook("open_case")
+        row = self._store.find(bot, group, user)
+        return None if row is None else row.case.case_id
+
+    async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
+        await self._store.hook("prompt_stands")
+        return any(
+            (row.case.bot_id, row.case.group_id, row.case.prompt_message_id) == (bot, group, message)
+            for row in self._store.open_rows()
+        )
+
+    async def count_open(self, bot: BotId, group: GroupId) -> int:
+        await self._store.hook("count_open")
+        kept = {Done.MUTING, Done.MUTED, Done.NOTICED}
+        cases = [row.case for row in self._store.open_rows()]
+        return sum((case.bot_id, case.group_id) == (bot, group) and case.done in kept for case in cases)
+
+    def _held(self, case_id: CaseId, *, fresh: bool = False) -> Row | None:
+        row = self._store.rows.get(case_id)
+        if row is None or row.closed or row.lease_owner != self._instance:
+            return None
+        if fresh and (row.lease_until is None or row.lease_until <= self._store.clock.now()):
+            return None
+        return row

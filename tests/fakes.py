@@ -1,0 +1,284 @@
+"""Stand-ins for the world outside the services: time, Telegram, the shared cache, what is counted.
+
+Each behaves as the real thing does towards its callers; the contract suites run on both. `Hook` lets a test act
+between any two steps.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.domain.errors import TelegramError, TelegramRefusedError
+from bot.domain.group import ChatInfo
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UpdateId, UserId
+from bot.domain.membership import Membership, Stamp
+from bot.domain.message import Outgoing
+from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from tests.strategies import START
+
+Hook = Callable[[str], Awaitable[None]]
+
+
+async def no_hook(_: str) -> None:
+    await asyncio.sleep(0)
+
+
+class FakeClock:
+    """Time that passes when somebody sleeps, or when a test says so."""
+
+    def __init__(self) -> None:
+        self.elapsed = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self.elapsed += seconds
+
+
+class FakeJournal:
+    """Keeps what was counted."""
+
+    def __init__(self) -> None:
+        self.verifications: Counter[tuple[str, str]] = Counter()
+        self.closed: list[str] = []
+        self.effects: list[tuple[str, str]] = []
+
+    def verified(self, outcome: str, source: str) -> None:
+        self.verifications[outcome, source] += 1
+
+    def case_closed(self, outcome: str) -> None:
+        self.closed.append(outcome)
+
+    def effect(self, kind: str, result: str) -> None:
+        self.effects.append((kind, result))
+
+
+class FakeTelegram:
+    """Chats, their members and messages. Every call is kept, and can be made to fail."""
+
+    def __init__(self) -> None:
+        self.hook: Hook = no_hook
+        self.calls: list[tuple[object, ...]] = []
+        self.faults: dict[str, list[TelegramError]] = {}
+        self.in_channel: dict[ChannelId, set[UserId]] = {}
+        self.silent: set[ChannelId] = set()
+        self.states: dict[tuple[int, UserId], MemberState] = {}
+        self.chats: dict[str | int, ChatInfo] = {}
+        self.links: dict[ChannelId, str] = {}
+        self.sent: dict[MessageId, tuple[int, Outgoing]] = {}
+        self.deleted: set[MessageId] = set()
+        self.edited: dict[MessageId, Outgoing] = {}
+        self.toasts: list[str] = []
+        self.hooks_set: dict[BotId, dict[str, object]] = {}
+
+    def fail(self, method: str, *errors: TelegramError) -> None:
+        self.faults.setdefault(method, []).extend(errors)
+
+    def called(self, method: str) -> list[tuple[object, ...]]:
+        return [call[1:] for call in self.calls if call[0] == method]
+
+    def standing(self) -> list[Outgoing]:
+        return [message for number, (_, message) in self.sent.items() if number not in self.deleted]
+
+    def state(self, chat: int, user: UserId) -> MemberState:
+        return self.states.get((chat, user), MemberState(Role.MEMBER))
+
+    async def membership(self, _: BotId, channel: ChannelId, user: UserId) -> Membership:
+        await self._call("membership", channel, user)
+        answer = Membership.MEMBER if user in self.in_channel.get(channel, set()) else Membership.ABSENT
+        if channel in self.silent:
+            answer = Membership.UNKNOWN
+        await self.hook("after membership")
+        return answer
+
+    async def member_state(self, _: BotId, chat: GroupId, user: UserId) -> MemberState:
+        await self._call("member_state", chat, user)
+        return self.state(chat, user)
+
+    async def administrators(self, _: BotId, group: GroupId) -> frozenset[UserId]:
+        await self._call("administrators", group)
+        return frozenset(user for (chat, user), state in self.states.items() if chat == group and state.is_admin)
+
+    async def mute(self, _: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
+        await self._call("mute", group, user, until)
+        self._restrict(group, user, Prior(frozenset(), until))
+        await self.hook("after mute")
+
+    async def put_back(self, _: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None:
+        await self._call("put_back", group, user, prior)
+        self._restrict(group, user, prior)
+        await self.hook("after put_back")
+
+    async def delete_messages(self, _: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None:
+        await self._call("delete_messages", chat, tuple(messages))
+        self.deleted.update(messages)
+        await self.hook("after delete_messages")
+
+    async def send(self, _: BotId, chat: int, message: Outgoing) -> MessageId:
+        await self._call("send", chat, message)
+        number = MessageId(5000 + len(self.sent))
+        self.sent[number] = (chat, message)
+        await self.hook("after send")
+        return number
+
+    async def edit(self, _: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None:
+        await self._call("edit", chat, message_id)
+        self.edited[message_id] = message
+
+    async def answer(self, _: BotId, press: str, text: str, *, alert: bool = False) -> None:
+        await self._call("answer", press, alert)
+        self.toasts.append(text)
+
+    async def chat(self, _: BotId, reference: str | int) -> ChatInfo:
+        await self._call("chat", reference)
+        if reference not in self.chats:
+            raise TelegramRefusedError(method="getChat", description="Bad Request: chat not found")
+        return self.chats[reference]
+
+    async def invite_link(self, _: BotId, channel: ChannelId) -> str | None:
+        await self._call("invite_link", channel)
+        return self.links.get(channel)
+
+    async def webhook(self, bot: BotId) -> Mapping[str, object]:
+        await self._call("webhook", bot)
+        return self.hooks_set.get(bot, {"url": ""})
+
+    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
+        await self._call("set_webhook", bot, url, secret, tuple(allowed))
+        self.hooks_set[bot] = {"url": url, "allowed_updates": list(allowed)}
+
+    async def delete_webhook(self, bot: BotId) -> None:
+        await self._call("delete_webhook", bot)
+        self.hooks_set.pop(bot, None)
+
+    def _restrict(self, group: int, user: UserId, prior: Prior | None) -> None:
+        """Full permissions make a plain member again, as in Telegram; who is away stays away."""
+        before = self.state(group, user)
+        if before.is_admin:
+            raise TelegramRefusedError(method="restrictChatMember", description="user is an administrator of the chat")
+        if prior is None or prior.permissions == ALL_PERMISSIONS:
+            role = Role.MEMBER if before.is_member else Role.LEFT
+            self.states[group, user] = MemberState(role, is_member=before.is_member)
+        else:
+            self.states[group, user] = MemberState(
+                Role.RESTRICTED, prior.permissions, prior.until, is_member=before.is_member
+            )
+
+    async def _call(self, method: str, *values: object) -> None:
+        await self.hook(method)
+        self.calls.append((method, *values))
+        waiting = self.faults.get(method)
+        if waiting:
+            raise waiting.pop(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What the shared store keeps about one membership."""
+
+    generation: int = 0
+    answer: Membership | None = None
+    fresh_until: float = 0.0
+    stamp: Stamp = field(default_factory=lambda: Stamp(-1, UpdateId(-1)))
+
+
+@dataclass(slots=True)
+class SharedMemory:
+    """What Redis is to the real thing: shared by all instances, with its listeners."""
+
+    entries: dict[tuple[BotId, ChannelId, UserId], _Entry] = field(default_factory=dict)
+    counter: int = 0
+    instances: list["FakeCache"] = field(default_factory=list)
+
+
+class FakeCache:
+    """One instance's view of memberships."""
+
+    def __init__(self, clock: FakeClock, shared: SharedMemory | None = None) -> None:
+        self.clock = clock
+        self.shared = shared or SharedMemory()
+        self.shared.instances.append(self)
+        self.local: dict[tuple[BotId, ChannelId, UserId], tuple[Membership, float]] = {}
+        self.hook: Hook = no_hook
+
+    def recall(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership | None:
+        answer, until = self.local.get((bot, channel, user), (None, 0.0))
+        return answer if until > self.clock.elapsed else None
+
+    async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
+        await self.hook("read")
+        found: dict[ChannelId, Membership] = {}
+        for channel in channels:
+            entry = self.shared.entries.get((bot, channel, user), _Entry())
+            if entry.answer is not None and entry.fresh_until > self.clock.elapsed:
+                found[channel] = entry.answer
+                self.local[bot, channel, user] = (entry.answer, entry.fresh_until)
+        return found
+
+    async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
+        await self.hook("begin")
+        self.shared.counter += 1
+        entry = self.shared.entries.get((bot, channel, user), _Entry())
+        self.shared.entries[bot, channel, user] = replace(entry, generation=self.shared.counter)
+        return self.shared.counter
+
+    async def store(
+        self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, generation: int
+    ) -> Membership | None:
+        await self.hook("store")
+        assert answer is not Membership.UNKNOWN
+        key = (bot, channel, user)
+        entry = self.shared.entries.get(key, _Entry())
+        if entry.generation != generation:
+            held = entry.answer if entry.fresh_until > self.clock.elapsed else None
+            if held is not None:
+                self.local[key] = (held, entry.fresh_until)
+            return held
+        until = self._until(answer)
+        self.shared.entries[key] = replace(entry, answer=answer, fresh_until=until)
+        self.local[key] = (answer, until)
+        return answer
+
+    async def record(self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, stamp: Stamp) -> bool:
+        await self.hook("record")
+        key = (bot, channel, user)
+        entry = self.shared.entries.get(key, _Entry())
+        if (entry.stamp.date, entry.stamp.update_id) > (stamp.date, stamp.update_id):
+            return False
+        self.shared.counter += 1
+        until = self._until(answer)
+        self.shared.entries[key] = _Entry(self.shared.counter, answer, until, stamp)
+        for instance in self.shared.instances:
+            instance.local[key] = (answer, until)
+        return True
+
+    def _until(self, answer: Membership) -> float:
+        return self.clock.elapsed + (600 if answer is Membership.MEMBER else 60)
+
+
+class FakeSpawner:
+    """Starts tasks and keeps them until a test asks for their end."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[object]] = set()
+
+    def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def finished(self) -> None:
+        while self.tasks:
+            await asyncio.gather(*self.tasks, return_exceptions=True)

@@ -1,0 +1,116 @@
+"""What a muted member is shown."""
+
+import html
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.texts import Catalogs, load_catalogs
+from bot.domain.group import Channel
+from bot.domain.ids import ChannelId, TopicId
+from bot.domain.restriction import Case, mute_until
+from bot.services.prompts import VERIFY, prompt, shorten
+from tests.strategies import START, cases
+from tests.unit.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
+
+
+@pytest.fixture
+async def case(world: World) -> Case:
+    """Return a stranger's case."""
+    await world.speak(STRANGER)
+    return world.row().case
+
+
+def test_one_button_per_missing_channel_and_one_to_verify(case: Case, texts: Catalogs) -> None:
+    """Each opens its channel; the last verifies whoever presses it."""
+    shown = prompt(case, LOUNGE, (NEWS, INSIDERS), texts)
+
+    assert [(row[0].url, row[0].data) for row in shown.buttons] == [
+        ("https://t.me/gm_news", None),
+        ("https://t.me/+abc", None),
+        (None, VERIFY),
+    ]
+
+
+def test_what_one_has_joined_already_is_not_asked_for(case: Case, texts: Catalogs) -> None:
+    """Only missing channels are named."""
+    shown = prompt(case, LOUNGE, (INSIDERS,), texts)
+
+    assert "Insiders" in shown.text
+    assert "News" not in shown.text
+    assert len(shown.buttons) == 2
+
+
+def test_a_channel_without_a_link_is_named_without_a_button(case: Case, texts: Catalogs) -> None:
+    """A button that leads nowhere would be refused by Telegram."""
+    hidden = replace(LOUNGE, channels=(Channel(NEWS, "News", None, None),))
+
+    shown = prompt(case, hidden, (NEWS,), texts)
+
+    assert "News" in shown.text
+    assert [row[0].data for row in shown.buttons] == [VERIFY]
+
+
+def test_names_cannot_bring_their_own_markup(case: Case, texts: Catalogs) -> None:
+    """A user called <b> is shown as such, and no link of theirs becomes one."""
+    named = replace(case, user_name='<a href="https://evil.example">x</a>')
+    group = replace(LOUNGE, channels=(Channel(NEWS, "<b>News & more", "gm_news", None),))
+
+    shown = prompt(named, group, (NEWS,), texts)
+
+    assert '<a href="https://evil' not in shown.text
+    assert "&lt;b&gt;News &amp; more" in shown.text
+    assert shown.buttons[0][0].text == "Join <b>News & more"
+
+
+def test_the_prompt_appears_where_the_message_was(case: Case, texts: Catalogs) -> None:
+    """In the same topic, in the group's language, and silently."""
+    shown = prompt(replace(case, topic_id=TopicId(9)), replace(LOUNGE, language="de"), (NEWS,), texts)
+
+    assert shown.topic_id == 9
+    assert shown.silent
+    assert shown.text != prompt(case, LOUNGE, (NEWS,), texts).text
+
+
+def test_the_muted_and_the_deleted_are_told_different_things(case: Case, texts: Catalogs) -> None:
+    """Who is muted cannot write; whose messages are removed can, in vain."""
+    muted = prompt(replace(case, our_until=mute_until(case.case_id, START)), LOUNGE, (NEWS,), texts)
+
+    assert muted.text != prompt(case, LOUNGE, (NEWS,), texts).text
+
+
+@cache
+def load_catalogs_once() -> Catalogs:
+    """Load the sentences once: hypothesis takes no fixtures."""
+    return load_catalogs()
+
+
+@given(st.text(max_size=200), st.integers(min_value=1, max_value=64))
+def test_a_long_name_is_cut_to_one_line(text: str, length: int) -> None:
+    """Never empty, never longer, never more than a line."""
+    short = shorten(text, length)
+
+    assert 1 <= len(short) <= length
+    assert "\n" not in short
+
+
+def test_a_name_that_fits_is_kept() -> None:
+    """Spaces are tidied, the rest stays."""
+    assert shorten("  Anna\n  Karenina ", 32) == "Anna Karenina"
+    assert shorten("abcdef ghij", 8) == "abcdef…"
+
+
+@given(cases, st.text(min_size=1, max_size=128), st.sampled_from(["en", "de", "fa", "zh_CN", "xx"]))
+def test_a_prompt_is_always_one_that_telegram_takes(case: Case, title: str, language: str) -> None:
+    """Whatever the names: text and labels within their bounds, data within 64 bytes."""
+    channels = tuple(Channel(ChannelId(-number), title, "some_name", None) for number in range(1, 11))
+    group = replace(LOUNGE, channels=channels, language=language)
+
+    shown = prompt(case, group, group.channel_ids, load_catalogs_once())
+
+    assert len(html.unescape(shown.text)) <= 4096
+    assert all(0 < len(button.text) <= 64 for row in shown.buttons for button in row)
+    assert all(button.data is None or len(button.data.encode()) <= 64 for row in shown.buttons for button in row)

@@ -1,0 +1,309 @@
+"""Services that follow, sweep and note: the directory, sightings, due actions, webhooks, housekeeping."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
+from bot.domain.intent import Deletion
+from bot.services.actions import Actions
+from bot.services.activity import Activity
+from bot.services.directory import Directory
+from bot.services.housekeeping import Housekeeping
+from bot.services.webhooks import ALLOWED_UPDATES, WebhookKeeper
+from tests.fake_tables import FakeActions, FakeGroups, FakeLeader, FakeNotes
+from tests.fakes import FakeClock, FakeTelegram
+from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, World
+
+
+async def _for_a_while(work: Coroutine[object, object, None], turns: int = 40) -> None:
+    """Let endless work run for a few turns of the loop."""
+    task = asyncio.get_running_loop().create_task(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+# The directory
+
+
+async def test_the_directory_knows_who_requires_a_channel(world: World) -> None:
+    """Protected groups only, and only while they require it."""
+    other = replace(LOUNGE, group_id=GroupId(-1002), channels=LOUNGE.channels[:1])
+    await world.configure(other)
+    assert [group.group_id for group in world.directory.guarded_by(BOT, NEWS)] == [-1002, -1001]
+
+    await world.configure(replace(other, protected=False))
+    await world.configure(replace(LOUNGE, channels=LOUNGE.channels[1:]))
+
+    assert world.directory.guarded_by(BOT, NEWS) == []
+    assert [group.group_id for group in world.directory.guarded_by(BOT, INSIDERS)] == [GROUP]
+    assert world.directory.count() == 1
+
+
+async def test_bots_do_not_see_each_other_s_groups(world: World) -> None:
+    """Everything is scoped by bot."""
+    assert world.directory.group(BotId(43), GROUP) is None
+    assert world.directory.guarded_by(BotId(43), NEWS) == []
+
+
+async def test_the_directory_reads_only_what_changed(world: World) -> None:
+    """A poll of ten thousand groups costs one counter."""
+    asked: list[str] = []
+
+    async def note(name: str) -> None:
+        asked.append(name)
+
+    world.store.hook = note
+    before = world.directory.group(BOT, GROUP)
+    await world.directory.refresh()
+
+    assert asked == ["changed_since"]
+    assert world.directory.group(BOT, GROUP) is before
+
+
+async def test_a_poked_directory_reads_at_once(world: World) -> None:
+    """A published change need not wait for the next poll."""
+    work = asyncio.get_running_loop().create_task(world.directory.run())
+    await asyncio.sleep(0)
+    world.groups.put(replace(LOUNGE, title="Renamed"))
+    world.directory.poke()
+    await asyncio.sleep(0.02)
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    assert group.title == "Renamed"
+
+
+async def test_a_lost_message_heals_by_the_next_poll(world: World) -> None:
+    """Without a poke the change is read within half a second."""
+    work = asyncio.get_running_loop().create_task(world.directory.run())
+    world.groups.put(replace(LOUNGE, title="Renamed"))
+    await asyncio.sleep(0.6)
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    assert group.title == "Renamed"
+
+
+async def test_without_postgres_the_last_configuration_stands(world: World) -> None:
+    """The gate goes on with what it knows, and so does the following."""
+
+    async def away(_: str) -> None:
+        raise StoreUnavailableError("away")
+
+    world.store.hook = away
+    world.directory.poke()
+    await _for_a_while(world.directory.run())
+
+    assert world.directory.group(BOT, GROUP) == LOUNGE
+    with pytest.raises(StoreUnavailableError):
+        await Directory(store=FakeGroups(world.store)).refresh()
+
+
+# Sightings
+
+
+async def test_sightings_are_written_in_batches(world: World) -> None:
+    """A thousand messages of a member are one row."""
+    for _ in range(1000):
+        world.activity.sighted(BOT, GROUP, MEMBER)
+    await _for_a_while(world.activity.run())
+
+    assert world.store.seen == {(BOT, GROUP, MEMBER)}
+
+
+async def test_sightings_survive_an_outage(world: World) -> None:
+    """They are written when PostgreSQL is back."""
+    failures = iter([True, False])
+
+    async def away_once(_: str) -> None:
+        if next(failures, False):
+            raise StoreUnavailableError("away")
+
+    world.store.hook = away_once
+    world.activity.sighted(BOT, GROUP, MEMBER)
+    await _for_a_while(world.activity.run())
+
+    assert world.store.seen == {(BOT, GROUP, MEMBER)}
+
+
+async def test_sightings_are_bounded(world: World) -> None:
+    """An outage of hours does not fill the memory."""
+    activity = Activity(store=world.groups, clock=world.clock)
+    for user in range(60_000):
+        activity.sighted(BOT, GROUP, UserId(user))
+    await activity.flush()
+    await activity.flush()
+
+    assert len(world.store.seen) == 50_000
+
+
+# Due actions
+
+
+async def test_a_due_deletion_is_done_and_struck_off() -> None:
+    """An outage of the store in between changes nothing."""
+    store, telegram, clock = FakeActions(Deletion(1, BOT, GROUP, MessageId(8))), FakeTelegram(), FakeClock()
+    store.outages = 1
+
+    await _for_a_while(Actions(store=store, telegram=telegram, clock=clock).run())
+
+    assert telegram.deleted == {8}
+    assert store.finished == [1]
+
+
+async def test_a_deletion_without_an_answer_is_tried_again() -> None:
+    """Later, with a pause; the others go on."""
+    store = FakeActions(Deletion(1, BOT, GROUP, MessageId(8)), Deletion(2, BOT, GROUP, MessageId(9)))
+    telegram = FakeTelegram()
+    telegram.fail("delete_messages", TelegramUnavailableError(method="deleteMessage", description="away"))
+
+    await _for_a_while(Actions(store=store, telegram=telegram, clock=FakeClock()).run())
+
+    assert store.failures == [(1, "deleteMessage: away")]
+    assert store.finished == [2]
+
+
+async def test_a_deletion_that_telegram_refuses_is_over() -> None:
+    """The message is gone already or too old."""
+    store, telegram = FakeActions(Deletion(1, BOT, GROUP, MessageId(8))), FakeTelegram()
+    telegram.fail("delete_messages", TelegramRefusedError(method="deleteMessage", description="not found"))
+
+    await _for_a_while(Actions(store=store, telegram=telegram, clock=FakeClock()).run())
+
+    assert store.finished == [1]
+    assert store.failures == []
+
+
+# Webhooks
+
+
+def _keeper(telegram: FakeTelegram, notes: FakeNotes, secret: str = "s3cret") -> WebhookKeeper:
+    return WebhookKeeper(
+        telegram=telegram,
+        notes=notes,
+        leader=FakeLeader(),
+        clock=FakeClock(),
+        base_url="https://gate.example/",
+        secrets={BOT: secret},
+    )
+
+
+async def test_a_webhook_is_set_once() -> None:
+    """The second instance finds it right and leaves it alone."""
+    telegram, notes = FakeTelegram(), FakeNotes()
+    await _keeper(telegram, notes).run()
+    keeper = _keeper(telegram, notes)
+    await keeper.run()
+
+    assert telegram.called("set_webhook") == [(BOT, "https://gate.example/telegram/42", "s3cret", ALLOWED_UPDATES)]
+    assert keeper.pending == frozenset()
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"url": "https://elsewhere.example/telegram/42", "allowed_updates": list(ALLOWED_UPDATES)},
+        {"url": "https://gate.example/telegram/42", "allowed_updates": ["message"]},
+        {"url": "https://gate.example/telegram/42"},
+    ],
+)
+async def test_a_webhook_that_differs_is_set_again(theirs: dict[str, object]) -> None:
+    """Another address, or kinds of updates that leave joins out."""
+    telegram, notes = FakeTelegram(), FakeNotes()
+    await _keeper(telegram, notes).run()
+    telegram.hooks_set[BOT] = theirs
+    await _keeper(telegram, notes).run()
+
+    assert len(telegram.called("set_webhook")) == 2
+
+
+async def test_a_new_secret_is_told_to_telegram() -> None:
+    """Telegram does not tell the old one back, so a fingerprint is kept; not the secret itself."""
+    telegram, notes = FakeTelegram(), FakeNotes()
+    await _keeper(telegram, notes).run()
+    await _keeper(telegram, notes, "another").run()
+
+    assert [call[2] for call in telegram.called("set_webhook")] == ["s3cret", "another"]
+    assert "another" not in notes.notes[BOT]
+
+
+async def test_the_kinds_of_updates_include_those_of_members() -> None:
+    """`chat_member` is not among Telegram's defaults: without it no join would ever be heard of."""
+    assert {"chat_member", "my_chat_member", "callback_query", "message", "edited_message"} <= set(ALLOWED_UPDATES)
+
+
+async def test_a_webhook_that_cannot_be_set_is_tried_again() -> None:
+    """An instance starts without Telegram and is pending until it is back."""
+    telegram = FakeTelegram()
+    telegram.fail("set_webhook", TelegramUnavailableError(method="setWebhook", description="away"))
+    keeper = _keeper(telegram, FakeNotes())
+
+    assert keeper.pending == {BOT}
+    await keeper.run()
+
+    assert keeper.pending == frozenset()
+    assert len(telegram.called("set_webhook")) == 2
+
+
+# Housekeeping
+
+
+class _Heart:
+    """Counts beats; the first one fails."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+
+    @property
+    def instance_id(self) -> InstanceId:
+        raise NotImplementedError
+
+    async def beat(self) -> None:
+        self.beats += 1
+        if self.beats == 1:
+            raise StoreUnavailableError("away")
+
+    async def leave(self) -> None:
+        raise NotImplementedError
+
+
+async def test_the_heart_beats_each_second_whatever_happens() -> None:
+    """An outage does not stop it."""
+    heart, clock = _Heart(), FakeClock()
+
+    await _for_a_while(Housekeeping(instances=heart, chores=(), clock=clock).beat())
+
+    assert heart.beats > 2
+    assert set(clock.slept) == {1.0}
+
+
+async def test_one_chore_that_fails_does_not_stop_the_others() -> None:
+    """It is done at the next sweep."""
+    done: list[str] = []
+
+    async def failing() -> None:
+        done.append("failing")
+        raise StoreUnavailableError("away")
+
+    async def working() -> None:
+        done.append("working")
+
+    clock = FakeClock()
+    await _for_a_while(Housekeeping(instances=_Heart(), chores=(failing, working), clock=clock).sweep())
+
+    assert done[:4] == ["failing", "working", "failing", "working"]
+    assert set(clock.slept) == {600.0}
