@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -82,8 +83,20 @@ def run(command: str, work: Coroutine[object, object, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except BotError as error:
-        typer.echo(f"gmbot {command}: {error}", err=True)
+    except (BotError, OSError, BaseExceptionGroup) as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        typer.echo(f"gmbot {command}: {reason}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _reason(error: BaseException) -> str | None:
+    """Find the sentence in what a group of tasks wrapped; None for a fault of ours, which deserves its traceback."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((reason for each in error.exceptions if (reason := _reason(each))), None)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{error.strerror}; choose another port"
+    return str(error) if isinstance(error, BotError) else None
