@@ -97,7 +97,7 @@ def assert_all_valid(simulator: Simulator) -> None:
 def _method_class(method: str) -> type[aiogram.methods.TelegramMethod[object]]:
     model = getattr(aiogram.methods, method[:1].upper() + method[1:], None)
     assert model is not None, f"there is no method {method}"
-    return model  # type: ignore[no-any-return]  # found by name
+    return model  # type: ignore[no-any-return]  # a class found by its name
 
 
 def _is_retired(model: type[BaseModel], name: str) -> bool:

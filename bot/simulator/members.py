@@ -104,6 +104,8 @@ class Members:
         old = self._world.member(chat, user)
         end = 0 if chat.type == "group" else permissions.normal_until(until, self._world.now)
         new = Member(user, "kicked", is_in=False, until_date=end, restricted_by=by.id)
+        if replace(old, restricted_by=by.id) == new:
+            return
         if old.is_member:
             self._depart(chat, new, actor=by)
         else:
