@@ -49,7 +49,9 @@ async def _process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.communicate(), STOP_SECONDS)
+        said, _ = await asyncio.wait_for(process.communicate(), STOP_SECONDS)
+        # Shown beside a failure.
+        sys.stdout.write(said.decode())
 
 
 async def _page_address(process: asyncio.subprocess.Process) -> str:

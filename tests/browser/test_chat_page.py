@@ -99,6 +99,10 @@ async def test_an_ephemeral_message_is_its_receivers_alone(lounge: Lounge, open_
 
     await expect(sams.locator(".message.ephemeral")).to_contain_text("Only you can see this")
     await expect(mias.get_by_text("Only for Sam")).to_have_count(0)
+    await sams.get_by_role("button", name="I have joined").click()
+    await expect(sams.locator(".key[aria-busy=true]")).to_be_visible()
+    await lounge.answer_press("Not yet")
+    await expect(sams.locator(".toast")).to_have_text("Not yet")
 
 
 async def test_a_deleted_message_vanishes(lounge: Lounge, open_page: OpenPage) -> None:

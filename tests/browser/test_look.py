@@ -58,6 +58,10 @@ async def test_every_text_stands_out(lounge: Lounge, open_page: OpenPage, scheme
     await expect(page.locator(".message.ephemeral")).to_be_visible()
 
     await page.get_by_role("tab", name=tab).click()
+    await page.locator(".message.ephemeral .key", has_text="I have joined").click()
+    await expect(page.locator(".key[aria-busy=true]")).to_be_visible()
+    await lounge.answer_press("Not yet")
+    await expect(page.locator(".toast")).to_be_visible()
 
     assert await page.evaluate(FAINT_TEXTS) == []
 
