@@ -83,18 +83,37 @@ class OwnRights:
             return MemberState(Role.LEFT, is_member=False)
 
     async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
-        woken: tuple[CaseId, ...] = ()
-        if lost and group.paused_reason is None:
-            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
-            woken = await self._groups.pause(group.bot_id, group.group_id, reason, free=reason == CHANNEL_LOST)
-            log.warning("group.paused", group=group.group_id, reason=reason)
-            await self._tell(group, f"rights.{reason}")
-        elif not lost and group.paused_reason == reason:
+        """Pause what cannot work, and resume it only when nothing at all is missing any more."""
+        paused = group.paused_reason
+        if not lost:
+            reason_left = await self._still_missing(group) if paused is not None else None
+        else:
+            # A lost channel weighs more than lost rights: people go free for it.
+            reason_left = reason if paused is None or reason == CHANNEL_LOST else paused
+        if reason_left == paused:
+            return
+        woken: tuple[CaseId, ...]
+        if reason_left is None:
             woken = await self._groups.resume(group.bot_id, group.group_id)
             log.info("group.resumed", group=group.group_id)
             await self._tell(group, "rights.resumed")
+        else:
+            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
+            woken = await self._groups.pause(
+                group.bot_id, group.group_id, reason_left, free=reason_left == CHANNEL_LOST
+            )
+            log.warning("group.paused", group=group.group_id, reason=reason_left)
+            await self._tell(group, f"rights.{reason_left}")
         await self._directory.refresh()
         self._wake(woken)
+
+    async def _still_missing(self, group: ProtectedGroup) -> str | None:
+        """Ask for the bot's rights in everything the group depends on."""
+        for channel in group.channel_ids:
+            if not (await self._own_state(group.bot_id, channel)).is_admin:
+                return CHANNEL_LOST
+        own = await self._own_state(group.bot_id, group.group_id)
+        return RIGHTS_LOST if missing_in_group(own, group.enforcement) else None
 
     async def _tell(self, group: ProtectedGroup, key: str) -> None:
         """Tell the admin who set the group up, in private if possible, else the group."""
