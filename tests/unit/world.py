@@ -70,7 +70,6 @@ class World:
         self.verification = Verification(
             cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal
         )
-        self.prompter = Prompter(telegram=self.telegram, texts=texts, clock=self.clock)
         self.doorkeeper = Doorkeeper(
             directory=self.directory,
             activity=self.activity,
@@ -197,14 +196,10 @@ class World:
             verification=self.verification,
             directory=self.directory,
             prompter=self.prompter,
-            follow=self.follow,
+            follow=self.setup.moved,
             clock=self.clock,
             journal=self.journal,
         )
-
-    async def follow(self, bot: BotId, old: GroupId, new: GroupId) -> None:
-        """Move everything of a group to its new id."""
-        await self.groups.move(bot, old, new)
 
     async def work(self) -> None:
         """Work on what is due until nothing is."""
