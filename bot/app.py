@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bot.core.actions import ScheduledActions
 from bot.core.cache import LocalCache
@@ -20,7 +20,7 @@ from bot.core.membership_cache import MembershipAnswers, Subscription
 from bot.core.metrics import Metrics
 from bot.core.migrations import ensure_schema
 from bot.core.platform import BotStore, Heartbeat
-from bot.core.redis import open_redis
+from bot.core.redis import check_redis, open_redis
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
 from bot.core.stores import Stores, open_stores
@@ -30,7 +30,7 @@ from bot.core.telegram.client import TelegramClient
 from bot.core.telegram.transport import SharedPool
 from bot.core.texts import load_catalogs
 from bot.core.updates import UpdateStore
-from bot.domain.errors import NotReadyError, StoreUnavailableError
+from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId
 from bot.domain.restriction import Case
 from bot.handlers import UseCases, build_dispatcher
@@ -224,73 +224,42 @@ async def _wire(world: _World, mode: Mode) -> Site:
     metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
     metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", local.__len__)
     metrics.gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
-    incoming = _poll(world, mode, telegram, receiver) if mode.polling else _webhooks(world, telegram)
     return Site(
         webhook=Webhook(receiver=receiver, secrets=world.secrets),
-        vital={"postgres": _postgres_check(world.database)},
-        useful={"redis": _redis_check(world.redis), "updates": incoming},
+        vital={"postgres": world.database.check},
+        useful={"redis": partial(check_redis, world.redis), **_updates(world, mode, telegram, receiver)},
         metrics=metrics.exposition,
         clock=clock,
     )
 
 
-def _poll(world: _World, mode: Mode, telegram: TelegramClient, receiver: Receiver) -> Check:
-    pollers = [
-        Poller(
+def _updates(world: _World, mode: Mode, telegram: TelegramClient, receiver: Receiver) -> dict[str, Check]:
+    """Start what brings updates in, and return the checks that say whether it does."""
+    leader, checks = Leadership(database_url=world.database_url, clock=world.clock), dict[str, Check]()
+    if not mode.polling:
+        keeper = WebhookKeeper(
+            telegram=telegram,
+            notes=world.bots,
+            leader=leader,
+            clock=world.clock,
+            base_url=world.settings.webhook_url or "",
+            secrets=world.secrets if world.settings.webhook_url else {},
+        )
+        world.tasks.spawn(keeper.run(), name="webhooks")
+        return {"webhooks": keeper.check}
+    for bot in world.tokens:
+        poller = Poller(
             bot=bot,
             source=telegram,
             webhooks=telegram,
             receiver=receiver,
-            leader=Leadership(database_url=world.database_url, clock=world.clock),
+            leader=leader,
             clock=world.clock,
             take_over=mode.take_over,
         )
-        for bot in world.tokens
-    ]
-    for poller in pollers:
         world.tasks.spawn(poller.run(), name="polling")
-
-    async def check() -> None:
-        faults = [poller.fault for poller in pollers if poller.fault]
-        if faults:
-            raise NotReadyError(faults[0])
-
-    return check
-
-
-def _webhooks(world: _World, telegram: TelegramClient) -> Check:
-    keeper = WebhookKeeper(
-        telegram=telegram,
-        notes=world.bots,
-        leader=Leadership(database_url=world.database_url, clock=world.clock),
-        clock=world.clock,
-        base_url=world.settings.webhook_url or "",
-        secrets=world.secrets if world.settings.webhook_url else {},
-    )
-    world.tasks.spawn(keeper.run(), name="webhooks")
-
-    async def check() -> None:
-        if keeper.pending:
-            raise NotReadyError(f"{len(keeper.pending)} webhooks are not set yet")
-
-    return check
-
-
-def _postgres_check(database: Database) -> Check:
-    async def check() -> None:
-        await database.row("ping")
-
-    return check
-
-
-def _redis_check(redis: Redis) -> Check:
-    async def check() -> None:
-        try:
-            await redis.ping()
-        except RedisError as error:
-            raise NotReadyError(str(error)) from error
-
-    return check
+        checks[f"polling_{bot}"] = poller.check
+    return checks
 
 
 async def _leave(heartbeat: Heartbeat) -> None:

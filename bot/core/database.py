@@ -95,6 +95,10 @@ class Database:
         async with self.session() as session:
             return await session.execute(statement, *values)
 
+    async def check(self) -> None:
+        """Raise StoreUnavailableError when PostgreSQL does not answer."""
+        await self.row("ping")
+
 
 @asynccontextmanager
 async def open_database(url: str, *, pool_size: int, statements: Mapping[str, str]) -> AsyncIterator[Database]:

@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from bot.domain.errors import NotReadyError
 
 # An update waits 300 ms for its verification in all; an instance without Redis asks Telegram instead.
 _TIMEOUT_SECONDS = 1.0
@@ -29,3 +32,11 @@ async def open_redis(url: str) -> AsyncIterator[Redis]:
     finally:
         await client.aclose()
         await pool.disconnect()
+
+
+async def check_redis(client: Redis) -> None:
+    """Raise NotReadyError when Redis does not answer."""
+    try:
+        await client.ping()
+    except (RedisError, OSError) as error:
+        raise NotReadyError(str(error) or type(error).__name__) from error

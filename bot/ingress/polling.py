@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from bot.domain.errors import PollingConflictError, StoreUnavailableError, TelegramError, TelegramUnavailableError
+from bot.domain.errors import (
+    NotReadyError,
+    PollingConflictError,
+    StoreUnavailableError,
+    TelegramError,
+    TelegramUnavailableError,
+)
 from bot.domain.ids import BotId
 from bot.ingress.receiver import Answer, Receiver
 from bot.services.ports import Clock, Leader, UpdateSource, Webhooks
@@ -83,6 +89,11 @@ class Poller:
     def fault(self) -> str | None:
         """Why no updates arrive at the moment; None while they do, here or at another instance."""
         return self._fault
+
+    async def check(self) -> None:
+        """Raise NotReadyError while no updates arrive."""
+        if self._fault is not None:
+            raise NotReadyError(self._fault)
 
     async def run(self) -> None:
         """Poll when elected, until cancelled. A conflict ends the turn; another instance may take it."""

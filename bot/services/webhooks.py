@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from bot.domain.errors import StoreUnavailableError, TelegramError
+from bot.domain.errors import NotReadyError, StoreUnavailableError, TelegramError
 from bot.domain.ids import BotId
 from bot.services.ports import Clock, Leader, WebhookNotes, Webhooks
 
@@ -50,6 +50,11 @@ class WebhookKeeper:
     def pending(self) -> frozenset[BotId]:
         """Bots whose webhook is not known to be right."""
         return frozenset(self._pending)
+
+    async def check(self) -> None:
+        """Raise NotReadyError while a webhook is not known to be right."""
+        if self._pending:
+            raise NotReadyError(f"{len(self._pending)} webhooks are not set yet")
 
     async def run(self) -> None:
         """Set what differs, then end."""
