@@ -1,6 +1,6 @@
 """Who is in which chat and with what rights: the verbs of people and bots alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import permissions
@@ -45,7 +45,13 @@ class Members:
         link: InviteLink | None = None,
         via_request: bool = False,
     ) -> None:
-        """Bring a user in; a restriction from before is still in force."""
+        """Bring a user in, with a service message; a restriction from before is still in force."""
+        self._enter(chat, user, actor=actor, link=link, via_request=via_request)
+        self._announce(chat, [user], actor)
+
+    def _enter(
+        self, chat: Chat, user: User, *, actor: User, link: InviteLink | None = None, via_request: bool = False
+    ) -> None:
         old = self._world.member(chat, user)
         if old.is_member:
             raise NotAllowed(f"{user.name} is in {chat.title} already")
@@ -54,8 +60,10 @@ class Members:
         if link is not None:
             link.joined += 1
         self.set(chat, new, actor=actor, link=link, via_request=via_request)
+
+    def _announce(self, chat: Chat, users: Sequence[User], actor: User) -> None:
         if chat.is_group and not chat.has_hidden_members and not chat.joins_are_silent:
-            self._serve(chat, actor, {"new_chat_members": [user_json(user)]})
+            self._serve(chat, actor, {"new_chat_members": [user_json(user) for user in users]})
 
     def join(self, user: User, chat: Chat, link: InviteLink | None = None) -> None:
         """Join by oneself; a private chat is joined by its primary link."""
@@ -76,9 +84,9 @@ class Members:
         full = link.member_limit is not None and link.joined >= link.member_limit
         return link.is_revoked or expired or full
 
-    def add(self, chat: Chat, user: User, by: User) -> None:
-        """Add somebody else, as administrators and, where members may invite, members do."""
-        if chat.type == "channel" and isinstance(user, Bot):
+    def add(self, chat: Chat, users: Sequence[User], by: User) -> None:
+        """Add others, as administrators and, where members may invite, members do; one message tells of all."""
+        if chat.type == "channel" and any(isinstance(user, Bot) for user in users):
             raise NotAllowed("a bot can be in a channel only as an administrator; promote it")
         inviter = self._world.member(chat, by)
         may_invite = (
@@ -88,7 +96,9 @@ class Members:
         )
         if not may_invite:
             raise NotAllowed(f"{by.name} may not add members to {chat.title}")
-        self.enter(chat, user, actor=by)
+        for user in users:
+            self._enter(chat, user, actor=by)
+        self._announce(chat, users, by)
 
     def leave(self, user: User, chat: Chat) -> None:
         """Leave by oneself."""

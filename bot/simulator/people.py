@@ -56,9 +56,9 @@ class People:
             group.linked = channel
         self._backend.record.changed()
 
-    def set_username(self, chat: Chat, username: str | None) -> None:
-        """Make a channel or supergroup public under a name, or private."""
-        self._backend.world.set_username(chat, username)
+    def set_username(self, owner: Chat | User, username: str | None) -> None:
+        """Make a channel or supergroup public under a name, or private; give a person a name, or none."""
+        self._backend.world.set_username(owner, username)
         self._backend.record.changed()
 
     def private_chat(self, user: User, bot: Bot) -> Chat:
@@ -75,7 +75,19 @@ class People:
 
     def add_member(self, chat: Chat, who: User, *, by: User | None = None) -> None:
         """Add a person or a bot; by the owner unless said otherwise."""
-        self._backend.members.add(chat, who, by or self._owner(chat))
+        self.add_members(chat, [who], by=by)
+
+    def add_members(self, chat: Chat, users: Sequence[User], *, by: User | None = None) -> None:
+        """Add several at once, with one service message."""
+        self._backend.members.add(chat, users, by or self._owner(chat))
+
+    def delete_account(self, user: User) -> None:
+        """Make a person a deleted account: no name, in no chat, and nobody is told."""
+        for chat in self._backend.world.chats.values():
+            if self.member(chat, user).status in {"member", "restricted"}:
+                del chat.members[user.id]
+        self.set_username(user, None)
+        user.first_name, user.last_name, user.is_deactivated = "", None, True
 
     def remove(self, chat: Chat, who: User, *, by: User | None = None) -> None:
         """Remove somebody who may come back."""
@@ -177,7 +189,7 @@ class People:
         chat.permissions = chat.permissions | changes
         self._backend.record.changed()
 
-    def say(  # noqa: PLR0913 - each is one thing a person chooses in the app
+    def say(
         self,
         user: User,
         chat: Chat,

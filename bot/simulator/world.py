@@ -108,10 +108,10 @@ class World:
         found = self._names.get(username.removeprefix("@").lower())
         return found if isinstance(found, Chat) else None
 
-    def set_username(self, chat: Chat, username: str | None) -> None:
-        """Give a chat another username, or none."""
-        self._take_username(chat, username)
-        chat.username = username
+    def set_username(self, owner: User | Chat, username: str | None) -> None:
+        """Give a user or a chat another username, or none."""
+        self._take_username(owner, username)
+        owner.username = username
 
     def link(self, url: str) -> tuple[Chat, InviteLink] | None:
         """Return the chat an invite link leads to."""

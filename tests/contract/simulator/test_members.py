@@ -219,3 +219,31 @@ async def test_an_unchanged_restriction_needs_no_right(sim: Simulator, world: Sm
 
     assert nothing.result is True
     assert something.status == 400
+
+
+async def test_several_are_added_with_one_message(sim: Simulator, world: Small, api: BotClient) -> None:
+    """Adding two makes two changes and one service message that names both."""
+    await api("setWebhook", url="http://127.0.0.1:9/", allowed_updates=["message", "chat_member"])
+    await api("deleteWebhook")
+    before = len(sim.updates(world.bot))
+    sim.add_members(world.lounge, [world.cat, sim.add_user("Dan")])
+
+    new = sim.updates(world.bot)[before:]
+    assert [next(kind for kind in update if kind != "update_id") for update in new] == [
+        "chat_member",
+        "chat_member",
+        "message",
+    ]
+
+
+async def test_deleted_accounts(sim: Simulator, world: Small, api: BotClient) -> None:
+    """A deleted account has left everywhere without a word and cannot be written to."""
+    sim.private(world.ben, world.bot, "/start")
+    before = len(sim.updates(world.bot))
+    sim.delete_account(world.ben)
+    member = await api("getChatMember", chat_id=world.lounge.id, user_id=world.ben.id)
+    written = await api("sendMessage", chat_id=world.ben.id, text="hi")
+
+    assert len(sim.updates(world.bot)) == before
+    assert (member.fields["status"], member.fields["user"]["first_name"]) == ("left", "")
+    assert written.error == "Forbidden: user is deactivated"
