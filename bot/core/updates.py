@@ -44,9 +44,9 @@ class UpdateStore:
 
     async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
         """Move an update that keeps failing to the dead letters and mark it done."""
-        await self._database.execute(
-            "bury_update", receipt.bot_id, receipt.update_id, receipt.owner, body, error.replace("\x00", "")
-        )
+        # An error may quote the update, and PostgreSQL's text holds neither NUL nor half a surrogate pair.
+        reason = error.replace("\x00", "").encode(errors="replace").decode()
+        await self._database.execute("bury_update", receipt.bot_id, receipt.update_id, receipt.owner, body, reason)
 
     async def forget(self) -> None:
         """Drop the marks of updates that Telegram cannot deliver again."""
