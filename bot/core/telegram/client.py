@@ -154,8 +154,10 @@ class TelegramClient:
         Raises PollingConflictError when somebody else has this bot's updates.
         """
         with translated("getUpdates"):
+            # The library's own method would parse them all. Telegram takes a method's name in any case; in this one
+            # the library does not warn that it has a method of that name.
             updates = await self._bots[bot].do_api_request(
-                "getUpdates",
+                "getupdates",
                 {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(allowed)},
                 read_timeout=seconds + 5,
             )
