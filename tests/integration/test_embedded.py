@@ -30,7 +30,7 @@ from bot.core.embedded import (
 )
 from tests.integration.embedded_user import NOBODY
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 ROOT = os.geteuid() == 0
 
