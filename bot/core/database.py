@@ -24,7 +24,11 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # A primary that has become a standby: the new one is somewhere else.
+    asyncpg.ReadOnlySQLTransactionError,
 )
+# Who is not even let in cannot have been at fault: the database is being restored, moved, or has a new password.
+_REFUSED = (*_AWAY, asyncpg.PostgresError)
 
 
 class Session:
@@ -63,7 +67,7 @@ class Database:
     async def session(self) -> AsyncIterator[Session]:
         """Open a session in which each statement commits by itself."""
         try:
-            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS) as connection:
+            async with self._acquired() as connection:
                 yield Session(connection, self._statements)
         except _AWAY as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
@@ -75,10 +79,21 @@ class Database:
         StoreUnavailableError at the end leaves open whether it committed.
         """
         try:
-            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS) as connection, connection.transaction():
+            async with self._acquired() as connection, connection.transaction():
                 yield Session(connection, self._statements)
         except _AWAY as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[_Connection]:
+        try:
+            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS)
+        except _REFUSED as error:
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
 
     async def rows(self, statement: str, *values: Value) -> list[Record]:
         """Run one named statement and return its rows."""
@@ -113,7 +128,7 @@ async def open_database(url: str, *, pool_size: int, statements: Mapping[str, st
             init=_prepare,
             server_settings={"application_name": "gmbot"},
         )
-    except _AWAY as error:
+    except _REFUSED as error:
         raise StoreUnavailableError(str(error) or type(error).__name__) from error
     try:
         yield Database(pool, statements)
