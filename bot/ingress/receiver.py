@@ -108,6 +108,9 @@ class Receiver:
             self._counter.update(kind, "unaccounted")
             return Answer.BUSY
         self._counter.update(kind, answer.value)
+        if answer is Answer.FAILED and claim.attempt == 1:
+            # Telegram tries again at once, but only once. Two tries for its first keep every chat out of its back-off.
+            return await self._handle(bot, update, body)
         return answer
 
     async def _claimed(self, claim: Receipt, body: bytes, kind: str) -> Answer:
