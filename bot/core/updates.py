@@ -60,7 +60,8 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
         case Want(case_ids, wanted):
             return await session.rows("want_cases", list(case_ids), wanted.value)
         case Regate(bot_id, user_id, channel_id, user_name):
-            return await session.rows("regate", bot_id, user_id, channel_id, user_name)
+            rechecked = await session.rows("recheck_for_channel", bot_id, user_id, channel_id)
+            return rechecked + await session.rows("regate", bot_id, user_id, channel_id, user_name)
         case Moderated(bot_id, group_id, user_id, None):
             return await session.rows("moderated_free", bot_id, group_id, user_id)
         case Moderated(bot_id, group_id, user_id, prior):
@@ -71,6 +72,7 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:
+    await session.execute("see_member", intent.bot_id, intent.group_id, intent.user_id)
     return await session.rows(
         "open_case",
         intent.bot_id,

@@ -1,5 +1,7 @@
 """Who has been seen where, noted in memory and written in batches."""
 
+import asyncio
+
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.services.ports import ActivityStore, Clock
@@ -16,6 +18,7 @@ class Activity:
         self._store = store
         self._clock = clock
         self._seen: set[tuple[BotId, GroupId, UserId]] = set()
+        self._flushing = asyncio.Lock()
 
     def sighted(self, bot: BotId, group: GroupId, user: UserId) -> None:
         """Note that the user is in the group and passed its gate."""
@@ -23,16 +26,17 @@ class Activity:
             self._seen.add((bot, group, user))
 
     async def flush(self) -> None:
-        """Write what was noted. Raises StoreUnavailableError and keeps the notes then."""
-        if not self._seen:
-            return
-        seen, self._seen = self._seen, set()
-        now = self._clock.now()
-        try:
-            await self._store.seen([(bot, group, user, now) for bot, group, user in seen])
-        except StoreUnavailableError:
-            self._seen |= seen
-            raise
+        """Write what was noted, after what is being written. Raises StoreUnavailableError; the notes are kept then."""
+        async with self._flushing:
+            if not self._seen:
+                return
+            seen, self._seen = self._seen, set()
+            now = self._clock.now()
+            try:
+                await self._store.seen([(bot, group, user, now) for bot, group, user in seen])
+            except StoreUnavailableError:
+                self._seen |= seen
+                raise
 
     async def run(self) -> None:
         """Flush until cancelled."""

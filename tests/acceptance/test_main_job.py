@@ -108,6 +108,21 @@ async def test_leaving_the_channel_gates_again(lounge: Lounge, platform: Platfor
     await lounge.until_free(lounge.member)
 
 
+async def test_leaving_right_after_being_freed_gates_again(lounge: Lounge, platform: Platform) -> None:
+    """Who joins, is freed and leaves without another word is muted again, as often as they try."""
+    await lounge.protect(lounge.news)
+    await muted_with_prompt(lounge, platform)
+
+    for _ in range(3):
+        lounge.sim.join(lounge.stranger, lounge.news)
+        await lounge.until_free(lounge.stranger)
+        lounge.sim.leave(lounge.stranger, lounge.news)
+        await lounge.until_muted(lounge.stranger)
+
+    await platform.at_rest()
+    prompt_for(lounge, lounge.stranger)
+
+
 async def test_a_stranger_who_joins_is_gated_without_a_word(lounge: Lounge) -> None:
     """Coming in is enough to be asked for membership."""
     await lounge.protect(lounge.news)

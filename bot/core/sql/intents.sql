@@ -24,11 +24,26 @@ SET delete_ids = r.delete_ids || excluded.delete_ids,
     version = r.version + 1, due_at = now(), attempts = 0
 RETURNING restriction_id;
 
+-- see_member --
+-- Whoever spoke or came in is in the group: should they leave the channel later, they are looked at again.
+INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at)
+VALUES ($1, $2, $3, now())
+ON CONFLICT (bot_id, group_id, user_id) DO NOTHING;
+
 -- want_cases --
 UPDATE restrictions
 SET wanted = $2, version = version + 1, due_at = now(), attempts = 0
 WHERE restriction_id = ANY($1::bigint[]) AND closed_at IS NULL
 RETURNING restriction_id;
+
+-- recheck_for_channel --
+-- Somebody who is just being freed, or muted, has left a channel: what was decided before that is decided again.
+UPDATE restrictions r
+SET wanted = 'check', version = r.version + 1, due_at = now(), attempts = 0
+FROM group_channel_links l
+WHERE l.bot_id = $1 AND l.channel_id = $3 AND r.bot_id = l.bot_id AND r.group_id = l.group_id AND r.user_id = $2
+  AND r.closed_at IS NULL
+RETURNING r.restriction_id;
 
 -- regate --
 -- Only groups that have seen the user, so that a channel of ten thousand groups does not cost ten thousand questions.
@@ -42,8 +57,7 @@ WITH gating AS (
 )
 INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted)
 SELECT $1, group_id, $2, $4, language, enforcement, 'mute' FROM gating
-ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
-SET wanted = 'check', version = r.version + 1, due_at = now(), attempts = 0
+ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
 RETURNING restriction_id;
 
 -- moderated_free --
