@@ -18,7 +18,7 @@ class Directory:
     def __init__(self, *, store: GroupStore) -> None:
         self._store = store
         self._groups: dict[BotId, dict[GroupId, ProtectedGroup]] = defaultdict(dict)
-        self._guarded: dict[tuple[BotId, ChannelId], set[GroupId]] = defaultdict(set)
+        self._linked: dict[tuple[BotId, ChannelId], set[GroupId]] = defaultdict(set)
         self._seq = -1
         self._poked = asyncio.Event()
         self._reading = asyncio.Lock()
@@ -29,7 +29,12 @@ class Directory:
 
     def guarded_by(self, bot: BotId, channel: ChannelId) -> Sequence[ProtectedGroup]:
         """Return the protected groups that require the channel."""
-        return [self._groups[bot][group] for group in sorted(self._guarded.get((bot, channel), ()))]
+        linked = [self._groups[bot][group] for group in sorted(self._linked.get((bot, channel), ()))]
+        return [group for group in linked if group.protected]
+
+    def follows(self, bot: BotId, channel: ChannelId) -> bool:
+        """Whether memberships of the channel may be remembered: a group requires it, or did before `/unprotect`."""
+        return bool(self._linked.get((bot, channel)))
 
     def count(self) -> int:
         """Count the groups that are protected now."""
@@ -63,8 +68,7 @@ class Directory:
     def _put(self, group: ProtectedGroup) -> None:
         before = self._groups[group.bot_id].get(group.group_id)
         for channel in before.channel_ids if before else ():
-            self._guarded[group.bot_id, channel].discard(group.group_id)
+            self._linked[group.bot_id, channel].discard(group.group_id)
         self._groups[group.bot_id][group.group_id] = group
-        if group.protected:
-            for channel in group.channel_ids:
-                self._guarded[group.bot_id, channel].add(group.group_id)
+        for channel in group.channel_ids:
+            self._linked[group.bot_id, channel].add(group.group_id)

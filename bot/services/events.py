@@ -59,7 +59,7 @@ class MemberEvents:
     async def in_channel(self, change: MemberChange) -> tuple[Intent, ...]:
         """Record the membership; free whom it frees in every group, and look again at whom it does not."""
         channel = ChannelId(change.chat_id)
-        if not self._directory.guarded_by(change.bot_id, channel):
+        if not self._directory.follows(change.bot_id, channel):
             return ()
         answer = Membership.MEMBER if change.new.is_member else Membership.ABSENT
         await self._cache.record(change.bot_id, change.user_id, channel, answer, change.stamp)

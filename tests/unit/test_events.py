@@ -68,6 +68,15 @@ async def test_a_channel_that_nobody_requires_is_ignored(world: World) -> None:
     assert world.cache.shared.entries == {}
 
 
+async def test_a_channel_of_an_open_group_is_still_followed(world: World) -> None:
+    """Else who leaves while the gate is open would pass on an old answer when it is closed again."""
+    await world.join(STRANGER, NEWS)
+    await world.setup.unprotect(BOT, GROUP, ADMIN)
+    await world.leave(STRANGER, NEWS)
+
+    assert world.cache.recall(BOT, STRANGER, NEWS) is Membership.ABSENT
+
+
 async def test_a_promotion_in_a_channel_is_still_a_membership(world: World) -> None:
     """Neither a join nor a departure, and remembered all the same."""
     intents = await world.events.in_channel(world.change(NEWS, MEMBER, ADMIN_STATE))
