@@ -1,0 +1,416 @@
+"""Everything that happens to members, in any order and between any two steps, with crashes: who ends up how."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from typing import TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from bot.core.texts import Catalogs, load_catalogs
+from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
+from bot.domain.group import GroupSetup
+from bot.domain.ids import CaseId, ChannelId, UserId
+from bot.domain.intent import Want
+from bot.domain.membership import Allow, judge
+from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from bot.domain.restriction import Done, Wanted
+from bot.services.events import MemberChange
+from tests.fake_store import FakeLedger
+from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
+
+T = TypeVar("T")
+
+_USERS = (UserId(3), UserId(4))
+_CHANNELS = (NEWS, INSIDERS)
+_NO_LINKS = ALL_PERMISSIONS - {"can_add_web_page_previews"}
+# After this, what is left of a restriction is not worth putting back.
+_NEARLY_OVER = timedelta(seconds=35)
+
+_CALLS = ("mute", "put_back", "delete_messages", "send", "edit")
+_TELEGRAM = {"member_state", *_CALLS, *(f"after {call}" for call in _CALLS)}
+_ACTS = ("join", "toggle", "press", "speak", "unprotect", "restrict", "unrestrict", "ban")
+
+users = st.sampled_from(_USERS)
+channels = st.sampled_from(_CHANNELS)
+permissions = st.sampled_from((frozenset[str](), _NO_LINKS))
+interruptions = st.lists(
+    st.tuples(st.integers(1, 9), st.sampled_from(("crash", "silence", "no answer", *_ACTS)), users), max_size=4
+)
+
+
+class CrashError(BaseException):
+    """The process dies here: no handler of ours may run."""
+
+
+@cache
+def _texts() -> Catalogs:
+    return load_catalogs()
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Plays members, moderators, Telegram's queues and the worker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = World(_texts())
+        self.run(self.world.open())
+        # What would be in force, had the bot never touched anybody.
+        self.theirs: dict[UserId, Prior | None] = dict.fromkeys(_USERS)
+        self.queues: dict[UserId, list[MemberChange]] = {user: [] for user in _USERS}
+        self.crashes = 0
+        self.interruptions: dict[int, tuple[str, UserId]] = {}
+        self.steps = 0
+        self.acting = False
+        self.reading_before_a_lift = False
+
+    def run(self, work: Coroutine[object, object, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize(inside=st.sets(st.tuples(users, channels)))
+    def begin(self, inside: set[tuple[UserId, ChannelId]]) -> None:
+        for user, channel in inside:
+            self.world.telegram.in_channel[channel].add(user)
+        self.world.telegram.hook = self.world.store.hook = self._between_steps
+
+    # What people do
+
+    @rule(user=users)
+    def speak(self, user: UserId) -> None:
+        self.run(self._speak(user))
+
+    @rule(user=users, channel=channels)
+    def join_or_leave_channel(self, user: UserId, channel: ChannelId) -> None:
+        self.run(self._toggle_channel(user, channel))
+
+    @rule(user=users)
+    def join_all_channels(self, user: UserId) -> None:
+        self.run(self._join_all(user))
+
+    @rule(user=users)
+    def press(self, user: UserId) -> None:
+        self.run(self._press(user))
+
+    @rule(user=users)
+    def leave_or_enter_group(self, user: UserId) -> None:
+        self.run(self._toggle_group(user))
+
+    @rule(user=users, allowed=permissions, hours=st.sampled_from((None, 1, 50)))
+    def restrict(self, user: UserId, allowed: frozenset[str], hours: int | None) -> None:
+        until = None if hours is None else self.world.clock.now() + timedelta(hours=hours)
+        self.run(self._moderate(user, Prior(allowed, until)))
+
+    @rule(user=users)
+    def unrestrict(self, user: UserId) -> None:
+        self.run(self._moderate(user, None))
+
+    @rule(user=users)
+    def ban(self, user: UserId) -> None:
+        self.run(self._ban(user))
+
+    @rule()
+    def unprotect(self) -> None:
+        self.run(self._unprotect())
+
+    @rule()
+    def protect(self) -> None:
+        self.run(self._protect())
+
+    @rule(seconds=st.sampled_from((1, 5, 70, 700, 4000)))
+    def wait(self, seconds: int) -> None:
+        self.world.clock.advance(seconds)
+        self._expire()
+
+    # What Telegram and the instances do
+
+    @rule(user=users, again=st.booleans(), fails=st.booleans())
+    @precondition(lambda self: any(self.queues.values()))
+    def deliver(self, user: UserId, again: bool, fails: bool) -> None:  # noqa: FBT001 - hypothesis passes them
+        self.run(self._deliver(user, again=again, fails=fails))
+
+    @rule(interruptions=interruptions)
+    def work(self, interruptions: list[tuple[int, str, UserId]]) -> None:
+        self._work(interruptions)
+
+    @rule(user=users, interruptions=interruptions)
+    def speak_and_work(self, user: UserId, interruptions: list[tuple[int, str, UserId]]) -> None:
+        self.run(self._speak(user))
+        self._work(interruptions)
+
+    @rule(user=users, interruptions=interruptions)
+    def join_and_work(self, user: UserId, interruptions: list[tuple[int, str, UserId]]) -> None:
+        self.run(self._join_all(user))
+        self.run(self._deliver_all(user))
+        self._work(interruptions)
+
+    @rule(user=users, channel=channels, interruptions=interruptions)
+    def toggle_and_work(self, user: UserId, channel: ChannelId, interruptions: list[tuple[int, str, UserId]]) -> None:
+        self.run(self._toggle_channel(user, channel))
+        self.run(self._deliver_all(user))
+        self._work(interruptions)
+
+    def _work(self, interruptions: list[tuple[int, str, UserId]]) -> None:
+        """Pass over what is due as a worker does, interrupted after so many steps each."""
+        at = 0
+        for gap, what, user in interruptions:
+            at += gap
+            self.interruptions[at] = (what, user)
+        self.steps = 0
+        try:
+            self.run(self._pass())
+        finally:
+            self.interruptions = {}
+            self.world.telegram.silent = set()
+
+    @rule()
+    def settle(self) -> None:
+        self.run(self._settle())
+        self._check()
+
+    def teardown(self) -> None:
+        """Let everything come to an end, and let whoever may write say a word."""
+        try:
+            self._end()
+        finally:
+            self.runner.close()
+
+    def _end(self) -> None:
+        self.run(self._settle())
+        self._check()
+        self.run(self._protect())
+        self.run(self._settle())
+        self.world.clock.advance(5)
+        for user in _USERS:
+            self.run(self._speak(user))
+        self.run(self._settle())
+        self._check()
+        for user in _USERS:
+            state = self.world.telegram.state(GROUP, user)
+            assert self._inside(user) or not state.is_member or not state.may_send, "a stranger may write"
+
+    # How it is done
+
+    async def _between_steps(self, step: str) -> None:
+        await asyncio.sleep(0)
+        if self.acting:
+            return
+        if step in {"lease", "after put_back"}:
+            self.reading_before_a_lift = False
+        elif step == "member_state":
+            self.reading_before_a_lift = True
+        elif step == "muting":
+            self.reading_before_a_lift = False
+        self.steps += 1
+        what, user = self.interruptions.pop(self.steps - 1, ("", _USERS[0]))
+        if not what:
+            return
+        self.acting = True
+        try:
+            await self._interrupt(what, user, step)
+        finally:
+            self.acting = False
+
+    async def _interrupt(self, what: str, user: UserId, step: str) -> None:
+        match what:
+            case "crash":
+                self.crashes += 1
+                raise CrashError
+            case "silence":
+                self.world.telegram.silent = set(_CHANNELS)
+            case "no answer" if step in _TELEGRAM:
+                # The call may have been done or not: this is met before and after it.
+                raise TelegramUnavailableError(method=step, description="away")
+            case "no answer" if "membership" not in step:
+                raise StoreUnavailableError("away")
+            case "no answer":
+                return
+            case "restrict" | "unrestrict" | "ban" if self.reading_before_a_lift:
+                # Nobody can see what a moderator does between the look at a member and the call that follows.
+                return
+            case _:
+                acts: dict[str, Callable[[], Awaitable[None]]] = {
+                    "join": lambda: self._join_all(user),
+                    "toggle": lambda: self._toggle_channel(user, NEWS),
+                    "press": lambda: self._press(user),
+                    "speak": lambda: self._speak(user),
+                    "unprotect": self._unprotect,
+                    "restrict": lambda: self._moderate(user, Prior(_NO_LINKS, None)),
+                    "unrestrict": lambda: self._moderate(user, None),
+                    "ban": lambda: self._ban(user),
+                }
+                await acts[what]()
+                await self._deliver_all(user)
+
+    def _inside(self, user: UserId) -> bool:
+        return all(user in self.world.telegram.in_channel[channel] for channel in _CHANNELS)
+
+    async def _speak(self, user: UserId) -> None:
+        state = self.world.telegram.state(GROUP, user)
+        if state.is_member and state.may_send:
+            await self.world.speak(user)
+
+    async def _toggle_channel(self, user: UserId, channel: ChannelId) -> None:
+        inside = user in self.world.telegram.in_channel[channel]
+        new = MemberState(Role.LEFT, is_member=False) if inside else MemberState(Role.MEMBER)
+        self.queues[user].append(self.world.change(channel, user, new))
+
+    async def _join_all(self, user: UserId) -> None:
+        for channel in _CHANNELS:
+            if user not in self.world.telegram.in_channel[channel]:
+                await self._toggle_channel(user, channel)
+
+    async def _press(self, user: UserId) -> None:
+        world = self.world
+        if world.directory.group(BOT, GROUP) is None:
+            return
+        if isinstance(judge(await world.verification.examine(BOT, user, _CHANNELS)), Allow):
+            case = await world.ledger.open_case(BOT, GROUP, user)
+            if case is not None:
+                await world.commit(Want((case,), Wanted.FREE))
+
+    async def _toggle_group(self, user: UserId) -> None:
+        state = self.world.telegram.state(GROUP, user)
+        if state.role is Role.BANNED:
+            return
+        if state.role is Role.RESTRICTED:
+            new = replace(state, is_member=not state.is_member)
+        else:
+            new = MemberState(Role.LEFT, is_member=False) if state.is_member else MemberState(Role.MEMBER)
+        self.queues[user].append(self.world.change(GROUP, user, new))
+
+    async def _moderate(self, user: UserId, prior: Prior | None) -> None:
+        """Have a moderator restrict or release somebody. Told at once; the delay is other events'."""
+        state = self.world.telegram.state(GROUP, user)
+        if not state.is_member or (prior is None and state.role is not Role.RESTRICTED):
+            return
+        new = (
+            MemberState(Role.MEMBER) if prior is None else MemberState(Role.RESTRICTED, prior.permissions, prior.until)
+        )
+        self.theirs[user] = prior
+        await self._tell_all(user, self.world.change(GROUP, user, new, actor=ADMIN))
+
+    async def _ban(self, user: UserId) -> None:
+        self.theirs[user] = None
+        new = MemberState(Role.BANNED, is_member=False)
+        if self.world.telegram.state(GROUP, user).role is not Role.BANNED:
+            await self._tell_all(user, self.world.change(GROUP, user, new, actor=ADMIN))
+
+    async def _tell_all(self, user: UserId, change: MemberChange) -> None:
+        self.queues[user].append(change)
+        await self._deliver_all(user)
+
+    async def _deliver_all(self, user: UserId) -> None:
+        while self.queues[user]:
+            await self._deliver(user, again=False, fails=False)
+
+    async def _unprotect(self) -> None:
+        await self.world.setup.unprotect(BOT, GROUP, ADMIN)
+
+    async def _protect(self) -> None:
+        await self.world.groups.protect(
+            GroupSetup(BOT, GROUP, "Lounge", None, LOUNGE.enforcement, "en", LOUNGE.channels, ADMIN)
+        )
+        await self.world.directory.refresh()
+
+    async def _deliver(self, user: UserId, *, again: bool, fails: bool) -> None:
+        """Deliver somebody's next update; before its end it may fail, after it it may come again."""
+        if not self.queues[user]:
+            return
+        change = self.queues[user][0]
+        handle = self.world.events.in_group if change.chat_id == GROUP else self.world.events.in_channel
+        intents = await handle(change)
+        if fails:
+            return
+        claim = await self.world.inbox.claim(BOT, change.stamp.update_id)
+        if not isinstance(claim, bool):
+            await self.world.inbox.settle(claim, intents)
+        if not again:
+            self.queues[user].pop(0)
+
+    async def _pass(self) -> None:
+        for case_id in await self._due():
+            try:
+                case = await self.world.ledger.lease(case_id)
+                if case is not None:
+                    await self.world.shift(case).run()
+            except StoreUnavailableError:
+                continue
+            except CrashError:
+                self.world.ledger = FakeLedger(self.world.store)
+                return
+
+    async def _due(self) -> list[CaseId]:
+        try:
+            return list(await self.world.ledger.due(100))
+        except (StoreUnavailableError, CrashError):
+            return []
+
+    async def _settle(self) -> None:
+        """Deliver everything and work until nothing is due any more, with nothing in the way."""
+        for _ in range(60):
+            for user in _USERS:
+                await self._deliver_all(user)
+            await self._pass()
+            waiting = [row for row in self.world.store.open_rows() if row.due_at is not None or row.lease_owner]
+            if not waiting:
+                break
+            self.world.clock.advance(10)
+            self._expire()
+        else:
+            raise AssertionError("the work does not come to an end")
+        for deletion in self.world.store.deletions:
+            self.world.telegram.deleted.add(deletion.message_id)
+
+    def _expire(self) -> None:
+        """Let Telegram end the restrictions whose time is over."""
+        for (chat, user), state in tuple(self.world.telegram.states.items()):
+            if state.role is Role.RESTRICTED and state.until is not None and state.until <= self.world.clock.now():
+                role = Role.MEMBER if state.is_member else Role.LEFT
+                self.world.telegram.states[chat, user] = MemberState(role, is_member=state.is_member)
+
+    # What must hold whenever everything has settled
+
+    def _check(self) -> None:
+        group = self.world.directory.group(BOT, GROUP)
+        gating = group is not None and group.gating
+        for user in _USERS:
+            state = self.world.telegram.state(GROUP, user)
+            ours = [row.case for row in self.world.store.rows.values() if row.case.our_until == state.until]
+            if state.restriction is not None and state.until is not None and ours:
+                self._check_ours(user)
+                assert gating, "nobody is muted where nothing is protected"
+                assert not self._inside(user), "a member is muted"
+            else:
+                self._check_theirs(user, state)
+            prompts = [text for text in self._prompts() if f"user?id={user}" in text]
+            assert len(prompts) <= 1 + self.crashes, "a member has several prompts"
+            if self._inside(user) and state.is_member:
+                assert len(prompts) <= self.crashes, "a prompt outlives its case"
+
+    def _check_ours(self, user: UserId) -> None:
+        """Whom GMBot muted has an open case that knows what to give back."""
+        rows = [row for row in self.world.store.open_rows() if row.case.user_id == user]
+        assert [row.case.done for row in rows] == [Done.MUTED], "a mute without its case"
+        assert self._lasting(rows[0].case.prior) == self._lasting(self.theirs[user]), "a prior restriction is lost"
+
+    def _check_theirs(self, user: UserId, state: MemberState) -> None:
+        """Find what GMBot did not impose as its moderators left it."""
+        if state.role is not Role.BANNED:
+            assert self._lasting(state.restriction) == self._lasting(self.theirs[user]), "not as they left it"
+
+    def _lasting(self, prior: Prior | None) -> Prior | None:
+        """Leave out what is over, or nearly."""
+        over = prior is not None and prior.until is not None and prior.until - self.world.clock.now() <= _NEARLY_OVER
+        return None if over else prior
+
+    def _prompts(self) -> list[str]:
+        return [message.text for message in self.world.telegram.standing()]
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
