@@ -105,14 +105,16 @@ def secret_of(bot: int) -> str:
 
 
 @asynccontextmanager
-async def served(platform: Platform, *, polling: bool = False, **changes: str) -> AsyncIterator[Served]:
-    """Run one instance in this process; its webhook is set and it has answered what waited."""
+async def served(
+    platform: Platform, *, polling: bool = False, take_over: bool = False, **changes: str
+) -> AsyncIterator[Served]:
+    """Run one instance in this process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1024)
         port = listener.getsockname()[1]
         settings = Settings.from_env(platform.environment(port, **changes))
-        async with running(settings, Mode(polling=polling)) as site, serving(site, listener):
+        async with running(settings, Mode(polling=polling, take_over=take_over)) as site, serving(site, listener):
             yield Served(f"http://127.0.0.1:{port}", Caller(site, platform.bot.id, secret_of(platform.bot.id)))
 
 
