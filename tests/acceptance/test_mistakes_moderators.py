@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bot.simulator import Fault
+from bot.simulator import Fault, Hold
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.platform import Lounge, Platform, eventually
 
@@ -134,6 +134,23 @@ async def test_a_moderators_mute_just_before_the_join_outlives_it(lounge: Lounge
     await finished(lounge, platform)
 
     assert lounge.sim.member(lounge.group, lounge.stranger).restricted_by == lounge.owner.id
+    assert lounge.muted(lounge.stranger)
+
+
+async def test_a_press_does_not_overtake_a_moderators_mute(lounge: Lounge, platform: Platform) -> None:
+    """The press arrives before the news of the moderator's mute: what is in force is asked, and not lifted."""
+    await lounge.protect(lounge.news)
+    prompt = await gated(lounge, platform, lounge.stranger)
+    held = lounge.sim.faults.hold(Hold(kind="chat_member"))
+    lounge.sim.restrict(lounge.group, lounge.stranger)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    press = lounge.sim.press(lounge.stranger, lounge.group, prompt, "v")
+    await eventually(lambda: press.answer is not None, "the press is answered")
+    await platform.at_rest()
+    lounge.sim.faults.release(held)
+    await finished(lounge, platform)
+
+    assert restricted(lounge) == [lounge.stranger.id]
     assert lounge.muted(lounge.stranger)
 
 
