@@ -118,7 +118,7 @@ def exemptions(path: Path) -> Iterator[str]:
         for token in tokenize.tokenize(file.readline):
             if token.type != tokenize.COMMENT or not re.search(r"noqa|type: ?ignore|pragma: ?no", token.string):
                 continue
-            if not re.search(r"noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \S|type: ignore\[[\w, -]+\]  # \S", token.string):
+            if not re.search(r"noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \S|type: ignore\[[\w, -]+\]\s+# \S", token.string):
                 yield f"{name_of(path)}:{token.start[0]}: {token.string}"
 
 
