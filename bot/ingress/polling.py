@@ -22,6 +22,8 @@ from bot.services.webhooks import ALLOWED_UPDATES
 _PURPOSE = 0x67_70_6F_6C  # "gpol"
 _WAIT_SECONDS = 25
 _RETRY_SECONDS = 2.0
+# A fault that lasts is noted again within a long poll's time; another instance has the turn now if it is not.
+_FAULT_SECONDS = 60.0
 # Telegram's own delays for an update that was not taken: at once, then 2, 4, 8 s.
 _PAUSES = (0.0, 2.0, 4.0, 8.0)
 
@@ -83,23 +85,25 @@ class Poller:
         self._leader = leader
         self._clock = clock
         self._take_over = take_over
-        self._fault: str | None = "starting"
+        self._fault: str | None = None
+        self._failed_at = 0.0
 
     @property
     def fault(self) -> str | None:
         """Why no updates arrive at the moment; None while they do, here or at another instance."""
+        if self._clock.monotonic() - self._failed_at > _FAULT_SECONDS:
+            return None
         return self._fault
 
     async def check(self) -> None:
         """Raise NotReadyError while no updates arrive."""
-        if self._fault is not None:
-            raise NotReadyError(self._fault)
+        if self.fault is not None:
+            raise NotReadyError(self.fault)
 
     async def run(self) -> None:
         """Poll when elected, until cancelled. A conflict ends the turn; another instance may take it."""
         while True:
             try:
-                self._fault = None
                 async with self._leader.held(_PURPOSE, self._bot) as check:
                     await self._make_way()
                     offset = 0
@@ -107,12 +111,15 @@ class Poller:
                         await check()
                         offset = await self._once(offset)
             except PollingConflictError as error:
-                self._fault = "a webhook is set, or another program polls with this token"
+                self._failed("a webhook is set, or another program polls with this token")
                 log.warning("polling.conflict", bot=self._bot, error=str(error))
             except (TelegramError, StoreUnavailableError) as error:
-                self._fault = type(error).__name__
+                self._failed(type(error).__name__)
                 log.warning("polling.failed", bot=self._bot, error=str(error))
             await self._clock.sleep(_RETRY_SECONDS)
+
+    def _failed(self, fault: str) -> None:
+        self._fault, self._failed_at = fault, self._clock.monotonic()
 
     async def _make_way(self) -> None:
         """Remove a webhook only if the operator said so: it may be somebody else's."""
