@@ -25,9 +25,10 @@ from bot.core.settings import Settings
 from bot.core.statements import load_statements
 from bot.core.stores import Stores, open_stores
 from bot.core.tasks import Tasks, background_tasks
-from bot.core.telegram.bots import bot_id_of, make_bot
+from bot.core.telegram.bots import bot_id_of
 from bot.core.telegram.client import TelegramClient
-from bot.core.telegram.transport import SharedPool
+from bot.core.telegram.demand import Limits
+from bot.core.telegram.opening import Telegram, open_telegram
 from bot.core.texts import load_catalogs
 from bot.core.updates import UpdateStore
 from bot.domain.errors import StoreUnavailableError
@@ -77,7 +78,7 @@ class _World:
     bots: BotStore
     tokens: dict[BotId, str]
     secrets: dict[BotId, str]
-    pool: SharedPool
+    telegram: Telegram
     tasks: Tasks
 
 
@@ -110,9 +111,16 @@ async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
             await bots.put(bot_id_of(token), "", token)
         tokens = {bot: token for bot, _, token in await bots.enabled()}
         given = settings.webhook_secret
-        pool = SharedPool()
-        await pool.open()
-        stack.push_async_callback(pool.close)
+        telegram = await stack.enter_async_context(
+            open_telegram(
+                tokens,
+                api_url=settings.telegram_api_url,
+                limits=_limits(settings),
+                redis=redis,
+                instances=heartbeat.live,
+                clock=clock,
+            )
+        )
         tasks = await stack.enter_async_context(background_tasks())
         if stores.keep_running is not None:
             tasks.spawn(stores.keep_running(), name="embedded servers")
@@ -127,7 +135,7 @@ async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
             bots=bots,
             tokens=tokens,
             secrets={bot: given.get_secret_value() if given else vault.webhook_secret(bot) for bot in tokens},
-            pool=pool,
+            telegram=telegram,
             tasks=tasks,
         )
 
@@ -145,25 +153,23 @@ async def _wire(world: _World, mode: Mode) -> Site:
         negative=settings.cache_negative_ttl,
         jitter=settings.cache_jitter_percent,
     )
-    clients = {
-        bot: make_bot(token, api_url=settings.telegram_api_url, pool=world.pool) for bot, token in world.tokens.items()
-    }
-    telegram = TelegramClient(clients)
+    # Buttons and commands before what follows from joining and speaking.
+    telegram, working = world.telegram.for_presses, world.telegram.for_work
+    metrics.include(world.telegram.telemetry)
     groups = PostgresGroups(database=world.database)
     ledger = CaseStore(database=world.database, instance=instance)
     inbox = UpdateStore(database=world.database, instance=instance)
     directory = Directory(store=groups)
     await directory.refresh()
     activity = Activity(store=groups, clock=clock)
-    verification = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics)
-
-    prompter = Prompter(telegram=telegram, texts=texts, clock=clock)
+    verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
+    prompter = Prompter(telegram=working, texts=texts, clock=clock)
 
     def shift(case: Case) -> Shift:
         return Shift(
             case,
             ledger=ledger,
-            telegram=telegram,
+            telegram=working,
             verification=verification,
             directory=directory,
             prompter=prompter,
@@ -182,7 +188,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         poke=answers.publish_config,
     )
     doorkeeper = Doorkeeper(
-        directory=directory, activity=activity, verification=verification, telegram=telegram, clock=clock
+        directory=directory, activity=activity, verification=verification, telegram=working, clock=clock
     )
     use = UseCases(
         directory=directory,
@@ -192,7 +198,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         ),
         rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
         setup=setup,
-        verification=verification,
+        verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
         ledger=ledger,
         telegram=telegram,
         presses=telegram,
@@ -202,15 +208,13 @@ async def _wire(world: _World, mode: Mode) -> Site:
     receiver = Receiver(
         gate=Gate(groups=directory, memory=answers, sightings=activity),
         inbox=inbox,
-        dispatchers={bot: build_dispatcher(client, use) for bot, client in clients.items()},
+        dispatchers={bot: build_dispatcher(client, use) for bot, client in world.telegram.bots.items()},
         wake=protection.wake,
         counter=metrics,
     )
     subscription = Subscription(redis=world.redis, answers=answers, local=local, clock=clock, on_config=directory.poke)
     house = Housekeeping(instances=world.heartbeat, chores=(inbox.forget, world.heartbeat.forget), clock=clock)
-    actions = Actions(
-        store=ScheduledActions(database=world.database, instance=instance), telegram=telegram, clock=clock
-    )
+    actions = Actions(store=ScheduledActions(database=world.database, instance=instance), telegram=working, clock=clock)
     for name, work in (
         ("protection", protection.run()),
         ("directory", directory.run()),
@@ -265,3 +269,11 @@ def _updates(world: _World, mode: Mode, telegram: TelegramClient, receiver: Rece
 async def _leave(heartbeat: Heartbeat) -> None:
     with suppress(StoreUnavailableError):
         await heartbeat.leave()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        per_second=settings.rate_limit_global,
+        per_chat=settings.rate_limit_per_chat,
+        bulk=settings.rate_limit_bulk,
+    )

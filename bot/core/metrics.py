@@ -44,6 +44,10 @@ class Metrics(Collector):
         """Show what `read` returns whenever Prometheus asks."""
         self._gauges[name] = (text, read)
 
+    def include(self, collector: Collector) -> None:
+        """Show what another part of the process counts."""
+        self._registry.register(collector)
+
     def collect(self) -> Iterator[Metric]:
         """Hand out the counters as they are now."""
         info = GaugeMetricFamily("gmbot_build_info", "The running version.", labels=["version"])

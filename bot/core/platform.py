@@ -16,6 +16,7 @@ class Heartbeat:
         self._database = database
         self._version = version
         self._instance = InstanceId(uuid4())
+        self._live = 1
 
     @property
     def instance_id(self) -> InstanceId:
@@ -23,8 +24,13 @@ class Heartbeat:
         return self._instance
 
     async def beat(self) -> None:
-        """Say that this instance lives."""
-        await self._database.execute("beat", self._instance, socket.gethostname(), self._version)
+        """Say that this instance lives, and count those that do."""
+        row = await self._database.row("beat", self._instance, socket.gethostname(), self._version)
+        self._live = 1 if row is None else 1 + int(row["others"])
+
+    def live(self) -> int:
+        """Return how many instances lived at the last beat, this one among them."""
+        return self._live
 
     async def leave(self) -> None:
         """Say that this instance ends; its claims are free at once."""

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     cache_negative_ttl: int = Field(60, ge=1)
     cache_jitter_percent: int = Field(15, ge=0, le=90)
     cache_l1_size: int = Field(200_000, ge=100)
+    rate_limit_global: int = Field(25, ge=1, le=1000)
+    rate_limit_per_chat: int = Field(20, ge=1, le=1000)
+    rate_limit_bulk: int = Field(5, ge=1, le=1000)
 
     @classmethod
     def settings_customise_sources(

@@ -71,9 +71,10 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS
 RETURNING bot_id, group_id, user_id;
 
 -- postpone_case --
--- Not when somebody changed the case meanwhile: then it is due at once.
+-- Not when somebody changed the case meanwhile: then it is due at once. A tenth at random keeps cases that failed
+-- together from coming back together.
 UPDATE restrictions
-SET due_at = CASE WHEN version = $3 THEN now() + make_interval(secs => $4) ELSE now() END,
+SET due_at = CASE WHEN version = $3 THEN now() + make_interval(secs => $4 * (1 + random() / 10)) ELSE now() END,
     attempts = attempts + 1, lease_owner = NULL, lease_until = NULL
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
 

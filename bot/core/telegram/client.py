@@ -1,8 +1,9 @@
 """The dozen Bot API methods GMBot uses, for every hosted bot."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from telegram import (
     Bot,
@@ -15,7 +16,8 @@ from telegram import (
 )
 from telegram.constants import ParseMode
 
-from bot.core.telegram.errors import translated
+from bot.core.telegram.demand import Demand, Priority
+from bot.core.telegram.gateway import Gateway
 from bot.core.telegram.members import permissions_to_send
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo
@@ -29,17 +31,31 @@ from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, read_mem
 _ABSENT_TEXTS = ("member not found", "user not participant", "user_not_participant")
 
 
-class TelegramClient:
-    """Calls Telegram as one of the hosted bots. Raises TelegramUnavailableError or TelegramRefusedError."""
+Result = TypeVar("Result")
 
-    def __init__(self, bots: Mapping[BotId, Bot]) -> None:
-        self._bots = bots
+
+class TelegramClient:
+    """Calls Telegram as one of the hosted bots. Raises TelegramUnavailableError or TelegramRefusedError.
+
+    Its calls share one priority and one patience: how long a call may wait for the right to start.
+    """
+
+    def __init__(self, gateway: Gateway, *, priority: Priority, patience: float) -> None:
+        self._gateway = gateway
+        self._priority = priority
+        self._patience = patience
+
+    def at(self, priority: Priority, *, patience: float) -> "TelegramClient":
+        """Return the same client with another urgency."""
+        return TelegramClient(self._gateway, priority=priority, patience=patience)
 
     async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        """Ask Telegram. UNKNOWN for anything but a plain answer."""
+        """Ask Telegram. UNKNOWN for anything but a plain answer, at once where none is to be had."""
+        demand = Demand(bot, "getChatMember", channel, self._priority)
         try:
-            with translated("getChatMember"):
-                member = await self._bots[bot].get_chat_member(channel, user)
+            member = await self._gateway.call(
+                demand, lambda api: api.get_chat_member(channel, user), patience=self._patience, channel=channel
+            )
         except TelegramRefusedError as refusal:
             text = refusal.description.lower()
             return Membership.ABSENT if text in _ABSENT_TEXTS else Membership.UNKNOWN
@@ -49,60 +65,51 @@ class TelegramClient:
 
     async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState:
         """Return one user's state in a chat."""
-        with translated("getChatMember"):
-            member: ChatMember = await self._bots[bot].get_chat_member(chat, user)
+        member: ChatMember = await self._call(bot, "getChatMember", chat, lambda api: api.get_chat_member(chat, user))
         return read_member(member.to_dict())
 
     async def administrators(self, bot: BotId, group: GroupId) -> frozenset[UserId]:
         """Return owner and administrators of a group, anonymous ones too."""
-        with translated("getChatAdministrators"):
-            members = await self._bots[bot].get_chat_administrators(group)
+        members = await self._call(bot, "getChatAdministrators", group, lambda api: api.get_chat_administrators(group))
         return frozenset(UserId(member.user.id) for member in members)
 
     async def chat(self, bot: BotId, reference: str | int) -> ChatInfo:
         """Return what getChat tells."""
-        with translated("getChat"):
-            info = await self._bots[bot].get_chat(reference)
+        info = await self._call(bot, "getChat", reference, lambda api: api.get_chat(reference))
         return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link)
 
     async def invite_link(self, bot: BotId, channel: ChannelId) -> str | None:
         """Make an invite link of the bot's own, leaving everybody else's alone."""
-        with translated("createChatInviteLink"):
-            return (await self._bots[bot].create_chat_invite_link(channel, name="GMBot")).invite_link
+        link = await self._call(
+            bot, "createChatInviteLink", channel, lambda api: api.create_chat_invite_link(channel, name="GMBot")
+        )
+        return link.invite_link
 
     async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
         """Take every permission away until then."""
-        with translated("restrictChatMember"):
-            await self._bots[bot].restrict_chat_member(
-                group, user, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
-            )
+        await self._restrict(bot, group, user, ChatPermissions.no_permissions(), until, self._priority)
 
     async def put_back(self, bot: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None:
         """Restore a prior restriction exactly, or all permissions: then the user is a plain member again."""
-        allowed = ALL_PERMISSIONS if prior is None else prior.permissions
-        with translated("restrictChatMember"):
-            await self._bots[bot].restrict_chat_member(
-                group,
-                user,
-                permissions_to_send(allowed),
-                until_date=prior.until if prior is not None else None,
-                use_independent_chat_permissions=True,
-            )
+        allowed = permissions_to_send(ALL_PERMISSIONS if prior is None else prior.permissions)
+        # Whoever the work is for, setting somebody free goes before taking anybody's word away.
+        await self._restrict(bot, group, user, allowed, prior.until if prior is not None else None, Priority.PRESS)
 
     async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None:
         """Delete 1 to 100 messages; one that cannot be deleted makes Telegram refuse them all."""
         if len(messages) == 1:
-            with translated("deleteMessage"):
-                await self._bots[bot].delete_message(chat, messages[0])
+            await self._call(bot, "deleteMessage", chat, lambda api: api.delete_message(chat, messages[0]))
             return
-        with translated("deleteMessages"):
-            await self._bots[bot].delete_messages(chat, messages)
+        await self._call(bot, "deleteMessages", chat, lambda api: api.delete_messages(chat, messages))
 
     async def send(self, bot: BotId, chat: int, message: Outgoing) -> MessageId:
         """Send a message."""
         reply = ReplyParameters(message.reply_to, allow_sending_without_reply=True) if message.reply_to else None
-        with translated("sendMessage"):
-            sent = await self._bots[bot].send_message(
+        sent = await self._call(
+            bot,
+            "sendMessage",
+            chat,
+            lambda api: api.send_message(
                 chat,
                 message.text,
                 parse_mode=ParseMode.HTML,
@@ -111,57 +118,91 @@ class TelegramClient:
                 disable_notification=message.silent,
                 reply_parameters=reply,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
+            ),
+        )
         return MessageId(sent.message_id)
 
     async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None:
         """Replace text and buttons of a message the bot sent."""
-        with translated("editMessageText"):
-            await self._bots[bot].edit_message_text(
+        await self._call(
+            bot,
+            "editMessageText",
+            chat,
+            lambda api: api.edit_message_text(
                 message.text,
                 chat,
                 message_id,
                 parse_mode=ParseMode.HTML,
                 reply_markup=_keyboard(message.buttons),
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
+            ),
+        )
 
     async def answer(self, bot: BotId, press: str, text: str, *, alert: bool = False) -> None:
         """Answer a button press with a toast, or with a box that has to be closed."""
-        with translated("answerCallbackQuery"):
-            await self._bots[bot].answer_callback_query(press, text, show_alert=alert)
+        await self._call(
+            bot, "answerCallbackQuery", None, lambda api: api.answer_callback_query(press, text, show_alert=alert)
+        )
 
     async def webhook(self, bot: BotId) -> Mapping[str, object]:
         """Return getWebhookInfo."""
-        with translated("getWebhookInfo"):
-            return (await self._bots[bot].get_webhook_info()).to_dict()
+        return (await self._call(bot, "getWebhookInfo", None, lambda api: api.get_webhook_info())).to_dict()
 
     async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
         """Set the webhook; what waits in Telegram's queue stays there."""
-        with translated("setWebhook"):
-            await self._bots[bot].set_webhook(
+        await self._call(
+            bot,
+            "setWebhook",
+            None,
+            lambda api: api.set_webhook(
                 url, secret_token=secret, allowed_updates=list(allowed), drop_pending_updates=False
-            )
+            ),
+        )
 
     async def delete_webhook(self, bot: BotId) -> None:
         """Remove the webhook; what waits in Telegram's queue stays there."""
-        with translated("deleteWebhook"):
-            await self._bots[bot].delete_webhook(drop_pending_updates=False)
+        await self._call(bot, "deleteWebhook", None, lambda api: api.delete_webhook(drop_pending_updates=False))
 
     async def updates(self, bot: BotId, *, offset: int, seconds: int, allowed: Sequence[str]) -> list[bytes]:
         """Wait for updates from `offset` on, confirming all before it, and return them as JSON.
 
         Raises PollingConflictError when somebody else has this bot's updates.
         """
-        with translated("getUpdates"):
-            # The library's own method would parse them all. Telegram takes a method's name in any case; in this one
-            # the library does not warn that it has a method of that name.
-            updates = await self._bots[bot].do_api_request(
-                "getupdates",
+        updates = await self._call(
+            bot,
+            "getUpdates",
+            None,
+            lambda api: api.do_api_request(
+                "getUpdates",
                 {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(allowed)},
                 read_timeout=seconds + 5,
-            )
+            ),
+        )
+        if not isinstance(updates, list):
+            raise TelegramUnavailableError(method="getUpdates", description="the answer is no list of updates")
         return [json.dumps(update).encode() for update in updates if isinstance(update, dict)]
+
+    async def _restrict(
+        self,
+        bot: BotId,
+        group: GroupId,
+        user: UserId,
+        allowed: ChatPermissions,
+        until: datetime | None,
+        priority: Priority,
+    ) -> None:
+        await self._gateway.call(
+            Demand(bot, "restrictChatMember", group, priority),
+            lambda api: api.restrict_chat_member(
+                group, user, allowed, until_date=until, use_independent_chat_permissions=True
+            ),
+            patience=self._patience,
+        )
+
+    async def _call(
+        self, bot: BotId, method: str, chat: int | str | None, request: Callable[[Bot], Awaitable[Result]]
+    ) -> Result:
+        return await self._gateway.call(Demand(bot, method, chat, self._priority), request, patience=self._patience)
 
 
 def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:

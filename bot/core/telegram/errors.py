@@ -1,4 +1,8 @@
-"""From python-telegram-bot's errors to ours: Telegram said no, or Telegram did not answer."""
+"""From python-telegram-bot's errors to ours: Telegram said no, or Telegram did not answer.
+
+A refusal is a 400, 401, 403, 404 or 409 in Telegram's own form. The same status with anything else in it comes from
+something in between, and an answer that cannot be read tells nothing of what was done: both are silence.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +25,9 @@ from bot.domain.errors import (
     TelegramUnavailableError,
 )
 
+# A page of a proxy may be in the text; nobody needs all of it in a log.
+_LONGEST_DESCRIPTION = 200
+
 
 @contextmanager
 def translated(method: str) -> Iterator[None]:
@@ -34,11 +41,28 @@ def translated(method: str) -> Iterator[None]:
             method=method, description="too many requests", retry_after=_seconds(error)
         ) from error
     except Conflict as error:
+        if _unreadable(error):
+            raise TelegramUnavailableError(method=method, description=_short(error)) from error
         raise PollingConflictError(method=method, description=error.message) from error
     except (BadRequest, Forbidden, InvalidToken) as error:
+        if _unreadable(error):
+            raise TelegramUnavailableError(method=method, description=_short(error)) from error
         raise TelegramRefusedError(method=method, description=error.message) from error
     except (NetworkError, TelegramError) as error:
-        raise TelegramUnavailableError(method=method, description=error.message) from error
+        raise TelegramUnavailableError(method=method, description=_short(error)) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # JSON of a shape that the library does not expect.
+        description = f"an answer that cannot be read ({type(error).__name__})"
+        raise TelegramUnavailableError(method=method, description=description) from error
+
+
+def _unreadable(error: TelegramError) -> bool:
+    """Whether the library found no JSON object in the answer; it says so by the error's cause."""
+    return isinstance(error.__cause__, TelegramError)
+
+
+def _short(error: TelegramError) -> str:
+    return error.message[:_LONGEST_DESCRIPTION]
 
 
 def _seconds(error: RetryAfter) -> float:

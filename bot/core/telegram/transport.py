@@ -1,19 +1,28 @@
 """HTTP for python-telegram-bot on aiohttp: one pool for all bots, at a sixth of the default's CPU per call."""
 
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
 import aiohttp
 from telegram._utils.defaultvalue import DefaultValue
-from telegram._utils.types import ODVInput
-from telegram.error import NetworkError, TimedOut
+from telegram._utils.types import JSONDict, ODVInput
+from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 # An effect is done under a lease of 3 s; a call that takes longer than this is given up as unanswered.
 CALL_TIMEOUT_SECONDS = 2.0
 
+Observer = Callable[[str, str, float], None]
+"""Hears of each request: its method, its HTTP status or what came instead of one, and the seconds it took."""
+
 
 class SharedPool:
     """One aiohttp session for every bot. Telegram closes idle connections after 60 s, so we do it earlier."""
 
-    def __init__(self, *, connections: int = 100) -> None:
+    def __init__(self, *, observe: Observer, monotonic: Callable[[], float], connections: int = 100) -> None:
+        self.observe = observe
+        self.monotonic = monotonic
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -66,13 +75,50 @@ class AiohttpRequest(BaseRequest):
         """Send one request and return status and body. Raises TimedOut or NetworkError."""
         wanted = self._timeout if isinstance(read_timeout, DefaultValue) or read_timeout is None else read_timeout
         form = request_data.json_parameters if request_data else None
+        started, outcome = self._pool.monotonic(), "cancelled"
         try:
             async with self._pool.session.request(
                 method, url, data=form, timeout=aiohttp.ClientTimeout(total=wanted)
             ) as answer:
-                return answer.status, await answer.read()
+                body = await answer.read()
+                outcome = str(answer.status)
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    body = _with_pause(body, answer.headers)
+                return answer.status, body
         except TimeoutError as error:
+            outcome = "timeout"
             raise TimedOut(f"no answer within {wanted} s") from error
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
+            outcome = "network"
             # The text of a client error may hold the URL, and the URL holds the token.
             raise NetworkError(type(error).__name__) from error
+        finally:
+            self._pool.observe(url.rpartition("/")[2], outcome, self._pool.monotonic() - started)
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> JSONDict:
+        """Return the answer's JSON object. Raises TelegramError when it is none."""
+        answer = _object(payload)
+        if answer is None:
+            raise TelegramError("an answer that is no JSON object")
+        return answer
+
+
+def _with_pause(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Give a 429 that names no pause in Telegram's form one: a proxy's header, or a second."""
+    answer = _object(body) or {}
+    parameters = answer.get("parameters")
+    named = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if isinstance(named, int) and named > 0:
+        return body
+    header = headers.get("Retry-After", "")
+    pause = max(1, int(header)) if header.isascii() and header.isdigit() else 1
+    return json.dumps({"ok": False, "error_code": 429, "parameters": {"retry_after": pause}}).encode()
+
+
+def _object(payload: bytes) -> JSONDict | None:
+    try:
+        answer = json.loads(payload.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None

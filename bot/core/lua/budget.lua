@@ -1,0 +1,66 @@
+-- May this call start? Takes its place in every window it counts in, or in none; by this server's clock.
+-- KEYS: pause of the chat, pause of the bot, hunger; then pairs of a list of recent calls and the end of the line before
+-- it: two for slow starts after the pauses, one for each window.
+-- ARGV: the caller's share of a slow start; then for each window: ms, places open to the caller, places, whether the
+-- call counts, whether a caller who has waited for long may use all places.
+-- Returns ms to wait (0: go), now in ms, and what to wait for.
+local HUNGRY_MS, LONGEST_LINE_MS = 5000, 300000
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local wait, pace, line, yielded = 0, 0, nil, false
+
+local function room(list, open, ms)
+  if open < 1 then return ms end
+  local oldest = redis.call('LINDEX', list, open - 1)
+  return oldest and math.max(0, oldest + ms - now) or 0
+end
+
+local paused = 0
+local starts = {}
+for i = 1, 2 do
+  local ends = redis.call('GET', KEYS[i])
+  if ends then
+    paused = math.max(paused, ends - now)
+    starts[i] = 2 ^ math.floor(math.max(0, now - ends) / 1000)
+  end
+end
+if paused > 0 then return {paused, now, 'pause'} end
+
+local windows = {}
+for i, places in pairs(starts) do
+  local open = math.floor(places * ARGV[1] + 0.5)
+  windows[#windows + 1] = {at = 2 + 2 * i, ms = 1000, open = open, most = places, counts = true, yields = false}
+end
+for i = 1, (#ARGV - 1) / 5 do
+  local a = 5 * i - 3
+  windows[#windows + 1] = {at = 6 + 2 * i, ms = tonumber(ARGV[a]), open = tonumber(ARGV[a + 1]),
+    most = tonumber(ARGV[a + 2]), counts = ARGV[a + 3] == '1', yields = ARGV[a + 4] == '1'}
+end
+
+local hungry = now - (redis.call('GET', KEYS[3]) or now) > HUNGRY_MS
+for _, window in ipairs(windows) do
+  local open = (window.yields and hungry) and window.most or window.open
+  local full = room(KEYS[window.at], open, window.ms)
+  if full > 0 and window.yields then yielded = true end
+  if full > wait then wait, pace, line = full, window.ms / math.max(1, open), KEYS[window.at + 1] end
+end
+
+if wait > 0 then
+  if yielded then redis.call('SET', KEYS[3], now, 'NX', 'PX', 60000) end
+  -- Everybody who is refused gets a time of their own, so that they do not all come back at once.
+  local turn = math.max(redis.call('GET', line) or 0, now + wait)
+  if turn - now > LONGEST_LINE_MS then return {LONGEST_LINE_MS, now, 'budget'} end
+  redis.call('SET', line, math.ceil(turn + pace), 'PX', math.ceil(turn + pace - now))
+  return {math.ceil(turn - now), now, 'budget'}
+end
+
+redis.call('DEL', KEYS[3])
+for _, window in ipairs(windows) do
+  if window.counts then
+    local list = KEYS[window.at]
+    redis.call('LPUSH', list, now)
+    redis.call('LTRIM', list, 0, window.most - 1)
+    redis.call('PEXPIRE', list, window.ms)
+  end
+end
+return {0, now, 'go'}

@@ -1,0 +1,59 @@
+"""Circuits: what has not answered several times in a row is asked by one probe at a time until it answers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+Key = tuple[str, int, int]
+"""Scope ("bot" or "channel"), bot, channel (0 for the bot itself)."""
+
+_FAILURES = 5
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+# A probe takes 2 s at most; one that never tells how it ended is forgotten after this.
+_PROBE_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class _State:
+    failures: int = 0
+    pause: float = 0.0
+    closed_until_probe: float = float("-inf")
+
+
+class Circuits:
+    """Counts only silence. Any answer, a refusal and a pause too, closes a circuit."""
+
+    def __init__(self, *, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._states: dict[Key, _State] = {}
+
+    def wait(self, keys: Iterable[Key]) -> float:
+        """Return for how many seconds no call through these circuits may start."""
+        now = self._monotonic()
+        states = (self._states.get(key) for key in keys)
+        return max((state.closed_until_probe - now for state in states if state and state.pause), default=0.0)
+
+    def enter(self, keys: Iterable[Key]) -> None:
+        """Start a call. Through an open circuit it is the probe: others wait for how it ends."""
+        for key in keys:
+            state = self._states.get(key)
+            if state is not None and state.pause:
+                state.closed_until_probe = self._monotonic() + _PROBE_SECONDS
+
+    def answered(self, keys: Iterable[Key]) -> None:
+        """Note an answer."""
+        for key in keys:
+            self._states.pop(key, None)
+
+    def silent(self, keys: Iterable[Key]) -> None:
+        """Note that no answer came."""
+        for key in keys:
+            state = self._states.setdefault(key, _State())
+            state.failures += 1
+            if state.failures >= _FAILURES:
+                state.pause = min(state.pause * 2 or _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+                state.closed_until_probe = self._monotonic() + state.pause
+
+    def open(self, scope: str) -> int:
+        """Count the open circuits of a scope."""
+        return sum(1 for key, state in self._states.items() if key[0] == scope and state.pause)

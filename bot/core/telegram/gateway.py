@@ -1,0 +1,121 @@
+"""The one way to Telegram: circuit, budget, request, and what its end means for the next ones."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import structlog
+from telegram import Bot
+
+from bot.core.telegram.budget import Budget
+from bot.core.telegram.circuit import Circuits, Key
+from bot.core.telegram.demand import Demand, Kind
+from bot.core.telegram.errors import translated
+from bot.core.telegram.own_budget import Grant
+from bot.core.telegram.telemetry import Telemetry
+from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
+from bot.domain.ids import BotId
+
+Result = TypeVar("Result")
+
+log = structlog.stdlib.get_logger()
+
+
+class Timer(Protocol):
+    """The part of a clock that waiting needs."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task."""
+        ...
+
+
+class Gateway:
+    """Makes each call once or not at all; who may repeat a call is the caller's to know."""
+
+    def __init__(
+        self,
+        *,
+        bots: Mapping[BotId, Bot],
+        budget: Budget,
+        circuits: Circuits,
+        telemetry: Telemetry,
+        clock: Timer,
+    ) -> None:
+        self._bots = bots
+        self._budget = budget
+        self._circuits = circuits
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def call(
+        self,
+        demand: Demand,
+        request: Callable[[Bot], Awaitable[Result]],
+        *,
+        patience: float,
+        channel: int | None = None,
+    ) -> Result:
+        """Make the call, waiting at most `patience` seconds for the right to start it.
+
+        Raises TelegramUnavailableError or TelegramRefusedError. A call that may not start in time is not made, and
+        the error's `retry_after` says when it may. `channel` names whose circuit it goes through beside the bot's.
+        """
+        circuits = _circuits(demand, channel)
+        grant = await self._admitted(demand, circuits, patience)
+        self._circuits.enter(circuits)
+        started = self._clock.monotonic()
+        try:
+            with translated(demand.method):
+                result = await request(self._bots[demand.bot])
+        except TelegramUnavailableError as error:
+            if error.retry_after is None:
+                self._circuits.silent(circuits)
+            else:
+                self._circuits.answered(circuits)
+                await self._flooded(demand, error.retry_after, grant, started)
+            raise
+        except TelegramRefusedError:
+            self._circuits.answered(circuits)
+            raise
+        self._circuits.answered(circuits)
+        return result
+
+    async def _admitted(self, demand: Demand, circuits: Sequence[Key], patience: float) -> Grant:
+        deadline = self._clock.monotonic() + patience
+        waited = False
+        while True:
+            self._refuse_if_open(demand, circuits)
+            grant = await self._budget.ask(demand)
+            if grant.wait <= 0:
+                # Somebody else may have opened the circuit, or become its probe, in the meantime.
+                self._refuse_if_open(demand, circuits)
+                return grant
+            if self._clock.monotonic() + grant.wait > deadline:
+                self._telemetry.refused(demand.priority.value)
+                reason = "Telegram asked to wait" if grant.paused else "the budget is used up"
+                raise TelegramUnavailableError(method=demand.method, description=reason, retry_after=grant.wait)
+            if not waited:
+                waited = True
+                self._telemetry.waited(demand.priority.value)
+            await self._clock.sleep(grant.wait)
+
+    def _refuse_if_open(self, demand: Demand, circuits: Sequence[Key]) -> None:
+        wait = self._circuits.wait(circuits)
+        if wait > 0:
+            raise TelegramUnavailableError(method=demand.method, description="the circuit is open", retry_after=wait)
+
+    async def _flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
+        self._telemetry.flooded(retry_after)
+        log.warning("telegram.flooded", bot=demand.bot, method=demand.method, seconds=retry_after)
+        await self._budget.flooded(demand, retry_after, grant, started)
+
+
+def _circuits(demand: Demand, channel: int | None) -> tuple[Key, ...]:
+    # Polling and webhooks have loops of their own, which must not stop for a busy chat nor stop anything for theirs.
+    if demand.kind is Kind.OTHER:
+        return ()
+    bot = ("bot", demand.bot, 0)
+    return (bot,) if channel is None else (bot, ("channel", demand.bot, channel))

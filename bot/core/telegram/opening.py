@@ -1,0 +1,75 @@
+"""Puts the way to Telegram together: connections, budgets, circuits, clients."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from telegram import Bot
+
+from bot.core.clock import SystemClock
+from bot.core.telegram.bots import make_bot
+from bot.core.telegram.budget import SharedBudget
+from bot.core.telegram.circuit import Circuits
+from bot.core.telegram.client import TelegramClient
+from bot.core.telegram.demand import Limits, Priority
+from bot.core.telegram.gateway import Gateway
+from bot.core.telegram.own_budget import OwnBudget
+from bot.core.telegram.telemetry import Telemetry
+from bot.core.telegram.transport import SharedPool
+from bot.domain.ids import BotId
+
+# Somebody looks at the screen; Telegram's queue for the chat waits for the update, too.
+_PRESS_PATIENCE_SECONDS = 1.0
+# A worker's lease of 3 s has 0.5 s of age, this wait and a call of 2 s in it.
+_WORKER_PATIENCE_SECONDS = 0.4
+_BULK_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram:
+    """The hosted bots, and one client for them in three urgencies."""
+
+    bots: Mapping[BotId, Bot]
+    telemetry: Telemetry
+    gateway: Gateway
+
+    @property
+    def for_presses(self) -> TelegramClient:
+        """For what answers buttons and commands."""
+        return TelegramClient(self.gateway, priority=Priority.PRESS, patience=_PRESS_PATIENCE_SECONDS)
+
+    @property
+    def for_work(self) -> TelegramClient:
+        """For what is done under a lease, and for what an update waits for."""
+        return TelegramClient(self.gateway, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS)
+
+    @property
+    def for_bulk(self) -> TelegramClient:
+        """For what nobody waits for."""
+        return TelegramClient(self.gateway, priority=Priority.BULK, patience=_BULK_PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def open_telegram(
+    tokens: Mapping[BotId, str],
+    *,
+    api_url: str,
+    limits: Limits,
+    redis: "Redis",
+    instances: Callable[[], int],
+    clock: SystemClock,
+) -> AsyncIterator[Telegram]:
+    """Open the way to Telegram; nothing is called yet. `instances` counts those that share the limits."""
+    own = OwnBudget(limits=limits, monotonic=clock.monotonic)
+    budget = SharedBudget(redis=redis, limits=limits, own=own, instances=instances, monotonic=clock.monotonic)
+    circuits = Circuits(monotonic=clock.monotonic)
+    telemetry = Telemetry(open_circuits=circuits.open, shared=lambda: budget.shared)
+    pool = SharedPool(observe=telemetry.request, monotonic=clock.monotonic)
+    await pool.open()
+    try:
+        bots = {bot: make_bot(token, api_url=api_url, pool=pool) for bot, token in tokens.items()}
+        gateway = Gateway(bots=bots, budget=budget, circuits=circuits, telemetry=telemetry, clock=clock)
+        yield Telegram(bots, telemetry, gateway)
+    finally:
+        await pool.close()
