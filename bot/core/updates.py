@@ -8,7 +8,7 @@ from bot.core.cases import prior_to_json
 from bot.core.database import Database, Session
 from bot.domain.errors import ClaimLostError
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
-from bot.domain.intent import Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import Echo, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
 
 
 class UpdateStore:
@@ -62,13 +62,13 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
         case Regate(bot_id, user_id, channel_id, user_name):
             rechecked = await session.rows("recheck_for_channel", bot_id, user_id, channel_id)
             return rechecked + await session.rows("regate", bot_id, user_id, channel_id, user_name)
-        case Moderated(bot_id, group_id, user_id, None):
-            return await session.rows("moderated_free", bot_id, group_id, user_id)
-        case Moderated(bot_id, group_id, user_id, prior):
-            may_send = prior is not None and "can_send_messages" in prior.permissions
-            return await session.rows("moderated_restricted", bot_id, group_id, user_id, prior_to_json(prior), may_send)
+        case Moderated():
+            return await _moderated(session, intent)
         case WentAway(bot_id, group_id, user_id):
             return await session.rows("went_away", bot_id, group_id, user_id)
+        case Echo(bot_id, group_id, user_id, until):
+            again = await session.rows("echo_open", bot_id, group_id, user_id, until)
+            return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:
@@ -86,3 +86,11 @@ async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]
         intent.topic_id,
         intent.sent_at,
     )
+
+
+async def _moderated(session: Session, intent: Moderated) -> list[asyncpg.Record]:
+    who = (intent.bot_id, intent.group_id, intent.user_id)
+    if intent.prior is None:
+        return await session.rows("moderated_free", *who)
+    may_send = "can_send_messages" in intent.prior.permissions
+    return await session.rows("moderated_restricted", *who, prior_to_json(intent.prior), may_send)

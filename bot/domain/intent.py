@@ -75,7 +75,17 @@ class WentAway:
     user_id: UserId
 
 
-Intent = OpenCase | Want | Regate | Moderated | WentAway
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Telegram tells of our own mute, by its end. A call we had given up on may be carried out after all."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    until: datetime
+
+
+Intent = OpenCase | Want | Regate | Moderated | WentAway | Echo
 
 
 @dataclass(frozen=True, slots=True)

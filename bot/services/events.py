@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
-from bot.domain.intent import Intent, Moderated, Regate, Want, WentAway
+from bot.domain.intent import Echo, Intent, Moderated, Regate, Want, WentAway
 from bot.domain.membership import Allow, Membership, Stamp, judge
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
@@ -85,22 +85,30 @@ class MemberEvents:
         return tuple(want for want in wants if want.case_ids)
 
     async def in_group(self, change: MemberChange) -> tuple[Intent, ...]:
-        """Gate whoever came in; respect what other moderators do. The echo of our own calls is ignored."""
+        """Gate whoever came in; respect what other moderators do; compare the echo of our own calls."""
         group = GroupId(change.chat_id)
-        echo = change.actor == UserId(change.bot_id)
-        if echo or change.is_bot or self._directory.group(change.bot_id, group) is None:
+        if change.is_bot or self._directory.group(change.bot_id, group) is None:
             return ()
+        if change.actor == UserId(change.bot_id):
+            return _echo(change, group)
         if change.old.is_admin or change.new.is_admin:
             self._doorkeeper.admins_changed(change.bot_id, group)
         intents: list[Intent] = []
         if _restricted_by_somebody(change):
             intents.append(Moderated(change.bot_id, group, change.user_id, change.new.restriction))
-        if change.left:
+        if change.left and change.new.role is not Role.BANNED:
             intents.append(WentAway(change.bot_id, group, change.user_id))
         if change.joined and not change.new.is_admin:
             speaker = Speaker(change.bot_id, group, change.user_id, change.user_name)
             intents.extend((await self._doorkeeper.look(speaker))[1])
         return tuple(intents)
+
+
+def _echo(change: MemberChange, group: GroupId) -> tuple[Intent, ...]:
+    """Only a mute matters: one that lands late would outlive its case."""
+    if change.new.may_send or change.new.until is None:
+        return ()
+    return (Echo(change.bot_id, group, change.user_id, change.new.until),)
 
 
 def _restricted_by_somebody(change: MemberChange) -> bool:

@@ -156,6 +156,28 @@ async def test_telegram_lies_once(lounge: Lounge, platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("instance")
+async def test_a_mute_that_lands_after_its_case_was_closed(lounge: Lounge, platform: Platform) -> None:
+    """Telegram carries out a call that was given up: the echo tells, and the member is freed again."""
+    await lounge.protect(lounge.news)
+    lounge.sim.faults.add(Fault(kind="delay", method="restrictChatMember", seconds=5.0))
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await lounge.until_running("restrictChatMember")
+    lounge.sim.join(lounge.stranger, lounge.news)
+
+    async def closed() -> bool:
+        return bool(await platform.fetch("SELECT 1 FROM restrictions WHERE closed_at IS NOT NULL"))
+
+    await eventually(closed, "the case is closed while the call is still under way")
+    await lounge.until_running("restrictChatMember")
+    await eventually(lambda: lounge.muted(lounge.stranger), "the mute lands")
+
+    await lounge.until_free(lounge.stranger)
+    await platform.at_rest()
+    assert lounge.sim.member(lounge.group, lounge.stranger).status == "member"
+    assert await platform.open_cases() == []
+
+
+@pytest.mark.usefixtures("instance")
 async def test_a_moderator_acts_during_our_mute(lounge: Lounge, platform: Platform) -> None:
     """What a moderator imposed while we were muting is what the member has when we let go."""
     await lounge.protect(lounge.news)

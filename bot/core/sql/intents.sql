@@ -82,7 +82,7 @@ RETURNING restriction_id;
 WITH gone AS (
   UPDATE restrictions r
   SET prompt_state = 'gone', prompt_message_id = NULL, wanted = CASE WHEN wanted = 'mute' THEN 'check' ELSE wanted END,
-      due_at = 'infinity', version = r.version + 1
+      due_at = CASE WHEN wanted = 'free' THEN r.due_at ELSE 'infinity' END, version = r.version + 1
   FROM (
     SELECT restriction_id, prompt_message_id FROM restrictions
     WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL AND prompt_state = 'sent'
@@ -93,6 +93,39 @@ WITH gone AS (
 )
 INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
 SELECT bot_id, 'delete_message', group_id, prompt_message_id, now() FROM gone;
+
+-- echo_open --
+-- The mute landed after the lift had been done: it has to be lifted again.
+UPDATE restrictions
+SET done = 'muting', version = version + 1, due_at = now(), attempts = 0
+WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL AND done = 'lifted'
+RETURNING restriction_id;
+
+-- echo_orphan --
+-- The mute landed after its case was closed: the case goes on, unless a later one is open and takes the mute over.
+WITH orphan AS (
+  SELECT restriction_id, prior, our_until FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NOT NULL
+), adopted AS (
+  UPDATE restrictions r
+  SET prior = orphan.prior, our_until = orphan.our_until, done = 'muting', wanted = 'check',
+      version = r.version + 1, due_at = now(), attempts = 0
+  FROM orphan
+  WHERE r.bot_id = $1 AND r.group_id = $2 AND r.user_id = $3 AND r.closed_at IS NULL
+  RETURNING r.restriction_id
+), reopened AS (
+  UPDATE restrictions r
+  SET closed_at = NULL, outcome = NULL, done = 'muting', wanted = 'check', version = r.version + 1, due_at = now(),
+      attempts = 0
+  FROM orphan
+  WHERE r.restriction_id = orphan.restriction_id
+    AND NOT EXISTS (
+      SELECT 1 FROM restrictions
+      WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+    )
+  RETURNING r.restriction_id
+)
+SELECT restriction_id FROM adopted UNION ALL SELECT restriction_id FROM reopened;
 
 -- note_event --
 INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail) VALUES ($1, $2, $3, $4, $5);
