@@ -128,3 +128,11 @@ def test_every_scenario_has_a_test() -> None:
 
     assert untested == []
     assert lost == []
+
+
+def test_every_test_named_in_a_document_exists() -> None:
+    """A page that points at a test points at one that is there."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {(page.name, *found) for page in pages for found in TEST.findall(page.read_text(encoding="utf-8"))}
+
+    assert {(page, file, name) for page, file, name in named if name not in functions_of(file)} == set()
