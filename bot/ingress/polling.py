@@ -116,6 +116,10 @@ class Poller:
             except (TelegramError, StoreUnavailableError) as error:
                 self._failed(type(error).__name__)
                 log.warning("polling.failed", bot=self._bot, error=str(error))
+            except Exception as error:
+                # The one catch-all of this loop: a bot whose polling ended in silence would be gone.
+                self._failed(type(error).__name__)
+                log.exception("polling.broken", bot=self._bot)
             await self._clock.sleep(_RETRY_SECONDS)
 
     def _failed(self, fault: str) -> None:

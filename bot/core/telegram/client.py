@@ -173,7 +173,8 @@ class TelegramClient:
             "getUpdates",
             None,
             lambda api: api.do_api_request(
-                "getUpdates",
+                # In lower case, which is the same to Telegram: the library's own method would parse every update.
+                "getupdates",
                 {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(allowed)},
                 read_timeout=seconds + 5,
             ),
