@@ -70,8 +70,6 @@ class Shift:
         self._outcome = "freed"
         self._missing: tuple[ChannelId, ...] = ()
         self._prepared_version: int | None = None
-        # Whether this shift knows that nobody has called for a mute yet.
-        self._untouched = False
 
     async def run(self) -> None:
         """Work until there is nothing to do or the lease is lost. Raises StoreUnavailableError."""
@@ -152,7 +150,6 @@ class Shift:
         match prepare(state, case):
             case Preparation.GO:
                 until = case.our_until or mute_until(case.case_id, self._clock.now())
-                self._untouched = case.our_until is None
                 fresh = await self._ledger.muting(case, prior=prior_of(state, case), until=until)
                 # Only the version this very commit made says that nobody acted since the state was read.
                 if fresh is not None and fresh.version == case.version + 1:
@@ -191,7 +188,6 @@ class Shift:
             return await self._ledger.want(case, Wanted.CHECK)
         if not await self._hold(case):
             return None
-        self._untouched = False
         try:
             await self._telegram.mute(case.bot_id, case.group_id, case.user_id, until=case.our_until)
         except ChatMovedError:
@@ -258,7 +254,7 @@ class Shift:
         ours = is_ours(state, case.our_until)
         if not ours and case.done is Done.MUTED:
             self._outcome = "overruled"
-        if not ours and (self._untouched or state.role is not Role.MEMBER):
+        if not ours and (case.done is not Done.MUTED or state.role is not Role.MEMBER):
             return await self._ledger.did(case, Done.LIFTED)
         if not await self._hold(case):
             return None

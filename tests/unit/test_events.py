@@ -137,10 +137,10 @@ async def test_a_moderator_s_release_is_taken_over(world: World) -> None:
 
 
 async def test_a_ban_ends_what_is_ours_and_tidies_up(world: World) -> None:
-    """Nothing of ours is to stand, and nobody is there to read the prompt."""
+    """Nothing of ours is to stand; the case takes its prompt along."""
     intents = await world.events.in_group(world.change(GROUP, STRANGER, _BANNED, actor=ADMIN))
 
-    assert intents == (Moderated(BOT, GROUP, STRANGER, None), WentAway(BOT, GROUP, STRANGER))
+    assert intents == (Moderated(BOT, GROUP, STRANGER, None),)
 
 
 async def test_leaving_keeps_a_restriction(world: World) -> None:
