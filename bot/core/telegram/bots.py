@@ -2,7 +2,7 @@
 
 from telegram import Bot
 
-from bot.core.telegram.transport import AiohttpRequest, SharedPool
+from bot.core.telegram.transport import CALL_TIMEOUT_SECONDS, AiohttpRequest, SharedPool
 from bot.domain.errors import SettingsError
 from bot.domain.ids import BotId
 
@@ -10,13 +10,13 @@ from bot.domain.ids import BotId
 _LONG_POLL_SECONDS = 60.0
 
 
-def make_bot(token: str, *, api_url: str, pool: SharedPool) -> Bot:
+def make_bot(token: str, *, api_url: str, pool: SharedPool, timeout: float = CALL_TIMEOUT_SECONDS) -> Bot:
     """Make a bot that calls `<api_url>/bot<token>/<method>` through the shared pool."""
     return Bot(
         token,
         base_url=f"{api_url.rstrip('/')}/bot",
         base_file_url=f"{api_url.rstrip('/')}/file/bot",
-        request=AiohttpRequest(pool),
+        request=AiohttpRequest(pool, timeout=timeout),
         get_updates_request=AiohttpRequest(pool, timeout=_LONG_POLL_SECONDS),
     )
 

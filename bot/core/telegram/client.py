@@ -51,39 +51,54 @@ class TelegramClient:
 
     async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
         """Ask Telegram. UNKNOWN for anything but a plain answer, at once where none is to be had."""
+
+        async def ask(api: Bot) -> Membership:
+            member = await api.get_chat_member(channel, user)
+            return membership_of(member.status, is_member=bool(getattr(member, "is_member", False)))
+
         demand = Demand(bot, "getChatMember", channel, self._priority)
         try:
-            member = await self._gateway.call(
-                demand, lambda api: api.get_chat_member(channel, user), patience=self._patience, channel=channel
-            )
+            return await self._gateway.call(demand, ask, patience=self._patience, channel=channel)
         except TelegramRefusedError as refusal:
             text = refusal.description.lower()
             return Membership.ABSENT if text in _ABSENT_TEXTS else Membership.UNKNOWN
         except TelegramUnavailableError:
             return Membership.UNKNOWN
-        return membership_of(member.status, is_member=bool(getattr(member, "is_member", False)))
 
     async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState:
         """Return one user's state in a chat."""
-        member: ChatMember = await self._call(bot, "getChatMember", chat, lambda api: api.get_chat_member(chat, user))
-        return read_member(member.to_dict())
+
+        async def ask(api: Bot) -> MemberState:
+            member: ChatMember = await api.get_chat_member(chat, user)
+            return read_member(member.to_dict())
+
+        return await self._call(bot, "getChatMember", chat, ask)
 
     async def administrators(self, bot: BotId, group: GroupId) -> frozenset[UserId]:
         """Return owner and administrators of a group, anonymous ones too."""
-        members = await self._call(bot, "getChatAdministrators", group, lambda api: api.get_chat_administrators(group))
-        return frozenset(UserId(member.user.id) for member in members)
+
+        async def ask(api: Bot) -> frozenset[UserId]:
+            members = await api.get_chat_administrators(group)
+            return frozenset(UserId(member.user.id) for member in members)
+
+        return await self._call(bot, "getChatAdministrators", group, ask)
 
     async def chat(self, bot: BotId, reference: str | int) -> ChatInfo:
         """Return what getChat tells."""
-        info = await self._call(bot, "getChat", reference, lambda api: api.get_chat(reference))
-        return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link)
+
+        async def ask(api: Bot) -> ChatInfo:
+            info = await api.get_chat(reference)
+            return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link)
+
+        return await self._call(bot, "getChat", reference, ask)
 
     async def invite_link(self, bot: BotId, channel: ChannelId) -> str | None:
         """Make an invite link of the bot's own, leaving everybody else's alone."""
-        link = await self._call(
-            bot, "createChatInviteLink", channel, lambda api: api.create_chat_invite_link(channel, name="GMBot")
-        )
-        return link.invite_link
+
+        async def make(api: Bot) -> str:
+            return (await api.create_chat_invite_link(channel, name="GMBot")).invite_link
+
+        return await self._call(bot, "createChatInviteLink", channel, make)
 
     async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
         """Take every permission away until then."""
@@ -105,11 +120,9 @@ class TelegramClient:
     async def send(self, bot: BotId, chat: int, message: Outgoing) -> MessageId:
         """Send a message."""
         reply = ReplyParameters(message.reply_to, allow_sending_without_reply=True) if message.reply_to else None
-        sent = await self._call(
-            bot,
-            "sendMessage",
-            chat,
-            lambda api: api.send_message(
+
+        async def send(api: Bot) -> MessageId:
+            sent = await api.send_message(
                 chat,
                 message.text,
                 parse_mode=ParseMode.HTML,
@@ -118,9 +131,10 @@ class TelegramClient:
                 disable_notification=message.silent,
                 reply_parameters=reply,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
-            ),
-        )
-        return MessageId(sent.message_id)
+            )
+            return MessageId(sent.message_id)
+
+        return await self._call(bot, "sendMessage", chat, send)
 
     async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None:
         """Replace text and buttons of a message the bot sent."""
@@ -146,7 +160,11 @@ class TelegramClient:
 
     async def webhook(self, bot: BotId) -> Mapping[str, object]:
         """Return getWebhookInfo."""
-        return (await self._call(bot, "getWebhookInfo", None, lambda api: api.get_webhook_info())).to_dict()
+
+        async def ask(api: Bot) -> Mapping[str, object]:
+            return (await api.get_webhook_info()).to_dict()
+
+        return await self._call(bot, "getWebhookInfo", None, ask)
 
     async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
         """Set the webhook; what waits in Telegram's queue stays there."""
@@ -168,20 +186,16 @@ class TelegramClient:
 
         Raises PollingConflictError when somebody else has this bot's updates.
         """
-        updates = await self._call(
-            bot,
-            "getUpdates",
-            None,
-            lambda api: api.do_api_request(
-                # In lower case, which is the same to Telegram: the library's own method would parse every update.
-                "getupdates",
+
+        async def ask(api: Bot) -> list[bytes]:
+            updates = await api.do_api_request(
+                "getUpdates",
                 {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(allowed)},
                 read_timeout=seconds + 5,
-            ),
-        )
-        if not isinstance(updates, list):
-            raise TelegramUnavailableError(method="getUpdates", description="the answer is no list of updates")
-        return [json.dumps(update).encode() for update in updates if isinstance(update, dict)]
+            )
+            return [json.dumps(update).encode() for update in updates if isinstance(update, dict)]
+
+        return await self._call(bot, "getUpdates", None, ask)
 
     async def _restrict(
         self,
