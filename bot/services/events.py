@@ -100,8 +100,16 @@ class MemberEvents:
             intents.append(WentAway(change.bot_id, group, change.user_id))
         if change.joined and not change.new.is_admin:
             speaker = Speaker(change.bot_id, group, change.user_id, change.user_name)
-            intents.extend((await self._doorkeeper.look(speaker))[1])
+            intents.extend(await self._at_the_door(change, speaker))
         return tuple(intents)
+
+    async def _at_the_door(self, change: MemberChange, speaker: Speaker) -> tuple[Intent, ...]:
+        """Judge somebody who came in. Who may pass and is muted by us all the same is looked at again."""
+        intents = (await self._doorkeeper.look(speaker))[1]
+        if intents or change.new.may_send:
+            return intents
+        case = await self._ledger.open_case(speaker.bot_id, speaker.group_id, speaker.user_id)
+        return () if case is None else (Want((case,), Wanted.CHECK),)
 
 
 def _echo(change: MemberChange, group: GroupId) -> tuple[Intent, ...]:

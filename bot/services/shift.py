@@ -235,6 +235,9 @@ class Shift:
             return await self._ledger.want(case, Wanted.FREE)
         if not self._missing and isinstance(await self._examine(case), Allow):
             return await self._ledger.want(case, Wanted.FREE)
+        if case.prompt_state is PromptState.GONE and not (await self._state(case)).is_member:
+            # Nobody is there to read it; whoever comes back brings the case up again.
+            return await self._rest(case)
         missing = self._missing or group.channel_ids
         sending = await self._ledger.prompted(case, PromptState.SENDING)
         if sending is None or next_step(sending) is not Step.PROMPT or not await self._hold(sending):

@@ -1,11 +1,13 @@
 """How instances come and go: nothing is dropped, nothing is done twice, no port is fixed."""
 
+from collections.abc import Callable
+
 import aiohttp
 import pytest
 
 from bot.simulator import Duplicate
 from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, stands
-from tests.platform import Lounge, Platform, eventually
+from tests.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = pytest.mark.servers
 
@@ -41,6 +43,45 @@ async def test_a_restart_leaves_nobody_muted(lounge: Lounge, platform: Platform)
         await finished(lounge, platform)
 
         assert prompts(lounge) == []
+
+
+async def test_whoever_comes_back_as_a_member_is_freed(lounge: Lounge, platform: Platform) -> None:
+    """Muted, gone, in the channel (the news of it got lost), known as a member from elsewhere, back: free."""
+    other = add_group(lounge.sim, lounge.bot, lounge.owner, "Other")
+    lounge.sim.join(lounge.stranger, other)
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        await gated(lounge, platform, lounge.stranger)
+        lounge.sim.leave(lounge.stranger, lounge.group)
+        await finished(lounge, platform)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await loses(lounge, platform)
+    async with platform.instance():
+        await eventually(lounge_is_quiet(lounge), "everything is delivered", within=PATIENCE)
+        lounge.sim.say(lounge.owner, other, "/protect @gm_news")
+        await lounge.until_said("Done.", other)
+        lounge.sim.say(lounge.stranger, other, "hello")
+        await finished(lounge, platform)
+        lounge.sim.join(lounge.stranger, lounge.group)
+
+        await lounge.until_free(lounge.stranger)
+
+
+async def loses(lounge: Lounge, platform: Platform) -> None:
+    """Let the newest update be lost: GMBot takes it for one that it has handled."""
+    newest = lounge.sim.updates(lounge.bot)[-1]
+    await platform.fetch(
+        "INSERT INTO updates_done (bot_id, update_id, state, owner) VALUES ($1, $2, 'done', gen_random_uuid())",
+        lounge.bot.id,
+        newest["update_id"],
+    )
+
+
+def lounge_is_quiet(lounge: Lounge) -> Callable[[], bool]:
+    """Ask whether Telegram has handed over its newest update."""
+    newest = lounge.sim.updates(lounge.bot)[-1]["update_id"]
+    return lambda: any(each.update_id == newest and each.status == 200 for each in lounge.sim.deliveries)
 
 
 async def test_polling_drops_no_update_either(lounge: Lounge, platform: Platform) -> None:

@@ -171,6 +171,26 @@ async def test_coming_back_does_not_open_the_gate(lounge: Lounge, platform: Plat
     await lounge.until_free(lounge.stranger)
 
 
+async def test_nobody_is_spoken_to_who_is_not_there(lounge: Lounge, platform: Platform) -> None:
+    """Muted, gone from the group, and then in one of the two channels: no new prompt for an empty chair."""
+    await lounge.protect(lounge.news, lounge.insiders)
+    await gated(lounge, platform, lounge.stranger)
+    lounge.sim.leave(lounge.stranger, lounge.group)
+    await eventually(lambda: prompts(lounge) == [], "the prompt is gone")
+    sent = len(lounge.calls("sendMessage"))
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await finished(lounge, platform)
+    quiet = len(lounge.calls("sendMessage")) == sent
+    lounge.sim.join(lounge.stranger, lounge.group)
+    await eventually(lambda: prompts(lounge) != [], "a prompt for who is back")
+    await finished(lounge, platform)
+
+    assert quiet
+    assert "Insiders" in str(prompts(lounge)[0].text)
+    lounge.sim.join(lounge.stranger, lounge.insiders)
+    await lounge.until_free(lounge.stranger)
+
+
 async def test_prompts_make_no_sound(lounge: Lounge, platform: Platform) -> None:
     """A raid must not ring everybody's phone."""
     await lounge.protect(lounge.news)
