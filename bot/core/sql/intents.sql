@@ -78,11 +78,12 @@ WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
 RETURNING restriction_id;
 
 -- went_away --
--- Nobody is there to read the prompt: it goes, and a new one follows should the user come back.
+-- Nobody is there to read the prompt: it goes, and a new one follows should the user come back. What is due stays due:
+-- a case put to sleep here might hold somebody who has joined the channels already.
 WITH gone AS (
   UPDATE restrictions r
   SET prompt_state = 'gone', prompt_message_id = NULL, wanted = CASE WHEN wanted = 'mute' THEN 'check' ELSE wanted END,
-      due_at = CASE WHEN wanted = 'free' THEN r.due_at ELSE 'infinity' END, version = r.version + 1
+      version = r.version + 1
   FROM (
     SELECT restriction_id, prompt_message_id FROM restrictions
     WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL AND prompt_state = 'sent'
