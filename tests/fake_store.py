@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
-from bot.domain.intent import Deletion, Moderated, OpenCase, Regate, WentAway
+from bot.domain.intent import Deletion, Echo, Moderated, OpenCase, Regate, WentAway
 from bot.domain.permissions import Prior
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
@@ -76,6 +76,7 @@ class FakeStore:
         return row.case.case_id
 
     def open_case(self, intent: OpenCase) -> list[CaseId]:
+        self.seen.add((intent.bot_id, intent.group_id, intent.user_id))
         if self.gating(intent.bot_id, intent.group_id) is None:
             return []
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
@@ -101,13 +102,12 @@ class FakeStore:
     def regate(self, intent: Regate) -> list[CaseId]:
         found: list[CaseId] = []
         for (bot, group_id), (_, group) in sorted(self.groups.items(), key=lambda item: item[0]):
-            seen = (bot, group_id, intent.user_id) in self.seen
-            if bot != intent.bot_id or not group.gating or not seen or intent.channel_id not in group.channel_ids:
+            if bot != intent.bot_id or intent.channel_id not in group.channel_ids:
                 continue
             row = self.find(bot, group_id, intent.user_id)
             if row is not None:
                 found.append(self.touch(row, wanted=Wanted.CHECK))
-            else:
+            elif group.gating and (bot, group_id, intent.user_id) in self.seen:
                 opened = OpenCase(
                     bot, group_id, intent.user_id, intent.user_name, group.language, group.enforcement, Wanted.MUTE
                 )
@@ -139,7 +139,21 @@ class FakeStore:
             self.deletions.append(Deletion(len(self.deletions) + 1, case.bot_id, case.group_id, case.prompt_message_id))
         wanted = Wanted.CHECK if case.wanted is Wanted.MUTE else case.wanted
         row.change(prompt_state=PromptState.GONE, prompt_message_id=None, wanted=wanted, version=case.version + 1)
-        row.due_at = None
+        return []
+
+    def echo(self, intent: Echo) -> list[CaseId]:
+        row = self.find(intent.bot_id, intent.group_id, intent.user_id)
+        if row is not None and row.case.our_until == intent.until and row.case.done is Done.LIFTED:
+            return [self.touch(row, done=Done.MUTING)]
+        who = (intent.bot_id, intent.group_id, intent.user_id, intent.until)
+        for orphan in self.rows.values():
+            case = orphan.case
+            if orphan.closed and (case.bot_id, case.group_id, case.user_id, case.our_until) == who:
+                if row is not None:
+                    found = {"prior": case.prior, "our_until": case.our_until}
+                    return [self.touch(row, **found, done=Done.MUTING, wanted=Wanted.CHECK)]
+                orphan.closed, orphan.outcome = False, None
+                return [self.touch(orphan, done=Done.MUTING, wanted=Wanted.CHECK)]
         return []
 
     def _insert(self, intent: OpenCase) -> CaseId:

@@ -9,7 +9,7 @@ from uuid import uuid4
 from bot.domain.errors import ClaimLostError, GateTakenError, StoreUnavailableError
 from bot.domain.group import Enforcement, GroupSetup, OnUnknown, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, UpdateId, UserId
-from bot.domain.intent import Deletion, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import Deletion, Echo, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.fake_store import FakeStore, Mark
 
@@ -72,6 +72,8 @@ class FakeInbox:
                 return self._store.moderated(intent)
             case WentAway():
                 return self._store.went_away(intent)
+            case Echo():
+                return self._store.echo(intent)
 
 
 class FakeGroups:

@@ -189,6 +189,7 @@ class _Entry:
     """What the shared store keeps about one membership."""
 
     generation: int = 0
+    settled: int = 0
     answer: Membership | None = None
     fresh_until: float = 0.0
     stamp: Stamp = field(default_factory=lambda: Stamp(-1, UpdateId(-1)))
@@ -241,13 +242,13 @@ class FakeCache:
         assert answer is not Membership.UNKNOWN
         key = (bot, channel, user)
         entry = self.shared.entries.get(key, _Entry())
-        if entry.generation != generation:
+        if not entry.settled < generation <= entry.generation:
             held = entry.answer if entry.fresh_until > self.clock.elapsed else None
             if held is not None:
                 self.local[key] = (held, entry.fresh_until)
             return held
         until = self._until(answer)
-        self.shared.entries[key] = replace(entry, answer=answer, fresh_until=until)
+        self.shared.entries[key] = replace(entry, settled=generation, answer=answer, fresh_until=until)
         self.local[key] = (answer, until)
         return answer
 
@@ -259,7 +260,8 @@ class FakeCache:
             return False
         self.shared.counter += 1
         until = self._until(answer)
-        self.shared.entries[key] = _Entry(self.shared.counter, answer, until, stamp)
+        number = self.shared.counter
+        self.shared.entries[key] = _Entry(number, number, answer, until, stamp)
         for instance in self.shared.instances:
             instance.local[key] = (answer, until)
         return True

@@ -121,11 +121,11 @@ async def test_an_older_event_does_not_undo_a_newer_one(world: World) -> None:
 
 
 async def test_three_overtaken_questions_are_a_doubt(world: World) -> None:
-    """About somebody who joins and leaves in a rush nothing is said."""
+    """When the shared store keeps losing what was asked, nothing is concluded."""
 
     async def overtake(name: str) -> None:
         if name == "after membership":
-            await world.cache.begin(BOT, STRANGER, NEWS)
+            world.cache.shared.entries.clear()
 
     world.telegram.hook = overtake
 
