@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock
+.PHONY: help install run test check chaos lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,9 @@ test: $(VENV)/.dev ## the whole test suite, with coverage
 
 check: $(VENV)/.dev ## lint, types, import contracts, specs and fast tests
 	@scripts/check $(BIN)
+
+chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--seconds 1200' for long
+	@$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 lock: ## renew the lock files (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock

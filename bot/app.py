@@ -121,9 +121,9 @@ async def _opened(settings: Settings, stores: Stores) -> AsyncIterator[_World]:
                 clock=clock,
             )
         )
-        tasks = await stack.enter_async_context(background_tasks())
+        tasks = await stack.enter_async_context(background_tasks(clock))
         if stores.keep_running is not None:
-            tasks.spawn(stores.keep_running(), name="embedded servers")
+            tasks.keep(stores.keep_running, name="embedded servers")
         yield _World(
             settings=settings,
             clock=clock,
@@ -216,15 +216,15 @@ async def _wire(world: _World, mode: Mode) -> Site:
     house = Housekeeping(instances=world.heartbeat, chores=(inbox.forget, world.heartbeat.forget), clock=clock)
     actions = Actions(store=ScheduledActions(database=world.database, instance=instance), telegram=working, clock=clock)
     for name, work in (
-        ("protection", protection.run()),
-        ("directory", directory.run()),
-        ("activity", activity.run()),
-        ("subscription", subscription.run()),
-        ("actions", actions.run()),
-        ("heartbeat", house.beat()),
-        ("housekeeping", house.sweep()),
+        ("protection", protection.run),
+        ("directory", directory.run),
+        ("activity", activity.run),
+        ("subscription", subscription.run),
+        ("actions", actions.run),
+        ("heartbeat", house.beat),
+        ("housekeeping", house.sweep),
     ):
-        tasks.spawn(work, name=name)
+        tasks.keep(work, name=name)
     metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
     metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", local.__len__)
     metrics.gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
@@ -261,7 +261,7 @@ def _updates(world: _World, mode: Mode, telegram: TelegramClient, receiver: Rece
             clock=world.clock,
             take_over=mode.take_over,
         )
-        world.tasks.spawn(poller.run(), name="polling")
+        world.tasks.keep(poller.run, name="polling")
         checks[f"polling_{bot}"] = poller.check
     return checks
 

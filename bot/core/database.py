@@ -22,10 +22,14 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What a connection says of itself when its server was killed in the middle of an answer.
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     # A primary that has become a standby: the new one is somewhere else.
     asyncpg.ReadOnlySQLTransactionError,
+    # Undone, as one of two transactions that waited for each other: the next try finds the way free.
+    asyncpg.TransactionRollbackError,
 )
 # Who is not even let in cannot have been at fault: the database is being restored, moved, or has a new password.
 _REFUSED = (*_AWAY, asyncpg.PostgresError)

@@ -1,10 +1,14 @@
 """Owns background tasks, so that none outlives the application and none fails in silence."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import structlog
+
+from bot.core.clock import SystemClock
+
+_PAUSE_SECONDS = 1.0
 
 log = structlog.stdlib.get_logger()
 
@@ -12,8 +16,9 @@ log = structlog.stdlib.get_logger()
 class Tasks:
     """Starts work that nobody waits for. A fault in one piece of work is logged and ends only that piece."""
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
+    def __init__(self, group: asyncio.TaskGroup, clock: SystemClock) -> None:
         self._group = group
+        self._clock = clock
         self._running: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
@@ -22,6 +27,15 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    def keep(self, work: Callable[[], Coroutine[object, object, None]], *, name: str) -> None:
+        """Run `work` until the application closes; should it fail, run it again after a second."""
+        self.spawn(self._again_and_again(work, name), name=name)
+
+    async def _again_and_again(self, work: Callable[[], Coroutine[object, object, None]], name: str) -> None:
+        while True:
+            await _guarded(work(), name)
+            await self._clock.sleep(_PAUSE_SECONDS)
+
     def cancel(self) -> None:
         """End all work."""
         for task in tuple(self._running):
@@ -29,10 +43,10 @@ class Tasks:
 
 
 @asynccontextmanager
-async def background_tasks() -> AsyncIterator[Tasks]:
+async def background_tasks(clock: SystemClock) -> AsyncIterator[Tasks]:
     """Own tasks for the time of the block; at its end what still runs is cancelled and waited for."""
     async with asyncio.TaskGroup() as group:
-        tasks = Tasks(group)
+        tasks = Tasks(group, clock)
         try:
             yield tasks
         finally:

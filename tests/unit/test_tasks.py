@@ -1,0 +1,52 @@
+"""Background work: owned, guarded, and kept going."""
+
+import asyncio
+
+from bot.core.clock import SystemClock
+from bot.core.tasks import background_tasks
+
+
+class QuickClock(SystemClock):
+    """A clock whose sleeps are over at once."""
+
+    async def sleep(self, _: float) -> None:
+        """Let others run."""
+        await asyncio.sleep(0)
+
+
+async def test_kept_work_starts_again_after_a_fault() -> None:
+    """One fault must not end what the application lives from."""
+    starts = 0
+    settled = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal starts
+        starts += 1
+        if starts < 3:
+            raise RuntimeError("a fault")
+        settled.set()
+        await asyncio.Event().wait()
+
+    async with background_tasks(QuickClock()) as tasks:
+        tasks.keep(work, name="work")
+        await asyncio.wait_for(settled.wait(), 5)
+
+    assert starts == 3
+
+
+async def test_a_fault_ends_only_its_own_work() -> None:
+    """Other work, and the block itself, go on."""
+    done = asyncio.Event()
+
+    async def fails() -> None:
+        raise RuntimeError("a fault")
+
+    async def works() -> None:
+        done.set()
+
+    async with background_tasks(QuickClock()) as tasks:
+        tasks.spawn(fails(), name="fails")
+        tasks.spawn(works(), name="works")
+        await asyncio.wait_for(done.wait(), 5)
+
+    assert done.is_set()
