@@ -325,6 +325,15 @@ async def test_only_one_probe_at_a_time(way: Line) -> None:
     assert way.api.requests == 6
 
 
+async def test_calls_that_fail_together_open_it_once(way: Line) -> None:
+    """Thirty calls under way when the server went silent are one outage: the first probe comes after a second."""
+    way.api.write = answering(502, HTML)
+    way.api.waiting = 0.1
+    await asyncio.gather(*(end_of(delete(way)) for _ in range(30)))
+
+    assert way.circuits.wait([("bot", BOT, 0)]) == pytest.approx(1, abs=0.2)
+
+
 async def test_probes_that_fail_come_less_often(way: Line) -> None:
     """The pauses double, up to half a minute."""
     way.api.write = answering(502, HTML)

@@ -1,7 +1,7 @@
 -- May this call start? Takes its place in every window it counts in, or in none; by this server's clock.
 -- KEYS: pause of the chat, pause of the bot, hunger; then pairs of a list of recent calls and the end of the line before
 -- it: two for slow starts after the pauses, one for each window.
--- ARGV: the caller's share of a slow start; then for each window: ms, places open to the caller, places, whether the
+-- ARGV: the caller's share of a slow start, its places in the first second; then for each window: ms, places open to the caller, places, whether the
 -- call counts, whether a caller who has waited for long may use all places.
 -- Returns ms to wait (0: go), now in ms, and what to wait for.
 local HUNGRY_MS, LONGEST_LINE_MS = 5000, 300000
@@ -21,7 +21,7 @@ for i = 1, 2 do
   local ends = redis.call('GET', KEYS[i])
   if ends then
     paused = math.max(paused, ends - now)
-    starts[i] = 2 ^ math.floor(math.max(0, now - ends) / 1000)
+    starts[i] = ARGV[2] * 2 ^ math.floor(math.max(0, now - ends) / 1000)
   end
 end
 if paused > 0 then return {paused, now, 'pause'} end
@@ -31,8 +31,8 @@ for i, places in pairs(starts) do
   local open = math.floor(places * ARGV[1] + 0.5)
   windows[#windows + 1] = {at = 2 + 2 * i, ms = 1000, open = open, most = places, counts = true, yields = false}
 end
-for i = 1, (#ARGV - 1) / 5 do
-  local a = 5 * i - 3
+for i = 1, (#ARGV - 2) / 5 do
+  local a = 5 * i - 2
   windows[#windows + 1] = {at = 6 + 2 * i, ms = tonumber(ARGV[a]), open = tonumber(ARGV[a + 1]),
     most = tonumber(ARGV[a + 2]), counts = ARGV[a + 3] == '1', yields = ARGV[a + 4] == '1'}
 end

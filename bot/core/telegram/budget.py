@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from bot.core.telegram.demand import START_SHARES, Demand, Limits, Window
+from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Window
 from bot.core.telegram.own_budget import SLOW_START_SECONDS, Grant, OwnBudget
 
 # A script takes well below a millisecond; a call that is waited for must not wait for a Redis that hangs.
@@ -81,6 +81,10 @@ class SharedBudget:
             self._lost(error)
             return self._own.ask(demand, self._instances())
         wait_ms, at, why = cast("tuple[int, int, bytes]", tuple(cast("list[object]", reply)))
+        # Telegram may have answered another call while Redis answered this one.
+        paused = self._own.paused(demand)
+        if paused:
+            return Grant(wait=paused, paused=True)
         if wait_ms == 0:
             self._own.note(demand)
         return Grant(wait=wait_ms / 1000, at=at, paused=why == b"pause")
@@ -93,7 +97,9 @@ class SharedBudget:
         args = [round(retry_after * 1000), grant.at, round(SLOW_START_SECONDS * 1000)]
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                repeated = await self._flood(keys=[*_pauses(demand), f"{_prefix(demand)}:strike"], args=args)
+                repeated = await self._flood(
+                    keys=[*_pauses(demand), f"{_prefix(demand)}:strike:{demand.wide_scope}"], args=args
+                )
         except _AWAY as error:
             self._lost(error)
             return
@@ -123,11 +129,11 @@ def _arguments(demand: Demand, windows: tuple[Window, ...]) -> list[int | float]
         for window in windows
         for figure in (window.ms, window.open, window.most, int(window.counts), int(window.yields))
     ]
-    return [START_SHARES[demand.priority], *figures]
+    return [START_SHARES[demand.priority], START_PLACES, *figures]
 
 
 def _pauses(demand: Demand) -> tuple[str, str]:
-    return f"{_prefix(demand)}:pause:{demand.scope}", f"{_prefix(demand)}:pause"
+    return f"{_prefix(demand)}:pause:{demand.scope}", f"{_prefix(demand)}:pause:{demand.wide_scope}"
 
 
 def _prefix(demand: Demand) -> str:

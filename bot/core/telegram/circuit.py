@@ -17,7 +17,9 @@ _PROBE_SECONDS = 3.0
 class _State:
     failures: int = 0
     pause: float = 0.0
-    closed_until_probe: float = float("-inf")
+    """0 while the circuit is closed."""
+    next_probe: float = float("-inf")
+    probing: bool = False
 
 
 class Circuits:
@@ -31,14 +33,15 @@ class Circuits:
         """Return for how many seconds no call through these circuits may start."""
         now = self._monotonic()
         states = (self._states.get(key) for key in keys)
-        return max((state.closed_until_probe - now for state in states if state and state.pause), default=0.0)
+        return max((state.next_probe - now for state in states if state and state.pause), default=0.0)
 
     def enter(self, keys: Iterable[Key]) -> None:
         """Start a call. Through an open circuit it is the probe: others wait for how it ends."""
         for key in keys:
             state = self._states.get(key)
             if state is not None and state.pause:
-                state.closed_until_probe = self._monotonic() + _PROBE_SECONDS
+                state.next_probe = self._monotonic() + _PROBE_SECONDS
+                state.probing = True
 
     def answered(self, keys: Iterable[Key]) -> None:
         """Note an answer."""
@@ -50,9 +53,15 @@ class Circuits:
         for key in keys:
             state = self._states.setdefault(key, _State())
             state.failures += 1
-            if state.failures >= _FAILURES:
-                state.pause = min(state.pause * 2 or _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
-                state.closed_until_probe = self._monotonic() + state.pause
+            if state.probing:
+                self._open(state, min(state.pause * 2, _LONGEST_PAUSE_SECONDS))
+            elif not state.pause and state.failures >= _FAILURES:
+                self._open(state, _FIRST_PAUSE_SECONDS)
+
+    def _open(self, state: _State, pause: float) -> None:
+        """Let nothing pass for a while. Calls that were under way when it opened prolong nothing when they fail."""
+        state.pause, state.probing = pause, False
+        state.next_probe = self._monotonic() + pause
 
     def open(self, scope: str) -> int:
         """Count the open circuits of a scope."""

@@ -50,6 +50,8 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 
+# Calls in the first second after a pause; with every second twice as many.
+START_PLACES = 4
 # How much of a slow start after a pause is open to each.
 START_SHARES: Mapping[Priority, float] = MappingProxyType({Priority.PRESS: 1.0, Priority.JOIN: 0.8, Priority.BULK: 0.4})
 
@@ -71,7 +73,12 @@ class Demand:
     @property
     def scope(self) -> str:
         """What a first `retry_after` holds: this class of methods in this chat."""
-        return f"{self.kind.value}:{self.chat}"
+        return f"{self.method if self.kind is Kind.OTHER else self.kind.value}:{self.chat}"
+
+    @property
+    def wide_scope(self) -> str:
+        """What a repeated `retry_after` holds: the bot. How it gets its updates is a matter of its own."""
+        return "other" if self.kind is Kind.OTHER else "bot"
 
 
 @dataclass(frozen=True, slots=True)

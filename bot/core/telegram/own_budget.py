@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.telegram.demand import START_SHARES, Demand, Limits, Window
+from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Window
 from bot.domain.ids import BotId
 
 SLOW_START_SECONDS = 6.0
-_SLOW_START_PLACES = 64
+_SLOW_START_PLACES = START_PLACES * 64
 _STRIKE_SECONDS = 30.0
 # Chats that were written to a while ago are forgotten when so many are known.
 _MOST_KEYS = 2_000
@@ -39,7 +39,12 @@ class OwnBudget:
         self._monotonic = monotonic
         self._calls: dict[_Key, deque[float]] = {}
         self._pauses: dict[_Key, float] = {}
-        self._strikes: dict[BotId, float] = {}
+        self._strikes: dict[_Key, float] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many windows hold calls."""
+        return len(self._calls)
 
     def paused(self, demand: Demand) -> float:
         """Return for how many seconds Telegram wants no such call."""
@@ -78,12 +83,12 @@ class OwnBudget:
 
     def flooded(self, demand: Demand, retry_after: float, started: float) -> bool:
         """Note a pause. A request that was started after an earlier one was answered so holds the whole bot."""
-        now = self._monotonic()
-        struck = self._strikes.get(demand.bot, float("-inf"))
+        now, key = self._monotonic(), (demand.bot, demand.wide_scope)
+        struck = self._strikes.get(key, float("-inf"))
         recent = now - struck < _STRIKE_SECONDS + retry_after
         repeated = recent and started >= struck
         if repeated or not recent:
-            self._strikes[demand.bot] = now
+            self._strikes[key] = now
         self.hold(demand, retry_after, whole_bot=repeated)
         return repeated
 
@@ -100,7 +105,7 @@ class OwnBudget:
         for key in _pause_keys(demand):
             ends = self._pauses.get(key)
             if ends is not None and 0 <= now - ends < SLOW_START_SECONDS:
-                places = 2 ** int(now - ends)
+                places = START_PLACES * 2 ** int(now - ends)
                 share = int(places * START_SHARES[demand.priority] + 0.5)
                 windows.append(_part(Window(name=f"start:{key[1]}", ms=1000, most=places, open=share), instances))
         return windows
@@ -111,7 +116,7 @@ class OwnBudget:
 
 
 def _pause_keys(demand: Demand) -> tuple[_Key, _Key]:
-    return (demand.bot, demand.scope), (demand.bot, "")
+    return (demand.bot, demand.scope), (demand.bot, demand.wide_scope)
 
 
 def _part(window: Window, instances: int) -> Window:

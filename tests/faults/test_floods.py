@@ -1,0 +1,190 @@
+"""Telegram asks to wait, fails or is silent for a while: what is started, what is not, and that nothing is lost."""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+
+from bot.core.telegram.demand import Demand, Priority
+from bot.domain.ids import BotId
+from bot.simulator import Call, Fault, FloodLimits, Simulator, User
+from bot.simulator.model import JsonObject
+from tests.acceptance.kit import finished, gated, prompts, restricted
+from tests.platform import Lounge, Platform, eventually, free_port, furnish
+
+pytestmark = pytest.mark.servers
+
+# 50 ms from the answer to the last request that does not know of it yet, and as much for the way there and back in an
+# event loop that simulator and instances share.
+GRACE_SECONDS = 0.1
+NOT_OURS = frozenset({"getMe", "setWebhook", "getWebhookInfo"})
+
+
+def scope_of(call: Call) -> tuple[str, object]:
+    """Return the class of method and the chat that a pause is about."""
+    chat = call.params.get("chat_id")
+    return Demand(BotId(call.bot_id), call.method, None, Priority.PRESS).kind.value, chat
+
+
+def started_inside_a_pause(calls: list[Call]) -> list[str]:
+    """Return the calls that were started while Telegram had asked for none."""
+    return [
+        f"{later.method} {later.at - ends:.3f} s after {call.method}'s 429"
+        for call in calls
+        if call.retry_after and (ends := call.at + call.seconds)
+        for later in calls
+        if scope_of(later) == scope_of(call) and ends + GRACE_SECONDS < later.at < ends + call.retry_after - 0.01
+    ]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class EveryThird(Fault):
+    """Strikes every third call of those the bot repeats by itself."""
+
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def matches(self, *, bot: int, method: str, chat: int | None, params: JsonObject) -> bool:
+        del bot, chat, params
+        return method not in NOT_OURS and next(self.numbers) % 3 == 0
+
+
+@pytest.fixture
+async def two(platform: Platform) -> AsyncIterator[None]:
+    """Run two instances; the second has the webhook, both work on cases."""
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(platform.instance())
+            await platform.webhook_is_set()
+        await platform.sim.settled()
+        yield
+
+
+@pytest.mark.usefixtures("two")
+async def test_a_pause_is_obeyed_and_the_mute_follows(lounge: Lounge, platform: Platform) -> None:
+    """A 429 for two seconds: three strangers wait for their mutes, whichever instance works, and all are muted."""
+    await lounge.protect(lounge.news)
+    strangers = [lounge.stranger, lounge.sim.add_user("Una"), lounge.sim.add_user("Vic")]
+    lounge.sim.faults.add(Fault(kind="flood", method="restrictChatMember", retry_after=2, times=1))
+    for stranger in strangers:
+        if stranger is not lounge.stranger:
+            lounge.sim.join(stranger, lounge.group)
+        lounge.sim.say(stranger, lounge.group, "hello")
+    await eventually(lambda: all(map(lounge.muted, strangers)), "all are muted", within=12)
+    await finished(lounge, platform)
+
+    done = Counter(call.params["user_id"] for call in lounge.calls("restrictChatMember") if call.status == 200)
+    assert started_inside_a_pause(lounge.sim.calls) == []
+    assert done == {stranger.id: 1 for stranger in strangers}
+    assert len(prompts(lounge)) == 3
+
+
+@pytest.mark.usefixtures("two")
+async def test_a_storm_of_pauses_loses_nothing(lounge: Lounge, platform: Platform) -> None:
+    """Every third call is answered with 429 for a while: pauses are kept, presses answered, and all ends right."""
+    await lounge.protect(lounge.news)
+    prompt = await gated(lounge, platform, lounge.stranger)
+    strangers = [lounge.sim.add_user(f"Guest {number}") for number in range(4)]
+    storm = lounge.sim.faults.add(EveryThird(kind="flood", retry_after=1, times=None))
+    for stranger in strangers:
+        lounge.sim.join(stranger, lounge.group)
+        lounge.sim.say(stranger, lounge.group, "hello")
+    lounge.sim.say(lounge.member, lounge.group, "hello, too")
+    presses = [lounge.sim.press(lounge.stranger, lounge.group, prompt, "v") for _ in range(3)]
+    await lounge.sim.settled(timeout=20)
+    deliveries = [each for each in lounge.sim.deliveries if each.kind == "callback_query"]
+    lounge.sim.faults.remove(storm)
+    for stranger in strangers:
+        await eventually(partial(muted_after_a_word, lounge, stranger), "the stranger is muted", within=10)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await eventually(lambda: not lounge.muted(lounge.stranger), "the joiner is free", within=20)
+    await eventually(lambda: len(prompts(lounge)) == len(strangers), "one prompt for each", within=20)
+
+    waited = [each.finished - each.started for each in deliveries if each.finished is not None]
+    assert started_inside_a_pause(lounge.sim.calls) == []
+    assert len(waited) >= len(presses)
+    assert max(waited) < 2.5
+    assert lounge.member.id not in restricted(lounge)
+
+
+async def muted_after_a_word(lounge: Lounge, stranger: User) -> bool:
+    """Whether a stranger is muted, or is as soon as they speak: in a pause messages pass unchecked."""
+    if not lounge.muted(stranger):
+        lounge.sim.say(stranger, lounge.group, "hello again")
+        await lounge.sim.settled()
+        await asyncio.sleep(0.2)
+    return lounge.muted(stranger)
+
+
+async def test_a_crowd_never_meets_telegrams_limits(database_url: str, redis_url: str) -> None:
+    """Thirty strangers join a group where Telegram keeps its limits: all are muted, twenty messages go out, no 429."""
+    sim = Simulator(flood_limits=FloodLimits())
+    async with sim.serving():
+        lounge = furnish(sim)
+        platform = Platform(sim, database_url, redis_url, lounge.bot)
+        async with platform.instance(), platform.instance():
+            await platform.webhook_is_set()
+            await lounge.protect(lounge.news)
+            crowd = [sim.add_user(f"Guest {number}") for number in range(30)]
+            for guest in crowd:
+                sim.join(guest, lounge.group)
+            await eventually(lambda: all(map(lounge.muted, crowd)), "all thirty are muted", within=20)
+            await eventually(lambda: len(prompts(lounge)) >= 15, "the first prompts stand")
+            sim.say(lounge.owner, lounge.group, "/status")
+            await lounge.until_said("News")
+            statuses = Counter(call.status for call in sim.calls if call.method not in NOT_OURS)
+
+    assert statuses[429] == 0
+    assert len(prompts(lounge)) <= 16
+
+
+@pytest.mark.usefixtures("instance")
+async def test_a_failed_mute_is_repeated_after_1_2_and_4_seconds(lounge: Lounge) -> None:
+    """Three failures of the server, each after a longer pause; the fourth attempt succeeds, and is one mute."""
+    await lounge.protect(lounge.news)
+    lounge.sim.faults.add(Fault(kind="error", method="restrictChatMember", code=502, times=3))
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await eventually(lambda: lounge.muted(lounge.stranger), "muted in the end", within=15)
+
+    attempts = [call.at for call in lounge.calls("restrictChatMember")]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(attempts)]
+    assert [nominal <= pause < nominal * 1.1 + 1.0 for nominal, pause in zip((1, 2, 4), pauses, strict=True)] == [
+        True
+    ] * 3
+
+
+@pytest.mark.usefixtures("instance")
+async def test_a_silent_telegram_is_left_in_peace(lounge: Lounge, platform: Platform) -> None:
+    """Everything fails: after a few calls only probes are made; members speak, nobody is muted; then all goes on."""
+    await lounge.protect(lounge.news)
+    silence = lounge.sim.faults.add(Fault(kind="error", code=503, times=None))
+    guests = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
+    before = len(lounge.sim.calls)
+    for guest in guests:
+        lounge.sim.join(guest, lounge.group)
+        lounge.sim.say(guest, lounge.group, "hello")
+    await finished(lounge, platform)
+    while_silent = lounge.sim.calls[before:]
+
+    assert len(while_silent) < 30
+    assert restricted(lounge) == []
+
+    lounge.sim.faults.remove(silence)
+    await eventually(partial(muted_after_a_word, lounge, lounge.stranger), "the stranger is muted", within=10)
+
+
+async def test_without_redis_mutes_and_lifts_go_on(lounge: Lounge, platform: Platform) -> None:
+    """Each instance takes its part of the budgets by itself."""
+    async with platform.instance(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0"):
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        await gated(lounge, platform, lounge.stranger)
+        lounge.sim.join(lounge.stranger, lounge.news)
+        await lounge.until_free(lounge.stranger)
+        await finished(lounge, platform)
+
+    assert prompts(lounge) == []
