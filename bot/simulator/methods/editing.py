@@ -82,7 +82,7 @@ def delete_messages(call: MethodCall) -> object:
     if len(wanted) > MOST_DELETED:
         raise ApiError.bad_request("too many message identifiers specified")
     chat = call.chat(Access.WRITE)
-    found = [chat.messages[each] for each in wanted if each in chat.messages]
+    found = list(dict.fromkeys(chat.messages[each] for each in wanted if each in chat.messages))
     for message in found:
         _check_deletable(call, chat, message)
     for message in found:
