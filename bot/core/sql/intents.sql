@@ -104,9 +104,12 @@ RETURNING restriction_id;
 
 -- echo_orphan --
 -- The mute landed after its case was closed: the case goes on, unless a later one is open and takes the mute over.
+-- A case that took it over and was closed in turn bears the same mark: of several only the last goes on.
 WITH orphan AS (
   SELECT restriction_id, prior, our_until FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NOT NULL
+  ORDER BY restriction_id DESC
+  LIMIT 1
 ), adopted AS (
   UPDATE restrictions r
   SET prior = orphan.prior, our_until = orphan.our_until, done = 'muting', wanted = 'check',
