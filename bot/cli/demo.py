@@ -1,7 +1,6 @@
 """`gmbot demo`: the bot and the simulator together, to play with. No token, no account, no network."""
 
 import webbrowser
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from bot.app import Mode, running
 from bot.cli.running import listen, run, serving, until_stopped
 from bot.core.logging import configure_logging
 from bot.core.settings import Settings
+from bot.domain.errors import SettingsError
 from bot.simulator import Simulator, demo_world
 
 
@@ -25,6 +25,10 @@ def demo(
 
 async def _demo(port: int, *, open_page: bool) -> None:
     environment = Settings.from_env()
+    if environment.gmbot_home is None or environment.database_url is not None:
+        raise SettingsError(
+            "unset DATABASE_URL and REDIS_URL: the demonstration keeps data of its own, apart from theirs"
+        )
     configure_logging(level="warning" if environment.log_level == "info" else environment.log_level, form="console")
     simulator = Simulator()
     world = demo_world(simulator)
@@ -37,7 +41,7 @@ async def _demo(port: int, *, open_page: bool) -> None:
                 "telegram_api_url": simulator.url,
                 "webhook_url": f"http://{address}:{bot_port}",
                 # A home of its own: what is played here must never meet a real deployment's data.
-                "gmbot_home": (environment.gmbot_home or Path()) / "demo",
+                "gmbot_home": environment.gmbot_home / "demo",
             }
         )
         typer.echo("Starting PostgreSQL, Valkey and the bot ...")
