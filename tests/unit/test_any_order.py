@@ -223,7 +223,9 @@ class AnyOrder(RuleBasedStateMachine):
             case "silence":
                 self.world.telegram.silent = set(_CHANNELS)
             case "no answer" if step in _TELEGRAM:
-                # The call may have been done or not: this is met before and after it.
+                # The call may have been done or not: this is met before and after it. A prompt whose number is not
+                # known is as one of a crash: it stands until somebody presses it.
+                self.crashes += step == "after send"
                 raise TelegramUnavailableError(method=step, description="away")
             case "no answer" if "membership" not in step:
                 raise StoreUnavailableError("away")

@@ -7,15 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
-from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
-from bot.domain.intent import Deletion
-from bot.services.actions import Actions
+from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
+from bot.domain.ids import BotId, GroupId, InstanceId, UserId
 from bot.services.activity import Activity
 from bot.services.directory import Directory
 from bot.services.housekeeping import Housekeeping
 from bot.services.webhooks import ALLOWED_UPDATES, WebhookKeeper
-from tests.fake_tables import FakeActions, FakeGroups, FakeLeader, FakeNotes
+from tests.fake_tables import FakeGroups, FakeLeader, FakeNotes
 from tests.fakes import FakeClock, FakeTelegram
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, World
 
@@ -149,43 +147,6 @@ async def test_sightings_are_bounded(world: World) -> None:
     await activity.flush()
 
     assert len(world.store.seen) == 50_000
-
-
-# Due actions
-
-
-async def test_a_due_deletion_is_done_and_struck_off() -> None:
-    """An outage of the store in between changes nothing."""
-    store, telegram, clock = FakeActions(Deletion(1, BOT, GROUP, MessageId(8))), FakeTelegram(), FakeClock()
-    store.outages = 1
-
-    await _for_a_while(Actions(store=store, telegram=telegram, clock=clock).run())
-
-    assert telegram.deleted == {8}
-    assert store.finished == [1]
-
-
-async def test_a_deletion_without_an_answer_is_tried_again() -> None:
-    """Later, with a pause; the others go on."""
-    store = FakeActions(Deletion(1, BOT, GROUP, MessageId(8)), Deletion(2, BOT, GROUP, MessageId(9)))
-    telegram = FakeTelegram()
-    telegram.fail("delete_messages", TelegramUnavailableError(method="deleteMessage", description="away"))
-
-    await _for_a_while(Actions(store=store, telegram=telegram, clock=FakeClock()).run())
-
-    assert store.failures == [(1, "deleteMessage: away")]
-    assert store.finished == [2]
-
-
-async def test_a_deletion_that_telegram_refuses_is_over() -> None:
-    """The message is gone already or too old."""
-    store, telegram = FakeActions(Deletion(1, BOT, GROUP, MessageId(8))), FakeTelegram()
-    telegram.fail("delete_messages", TelegramRefusedError(method="deleteMessage", description="not found"))
-
-    await _for_a_while(Actions(store=store, telegram=telegram, clock=FakeClock()).run())
-
-    assert store.finished == [1]
-    assert store.failures == []
 
 
 # Webhooks
