@@ -187,6 +187,7 @@ class FakeActions:
         self.waiting = list(due)
         self.finished: list[int] = []
         self.failures: list[tuple[int, str]] = []
+        self.delays: list[tuple[int, float]] = []
         self.outages = 0
 
     async def take(self, limit: int) -> Sequence[Deletion]:
@@ -196,11 +197,14 @@ class FakeActions:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return taken
 
-    async def done(self, action_id: int) -> None:
-        self.finished.append(action_id)
+    async def done(self, actions: Sequence[int]) -> None:
+        self.finished.extend(actions)
 
-    async def failed(self, action_id: int, error: str) -> None:
-        self.failures.append((action_id, error))
+    async def failed(self, actions: Sequence[int], error: str) -> None:
+        self.failures.extend((action, error) for action in actions)
+
+    async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
+        self.delays.extend((action, seconds) for action in actions)
 
 
 class FakeLeader:

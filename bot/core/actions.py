@@ -22,10 +22,14 @@ class ScheduledActions:
             for row in rows
         ]
 
-    async def done(self, action_id: int) -> None:
-        """Strike an action off."""
-        await self._database.execute("action_done", [action_id], self._instance)
+    async def done(self, actions: Sequence[int]) -> None:
+        """Strike actions off."""
+        await self._database.execute("actions_done", list(actions), self._instance)
 
-    async def failed(self, action_id: int, error: str) -> None:
-        """Try again later."""
-        await self._database.execute("action_failed", [action_id], self._instance, error)
+    async def failed(self, actions: Sequence[int], error: str) -> None:
+        """Try again later, at most ten times."""
+        await self._database.execute("actions_failed", list(actions), self._instance, error)
+
+    async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
+        """Put actions back that were not tried."""
+        await self._database.execute("actions_wait", list(actions), self._instance, seconds)

@@ -1,0 +1,29 @@
+-- take_actions --
+-- What another release schedules waits for an instance that knows how to do it.
+UPDATE scheduled_actions
+SET lease_owner = $1, lease_until = now() + interval '10 seconds', attempts = attempts + 1
+WHERE action_id IN (
+  SELECT action_id FROM scheduled_actions
+  WHERE dead_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+    AND kind = 'delete_message'
+  ORDER BY due_at
+  LIMIT $2
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING action_id, bot_id, chat_id, message_id;
+
+-- actions_done --
+DELETE FROM scheduled_actions WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
+
+-- actions_failed --
+-- Ten attempts with doubling pauses reach over 17 minutes; what fails then needs a person.
+UPDATE scheduled_actions
+SET due_at = now() + make_interval(secs => least(power(2, attempts), 300)), lease_owner = NULL, lease_until = NULL,
+    last_error = $3, dead_at = CASE WHEN attempts >= 10 THEN now() END
+WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
+
+-- actions_wait --
+-- Nothing was tried, so nothing is counted: a flood or an outage of hours kills no action.
+UPDATE scheduled_actions
+SET due_at = now() + make_interval(secs => $3), lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
+WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
