@@ -208,7 +208,10 @@ async def _wire(world: _World, mode: Mode) -> Site:
     receiver = Receiver(
         gate=Gate(groups=directory, memory=answers, sightings=activity),
         inbox=inbox,
-        dispatchers={bot: build_dispatcher(client, use) for bot, client in world.telegram.bots.items()},
+        dispatchers={
+            bot: build_dispatcher(client, use, partial(telegram.introduce, bot))
+            for bot, client in world.telegram.bots.items()
+        },
         wake=protection.wake,
         counter=metrics,
     )

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import structlog
 from telegram import Bot, Update
-from telegram.error import TelegramError as LibraryError
 from telegram.ext import (
     Application,
     CallbackQueryHandler,
@@ -18,7 +17,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.domain.errors import MalformedUpdateError, TelegramUnavailableError
+from bot.domain.errors import MalformedUpdateError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.intent import Intent
 from bot.handlers.basket import Baskets
 from bot.handlers.information import Information
@@ -36,6 +35,8 @@ log = structlog.stdlib.get_logger()
 # Of the six type parameters GMBot uses none: state lives in services, not in the framework.
 AnyApplication: TypeAlias = "Application[Any, Any, Any, Any, Any, Any]"
 
+Introduce = Callable[[], Awaitable[None]]
+
 # The handlers that decide who may speak run before those that answer commands.
 _GATE_GROUP = -1
 
@@ -43,8 +44,9 @@ _GATE_GROUP = -1
 class Dispatcher:
     """Handles one update at a time per call; calls run concurrently."""
 
-    def __init__(self, application: AnyApplication, baskets: Baskets) -> None:
+    def __init__(self, application: AnyApplication, baskets: Baskets, introduce: Introduce) -> None:
         self._application = application
+        self._introduce = introduce
         self._baskets = baskets
         self._starting = asyncio.Lock()
         self._started = False
@@ -73,14 +75,19 @@ class Dispatcher:
         async with self._starting:
             if not self._started:
                 try:
-                    await self._application.initialize()
-                except LibraryError as error:
-                    raise TelegramUnavailableError(method="getMe", description=str(error)) from error
+                    await self._introduce()
+                except TelegramRefusedError as error:
+                    # A token that is refused may be valid again; the update waits in Telegram's queue.
+                    raise TelegramUnavailableError(method="getMe", description=error.description) from error
+                await self._application.initialize()
                 self._started = True
 
 
-def build_dispatcher(bot: Bot, use: UseCases) -> Dispatcher:
-    """Wire the handlers of one bot. The table below is the list of everything GMBot reacts to."""
+def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce) -> Dispatcher:
+    """Wire the handlers of one bot. The table below is the list of everything GMBot reacts to.
+
+    `introduce` has the bot ask who it is; it raises TelegramUnavailableError or TelegramRefusedError.
+    """
     baskets, replies = Baskets(), Replies(use)
     messages, members = GroupMessages(use, baskets), Members(use, baskets)
     protect, information, settings = Protect(use, replies), Information(use, replies), Settings(use, replies)
@@ -108,4 +115,4 @@ def build_dispatcher(bot: Bot, use: UseCases) -> Dispatcher:
             baskets.failed(update, context.error)
 
     application.add_error_handler(failed)
-    return Dispatcher(application, baskets)
+    return Dispatcher(application, baskets, introduce)

@@ -49,6 +49,10 @@ class TelegramClient:
         """Return the same client with another urgency."""
         return TelegramClient(self._gateway, priority=priority, patience=patience)
 
+    async def introduce(self, bot: BotId) -> None:
+        """Have the bot ask who it is, unless it knows."""
+        await self._call(bot, "getMe", None, lambda api: api.initialize())
+
     async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
         """Ask Telegram. UNKNOWN for anything but a plain answer, at once where none is to be had."""
 

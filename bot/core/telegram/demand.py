@@ -43,6 +43,7 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "deleteMessage": Kind.MODERATE,
         "deleteMessages": Kind.MODERATE,
         "createChatInviteLink": Kind.MODERATE,
+        "getMe": Kind.READ,
         "getChat": Kind.READ,
         "getChatAdministrators": Kind.READ,
         "getChatMember": Kind.READ,
