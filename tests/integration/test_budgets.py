@@ -88,7 +88,7 @@ async def test_no_second_sees_more_sends_than_allowed(pair: Sequence[SharedBudge
             if grant.wait:
                 await asyncio.sleep(min(grant.wait, 0.05))
             else:
-                moments.append(grant.at)
+                moments.append(grant.at // 1000)
 
     await asyncio.gather(*(press_on(budget, 1000 * n) for n, budget in enumerate((*pair, *pair))))
 
@@ -206,6 +206,32 @@ async def test_a_call_costs_one_round_trip(budget: SharedBudget, redis_url: str)
 
     sent = {name: count - before.get(name, 0) for name, count in after.items() if name in SENT_BY_CLIENTS}
     assert {name: count for name, count in sent.items() if count} == {"evalsha": 5, "info": 1}
+
+
+async def test_nothing_stays_in_redis(budget: SharedBudget, redis_url: str) -> None:
+    """Every key ends by itself: at the latest when its pause is forgotten."""
+    for priority in Priority:
+        for _ in range(30):
+            await budget.ask(send(GROUP, priority))
+    await budget.flooded(send(GROUP), 1, await budget.ask(send(GROUP)), time.monotonic())
+    async with Redis.from_url(redis_url) as redis:
+        lives = [await redis.ttl(key) for key in await redis.keys("gmbot:budget:*")]
+
+    assert len(lives) > 5
+    assert all(0 <= life <= 361 for life in lives)
+
+
+async def test_a_clock_that_is_set_back_blocks_nothing(budget: SharedBudget, redis_url: str) -> None:
+    """Calls that seem to lie in the future are from before the step."""
+    for _ in range(20):
+        await budget.ask(send(GROUP))
+    async with Redis.from_url(redis_url) as redis:
+        name = f"gmbot:budget:{{1}}:chat:{GROUP}"
+        moments = [int(moment) + 3_600_000 for moment in await redis.lrange(name, 0, -1)]
+        await redis.delete(name)
+        await redis.rpush(name, *moments)
+
+    assert (await budget.ask(send(GROUP))).wait == 0
 
 
 async def test_a_pause_is_everybodys_at_once(pair: Sequence[SharedBudget]) -> None:

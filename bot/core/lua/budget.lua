@@ -3,16 +3,19 @@
 -- it: two for slow starts after the pauses, one for each window.
 -- ARGV: the caller's share of a slow start, its places in the first second; then for each window: ms, places open to the caller, places, whether the
 -- call counts, whether a caller who has waited for long may use all places.
--- Returns ms to wait (0: go), now in ms, and what to wait for.
+-- Returns ms to wait (0: go), now in microseconds, and what to wait for.
 local HUNGRY_MS, LONGEST_LINE_MS = 5000, 300000
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local exact = time[1] * 1000000 + time[2]
+local now = math.floor(exact / 1000)
 local wait, pace, line, yielded = 0, 0, nil, false
 
 local function room(list, open, ms)
   if open < 1 then return ms end
-  local oldest = redis.call('LINDEX', list, open - 1)
-  return oldest and math.max(0, oldest + ms - now) or 0
+  local oldest = tonumber(redis.call('LINDEX', list, open - 1))
+  -- A moment in the future is one from before the clock was set back.
+  if not oldest or oldest > now then return 0 end
+  return math.max(0, oldest + ms - now)
 end
 
 local paused = 0
@@ -24,7 +27,7 @@ for i = 1, 2 do
     starts[i] = ARGV[2] * 2 ^ math.floor(math.max(0, now - ends) / 1000)
   end
 end
-if paused > 0 then return {paused, now, 'pause'} end
+if paused > 0 then return {paused, exact, 'pause'} end
 
 local windows = {}
 for i, places in pairs(starts) do
@@ -49,9 +52,9 @@ if wait > 0 then
   if yielded then redis.call('SET', KEYS[3], now, 'NX', 'PX', 60000) end
   -- Everybody who is refused gets a time of their own, so that they do not all come back at once.
   local turn = math.max(redis.call('GET', line) or 0, now + wait)
-  if turn - now > LONGEST_LINE_MS then return {LONGEST_LINE_MS, now, 'budget'} end
+  if turn - now > LONGEST_LINE_MS then return {LONGEST_LINE_MS, exact, 'budget'} end
   redis.call('SET', line, math.ceil(turn + pace), 'PX', math.ceil(turn + pace - now))
-  return {math.ceil(turn - now), now, 'budget'}
+  return {math.ceil(turn - now), exact, 'budget'}
 end
 
 redis.call('DEL', KEYS[3])
@@ -63,4 +66,4 @@ for _, window in ipairs(windows) do
     redis.call('PEXPIRE', list, window.ms)
   end
 end
-return {0, now, 'go'}
+return {0, exact, 'go'}

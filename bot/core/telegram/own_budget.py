@@ -23,7 +23,7 @@ class Grant:
     wait: float
     """Seconds until asking again is worth while; 0 when the call may start."""
     at: int = 0
-    """When the call was allowed, in ms of the clock that decided; 0 when that is unknown."""
+    """When the call was allowed, in microseconds of the shared clock; 0 when this process decided alone."""
     paused: bool = False
     """Telegram named the pause; otherwise a budget is used up."""
 
@@ -86,7 +86,7 @@ class OwnBudget:
         now, key = self._monotonic(), (demand.bot, demand.wide_scope)
         struck = self._strikes.get(key, float("-inf"))
         recent = now - struck < _STRIKE_SECONDS + retry_after
-        repeated = recent and started >= struck
+        repeated = recent and started > struck
         if repeated or not recent:
             self._strikes[key] = now
         self.hold(demand, retry_after, whole_bot=repeated)
