@@ -232,14 +232,32 @@ def test_nothing_is_mocked() -> None:
     assert found == []
 
 
-def statements_named() -> Iterator[tuple[str, str]]:
-    """Yield each statement's name that the code runs, and where."""
+def statement_calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield each statement's name that the code runs, where, and the call."""
     for path in python_files("bot"):
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 first = node.args[0]
                 if node.func.attr in {"row", "rows", "execute", "many"} and isinstance(first, ast.Constant):
-                    yield str(first.value), f"{name_of(path)}:{node.lineno}"
+                    yield str(first.value), f"{name_of(path)}:{node.lineno}", node
+
+
+def statements_named() -> Iterator[tuple[str, str]]:
+    """Yield each statement's name that the code runs, and where."""
+    return ((name, where) for name, where, _ in statement_calls())
+
+
+def test_every_statement_gets_its_values() -> None:
+    """A call passes as many values as its statement has places."""
+    places = {name: max(map(int, re.findall(r"\$(\d+)", text)), default=0) for name, text in load_statements().items()}
+    wrong = [
+        f"{where}: {name} has {places[name]} places, {len(call.args) - 1} values are passed"
+        for name, where, call in statement_calls()
+        if name in places and isinstance(call.func, ast.Attribute) and call.func.attr != "many"
+        if not any(isinstance(value, ast.Starred) for value in call.args) and len(call.args) - 1 != places[name]
+    ]
+
+    assert wrong == []
 
 
 def test_every_statement_that_is_run_exists() -> None:
