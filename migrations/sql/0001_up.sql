@@ -166,6 +166,8 @@ CREATE TABLE group_members_seen (
     seen_at   timestamptz NOT NULL,
     PRIMARY KEY (bot_id, group_id, user_id)
 );
+-- Who leaves a channel is looked up by user: in which of its ten thousand groups were they seen?
+CREATE INDEX group_members_seen_user ON group_members_seen (bot_id, user_id);
 
 CREATE TABLE verification_events (
     at        timestamptz NOT NULL DEFAULT now(),
