@@ -33,6 +33,9 @@ class UpdateStore:
         async with self._database.transaction() as session:
             if not await session.execute("finish_update", receipt.bot_id, receipt.update_id, receipt.owner):
                 raise ClaimLostError(f"update {receipt.update_id} is no longer ours")
+            groups = [intent.group_id for intent in intents if isinstance(intent, OpenCase)]
+            if groups and len(intents) > 1:
+                await session.rows("share_groups", receipt.bot_id, groups)
             for intent in intents:
                 cases.extend(CaseId(row["restriction_id"]) for row in await _apply(session, intent))
         return tuple(cases)
@@ -60,8 +63,9 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
         case Want(case_ids, wanted):
             return await session.rows("want_cases", list(case_ids), wanted.value)
         case Regate(bot_id, user_id, channel_id, user_name):
-            rechecked = await session.rows("recheck_for_channel", bot_id, user_id, channel_id)
-            return rechecked + await session.rows("regate", bot_id, user_id, channel_id, user_name)
+            opened = await session.rows("regate", bot_id, user_id, channel_id, user_name)
+            ids = [row["restriction_id"] for row in opened]
+            return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated():
             return await _moderated(session, intent)
         case WentAway(bot_id, group_id, user_id):

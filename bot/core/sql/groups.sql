@@ -43,7 +43,12 @@ INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES 
 -- want_open_cases --
 UPDATE restrictions
 SET wanted = $3, version = version + 1, due_at = now(), attempts = 0
-WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+WHERE restriction_id IN (
+  SELECT restriction_id FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+  ORDER BY restriction_id
+  FOR UPDATE
+)
 RETURNING restriction_id;
 
 -- unprotect_group --

@@ -24,6 +24,13 @@ SET delete_ids = r.delete_ids || excluded.delete_ids,
     version = r.version + 1, due_at = now(), attempts = 0
 RETURNING restriction_id;
 
+-- share_groups --
+-- Groups are locked before cases, as `/unprotect` does it: the other way round two transactions could wait in a ring.
+SELECT group_id FROM protected_groups
+WHERE bot_id = $1 AND group_id = ANY($2::bigint[])
+ORDER BY group_id
+FOR SHARE;
+
 -- see_member --
 -- Whoever spoke or came in is in the group: should they leave the channel later, they are looked at again.
 INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at)
@@ -33,7 +40,12 @@ ON CONFLICT (bot_id, group_id, user_id) DO NOTHING;
 -- want_cases --
 UPDATE restrictions
 SET wanted = $2, version = version + 1, due_at = now(), attempts = 0
-WHERE restriction_id = ANY($1::bigint[]) AND closed_at IS NULL
+WHERE restriction_id IN (
+  SELECT restriction_id FROM restrictions
+  WHERE restriction_id = ANY($1::bigint[]) AND closed_at IS NULL
+  ORDER BY restriction_id
+  FOR UPDATE
+)
 RETURNING restriction_id;
 
 -- recheck_for_channel --
@@ -42,7 +54,7 @@ UPDATE restrictions r
 SET wanted = 'check', version = r.version + 1, due_at = now(), attempts = 0
 FROM group_channel_links l
 WHERE l.bot_id = $1 AND l.channel_id = $3 AND r.bot_id = l.bot_id AND r.group_id = l.group_id AND r.user_id = $2
-  AND r.closed_at IS NULL
+  AND r.closed_at IS NULL AND r.restriction_id <> ALL($4::bigint[])
 RETURNING r.restriction_id;
 
 -- regate --
