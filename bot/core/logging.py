@@ -8,8 +8,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-# A bot token, wherever it stands: in a URL of an error text, too.
-_TOKEN = re.compile(r"\b\d{5,16}:[A-Za-z0-9_-]{30,}")
+# A bot token, wherever it stands: in a URL of an error text, too, where the word "bot" comes right before it.
+_TOKEN = re.compile(r"(?<!\d)\d{5,16}:[A-Za-z0-9_-]{30,}")
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -13,7 +13,7 @@ from bot.domain.ids import GroupId, MessageId, UpdateId
 from bot.domain.intent import Moderated, OpenCase
 from bot.domain.membership import Membership, Stamp
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
-from bot.domain.restriction import Done, PromptState, Wanted
+from bot.domain.restriction import PROMPT_LIFE, Done, PromptState, Wanted
 from tests.fake_store import FakeLedger
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
@@ -61,7 +61,7 @@ async def test_a_stranger_is_muted_then_tidied_after_then_told(world: World) -> 
     assert methods == ["mute", "delete_messages", "send"]
     assert world.telegram.deleted == {7}
     assert (case.done, case.prompt_state, case.prompt_channels) == (Done.MUTED, PromptState.SENT, (NEWS, INSIDERS))
-    assert world.row().due_at is None
+    assert world.row().due_at == world.clock.now() + PROMPT_LIFE
     assert world.row().lease_owner is None
 
 
