@@ -215,7 +215,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         wake=protection.wake,
         counter=metrics,
     )
-    subscription = Subscription(redis=world.redis, answers=answers, local=local, clock=clock, on_config=directory.poke)
+    subscription = Subscription(redis=world.redis, answers=answers, clock=clock, on_config=directory.poke)
     house = Housekeeping(instances=world.heartbeat, chores=(inbox.forget, world.heartbeat.forget), clock=clock)
     actions = Actions(store=ScheduledActions(database=world.database, instance=instance), telegram=working, clock=clock)
     for name, work in (

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
+from itertools import islice
 from typing import cast
 
 import structlog
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
 from bot.core.clock import SystemClock
@@ -20,8 +24,19 @@ _CONFIG = "gmbot:config"
 _COUNTER = "gmbot:generation"
 # A question in flight lives seconds; its generation is kept for two minutes.
 _GENERATION_MS = 120_000
+# An update waits 300 ms for its verification in all: a Redis that is slower than this is done without.
+_ANSWER_SECONDS = 0.15
+# Nobody waits for an event to be told, and it matters more.
+_EVENT_SECONDS = 1.0
+_AWAY_SECONDS = 1.0
 _PING_SECONDS = 1.0
+_SILENCE_SECONDS = 2.5
+_FIRST_PAUSE_SECONDS = 0.1
+# Events that Redis has not been told of; beyond this the oldest are left to expire.
+_MOST_UNTOLD = 10_000
+_UNTOLD_AT_ONCE = 500
 _AWAY = (RedisError, OSError, TimeoutError)
+_SILENT = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 
 log = structlog.stdlib.get_logger()
 
@@ -43,6 +58,20 @@ class MembershipAnswers:
         self._record = _script(redis, "record")
         # Replies of Redis that are on their way; an event about the same key overtakes them.
         self._expected: dict[Key, object] = {}
+        self._untold: dict[Key, tuple[Membership, Stamp]] = {}
+        self._away_until = float("-inf")
+        self._deaf = False
+
+    def deaf(self) -> None:
+        """Events of other instances may be missed from now on: a join above all, so that no absence is believed."""
+        self._deaf = True
+        self._local.distrust(60.0)
+
+    def hearing(self) -> None:
+        """Events arrive from now on; what was missed before is unknown."""
+        self._deaf = False
+        self._expected.clear()
+        self._local.clear()
 
     def recall(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership | None:
         """Look in this process only."""
@@ -50,29 +79,26 @@ class MembershipAnswers:
 
     async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
         """Look in Redis, in one round trip; without it nothing is known."""
-        now = self._now_ms()
-        keys = [_name((bot, channel, user)) for channel in channels]
-        expected = [self._expect((bot, channel, user)) for channel in channels]
-        try:
-            reply = cast("list[bytes]", await self._read(keys=keys, args=[now]))
-        except _AWAY:
-            for channel in channels:
-                self._expected.pop((bot, channel, user), None)
-            return {}
+        expected = {(bot, channel, user): self._expect((bot, channel, user)) for channel in channels}
         known: dict[ChannelId, Membership] = {}
-        for channel, answer, fresh_until, token in zip(channels, reply[0::2], reply[1::2], expected, strict=True):
-            if not answer:
-                self._expected.pop((bot, channel, user), None)
-            else:
-                known[channel] = Membership(answer.decode())
-                self._take((bot, channel, user), token, known[channel], (int(fresh_until) - now) / 1000)
+        try:
+            reply = cast("list[bytes]", await self._run(self._read, [_name(key) for key in expected], []))
+            for (key, token), answer, left in zip(expected.items(), reply[0::2], reply[1::2], strict=True):
+                if answer:
+                    known[key[1]] = Membership(answer.decode())
+                    self._take(key, token, known[key[1]], int(left) / 1000)
+        except _AWAY:
+            return {}
+        finally:
+            for key, token in expected.items():
+                self._forget(key, token)
         return known
 
     async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
         """Start a question. Generation 0 means that Redis is away."""
         try:
             keys = [_name((bot, channel, user)), _COUNTER]
-            return int(cast("int", await self._begin(keys=keys, args=[_GENERATION_MS])))
+            return int(cast("int", await self._run(self._begin, keys, [_GENERATION_MS])))
         except _AWAY:
             return 0
 
@@ -81,37 +107,48 @@ class MembershipAnswers:
     ) -> Membership | None:
         """Store an answer unless something newer happened."""
         key = (bot, channel, user)
-        seconds, until, keep = self._life(answer)
+        seconds, keep = self._life(answer)
         if generation == 0:
-            self._local.put(key, answer, seconds)
-            return answer
+            return self._store_here(key, answer, seconds)
         token = self._expect(key)
         try:
-            reply = await self._store(keys=[_name(key)], args=[generation, answer.value, until, self._now_ms(), keep])
+            args = [generation, answer.value, seconds * 1000, keep]
+            held = cast("bytes", await self._run(self._store, [_name(key)], args)).decode()
+            if not held:
+                return None
+            self._take(key, token, Membership(held), seconds)
+            return Membership(held)
         except _AWAY:
-            self._expected.pop(key, None)
             return answer
-        held = cast("bytes", reply).decode()
-        if not held:
-            self._expected.pop(key, None)
-            return None
-        self._take(key, token, Membership(held), seconds)
-        return Membership(held)
+        finally:
+            self._forget(key, token)
 
     async def record(self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, stamp: Stamp) -> bool:
-        """Store what an event says, on every instance."""
+        """Store what an event says, on every instance; on those that cannot be reached, as soon as they can."""
         key = (bot, channel, user)
-        seconds, until, keep = self._life(answer)
-        message = f"{bot}:{channel}:{user}:{answer.value}:{until}"
-        args = [answer.value, until, keep, stamp.date, stamp.update_id, _EVENTS, message]
+        untold = self._untold.get(key)
+        if untold is not None and _order(untold[1]) > _order(stamp):
+            return False
         try:
-            newest = bool(await self._record(keys=[_name(key), _COUNTER], args=args))
+            newest = await self._tell(key, answer, stamp)
         except _AWAY:
+            self._untold.pop(key, None)
+            self._untold[key] = (answer, stamp)
+            if len(self._untold) > _MOST_UNTOLD:
+                del self._untold[next(iter(self._untold))]
             newest = True
+        else:
+            self._told(key, stamp)
         if newest:
             self._expected.pop(key, None)
-            self._local.put(key, answer, seconds)
+            self._put(key, answer, self._life(answer)[0])
         return newest
+
+    async def catch_up(self) -> None:
+        """Tell some of what could not be told when it happened. Raises what Redis raises when it is still away."""
+        for key, (answer, stamp) in list(islice(self._untold.items(), _UNTOLD_AT_ONCE)):
+            await self._tell(key, answer, stamp)
+            self._told(key, stamp)
 
     async def publish_config(self) -> None:
         """Tell all instances that the configuration changed. A lost message heals by their polling."""
@@ -122,29 +159,76 @@ class MembershipAnswers:
 
     def heard(self, message: bytes) -> None:
         """Take over an event that some instance recorded."""
-        bot, channel, user, answer, until = message.decode().split(":")
-        key = (BotId(int(bot)), ChannelId(int(channel)), UserId(int(user)))
+        try:
+            bot, channel, user, answer, seconds = message.decode().split(":")
+            key, held, life = (
+                (BotId(int(bot)), ChannelId(int(channel)), UserId(int(user))),
+                Membership(answer),
+                int(seconds),
+            )
+        except ValueError:
+            log.warning("redis.event_unreadable")
+            return
         self._expected.pop(key, None)
-        self._local.put(key, Membership(answer), (int(until) - self._now_ms()) / 1000)
+        self._put(key, held, life)
+
+    async def _tell(self, key: Key, answer: Membership, stamp: Stamp) -> bool:
+        bot, channel, user = key
+        seconds, keep = self._life(answer)
+        message = f"{bot}:{channel}:{user}:{answer.value}:{seconds}"
+        args = [answer.value, seconds * 1000, keep, stamp.date, stamp.update_id, _EVENTS, message]
+        return bool(await self._run(self._record, [_name(key), _COUNTER], args, patience=_EVENT_SECONDS))
+
+    def _told(self, key: Key, stamp: Stamp) -> None:
+        untold = self._untold.get(key)
+        if untold is not None and _order(untold[1]) <= _order(stamp):
+            del self._untold[key]
+
+    async def _run(
+        self, script: AsyncScript, keys: list[str], args: list[str | int], *, patience: float = _ANSWER_SECONDS
+    ) -> object:
+        """Run a script; after a silence nobody waits for the next one, for a while."""
+        if self._clock.monotonic() < self._away_until:
+            raise RedisConnectionError("Redis did not answer a moment ago")
+        try:
+            async with asyncio.timeout(patience):
+                return cast("object", await script(keys=keys, args=args))
+        except _SILENT:
+            self._away_until = self._clock.monotonic() + _AWAY_SECONDS
+            raise
+
+    def _store_here(self, key: Key, answer: Membership, seconds: int) -> Membership:
+        """Keep an answer that Redis has no number for; an event that was not told yet knows better."""
+        untold = self._untold.get(key)
+        held = answer if untold is None else untold[0]
+        self._put(key, held, seconds)
+        return held
+
+    def _put(self, key: Key, answer: Membership, seconds: float) -> None:
+        if self._deaf and answer is Membership.ABSENT:
+            self._local.drop(key)
+        else:
+            self._local.put(key, answer, min(seconds, 60.0) if self._deaf else seconds)
 
     def _expect(self, key: Key) -> object:
         token = object()
         self._expected[key] = token
         return token
 
+    def _forget(self, key: Key, token: object) -> None:
+        if self._expected.get(key) is token:
+            del self._expected[key]
+
     def _take(self, key: Key, token: object, answer: Membership, seconds: float) -> None:
         """Remember a reply of Redis, unless an event or a later question overtook it on the way."""
         if self._expected.get(key) is token:
             del self._expected[key]
-            self._local.put(key, answer, seconds)
+            self._put(key, answer, seconds)
 
-    def _life(self, answer: Membership) -> tuple[int, int, int]:
-        """Return seconds to live, the end of it in Unix milliseconds, and milliseconds for Redis to keep it."""
+    def _life(self, answer: Membership) -> tuple[int, int]:
+        """Return seconds to live, and milliseconds for Redis to keep the entry."""
         seconds = get_ttl_with_jitter(self._ttl[answer], self._jitter)
-        return seconds, self._now_ms() + seconds * 1000, max(seconds * 1000, _GENERATION_MS)
-
-    def _now_ms(self) -> int:
-        return int(self._clock.now().timestamp() * 1000)
+        return seconds, max(seconds * 1000, _GENERATION_MS)
 
 
 class Subscription:
@@ -155,13 +239,11 @@ class Subscription:
         *,
         redis: "Redis",
         answers: MembershipAnswers,
-        local: LocalCache,
         clock: SystemClock,
         on_config: Callable[[], None],
     ) -> None:
         self._redis = redis
         self._answers = answers
-        self._local = local
         self._clock = clock
         self._on_config = on_config
         self._connected = False
@@ -173,35 +255,57 @@ class Subscription:
 
     async def run(self) -> None:
         """Listen until cancelled, subscribing again after every break."""
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 await self._listen()
             except _AWAY as error:
                 if self._connected:
                     log.warning("redis.subscription_lost", error=str(error))
+                    pause = _FIRST_PAUSE_SECONDS
                 self._connected = False
-                self._local.distrust(60.0)
-                await self._clock.sleep(_PING_SECONDS)
+                self._answers.deaf()
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _PING_SECONDS)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(_EVENTS, _CONFIG)
+            heard_at = self._clock.monotonic()
             while True:
-                # A silent connection is pinged each second: a cut one is noticed before it costs an event.
+                # A silent connection is pinged each second: a cut one is noticed before it costs many events.
                 message = await pubsub.get_message(timeout=_PING_SECONDS)
-                if message is None:
+                now = self._clock.monotonic()
+                if message is not None:
+                    heard_at = now
+                    await self._heard(message)
+                elif now - heard_at > _SILENCE_SECONDS:
+                    raise TimeoutError("no answer to a ping")
+                else:
                     await asyncio.wait_for(pubsub.ping(), timeout=_PING_SECONDS)
-                elif message["type"] == "subscribe":
-                    self._connected = True
-                    self._local.clear()
-                elif message["type"] == "message":
-                    self._take(message["channel"], message["data"])
+
+    async def _heard(self, message: Mapping[str, object]) -> None:
+        match message:
+            case {"type": "subscribe"}:
+                self._connected = True
+                self._answers.hearing()
+            case {"type": "message", "channel": bytes(channel), "data": bytes(data)}:
+                self._take(channel, data)
+            case _:
+                pass
+        # A Redis that is heard but does not answer is no reason to stop listening.
+        with suppress(*_AWAY):
+            await self._answers.catch_up()
 
     def _take(self, channel: bytes, data: bytes) -> None:
         if channel == _CONFIG.encode():
             self._on_config()
         else:
             self._answers.heard(data)
+
+
+def _order(stamp: Stamp) -> tuple[int, int]:
+    return stamp.date, stamp.update_id
 
 
 def _script(redis: "Redis", name: str) -> AsyncScript:
