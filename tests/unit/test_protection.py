@@ -1,0 +1,138 @@
+"""The worker: each case by one worker at a time, none forgotten, and no fault that ends the others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.ids import CaseId, UserId
+from bot.domain.restriction import Case
+from bot.services.protection import Protection
+from bot.services.shift import Shift
+from tests.unit.world import STRANGER, World
+
+
+class _Worker:
+    """A protection at work, whose shifts can be made to fail."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults: list[Exception] = []
+        self.protection = Protection(ledger=world.ledger, shifts=self._shift, clock=world.clock)
+
+    def _shift(self, case: Case) -> Shift:
+        if self.faults:
+            raise self.faults.pop(0)
+        return self.world.shift(case)
+
+
+@pytest.fixture
+async def worker(world: World) -> AsyncIterator[_Worker]:
+    """Let a worker run for the time of the test."""
+    worker = _Worker(world)
+    task = asyncio.get_running_loop().create_task(worker.protection.run())
+    yield worker
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _turns(count: int = 200) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_woken_case_is_worked_on_at_once(worker: _Worker) -> None:
+    """In the process that committed it."""
+    await worker.world.speak(STRANGER)
+    worker.protection.wake([worker.world.row().case.case_id])
+    await _turns()
+
+    assert worker.world.muted(STRANGER)
+
+
+async def test_a_case_that_nobody_woke_is_found(worker: _Worker) -> None:
+    """Its instance may have died between the commit and the waking."""
+    await worker.world.speak(STRANGER)
+    await _turns()
+
+    assert worker.world.muted(STRANGER)
+
+
+async def test_a_case_woken_while_it_is_worked_on_is_looked_at_again(worker: _Worker) -> None:
+    """What came meanwhile is not lost."""
+    world = worker.world
+    await world.speak(STRANGER)
+    case_id = world.row().case.case_id
+    leased: list[str] = []
+
+    async def count(name: str) -> None:
+        await asyncio.sleep(0)
+        if name == "lease":
+            leased.append(name)
+            worker.protection.wake([case_id, case_id])
+
+    world.store.hook = count
+    worker.protection.wake([case_id])
+    await _turns(40)
+
+    assert len(leased) >= 2
+
+
+async def test_a_fault_in_one_case_does_not_stop_the_others(worker: _Worker) -> None:
+    """A bug of ours costs one case its turn; the sweep brings it back when its lease is out."""
+    worker.faults = [ValueError("a fault"), StoreUnavailableError("away")]
+    for user in (3, 4, 5):
+        await worker.world.speak(UserId(user))
+    await _turns(3000)
+
+    assert all(worker.world.muted(UserId(user)) for user in (3, 4, 5))
+
+
+async def test_without_postgres_the_worker_waits(worker: _Worker) -> None:
+    """And goes on when it is back."""
+    world = worker.world
+    await world.speak(STRANGER)
+    outage = iter([True] * 5)
+
+    async def away(_: str) -> None:
+        await asyncio.sleep(0)
+        if next(outage, False):
+            raise StoreUnavailableError("away")
+
+    world.store.hook = away
+    await _turns(3000)
+
+    assert world.muted(STRANGER)
+
+
+async def test_a_worker_that_is_stopped_gives_its_case_back(world: World) -> None:
+    """The next instance goes on at once, without waiting for the lease to run out."""
+    reached = asyncio.Event()
+
+    async def hang(name: str) -> None:
+        if name == "mute":
+            reached.set()
+            await asyncio.Event().wait()
+
+    world.telegram.hook = hang
+    await world.speak(STRANGER)
+    worker = _Worker(world)
+    task = asyncio.get_running_loop().create_task(worker.protection.run())
+    await asyncio.wait_for(reached.wait(), 5)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert world.row().lease_owner is None
+
+
+async def test_a_case_is_queued_once(world: World) -> None:
+    """However often it is woken."""
+    protection = _Worker(world).protection
+    protection.wake([CaseId(1), CaseId(2)])
+    protection.wake([CaseId(1)])
+
+    assert protection.backlog == 2
