@@ -268,6 +268,8 @@ class FakeLedger:
         row = self._held(case.case_id)
         if row is None:
             return None
+        if state is PromptState.SENT and message != row.case.prompt_message_id:
+            row.change(prompt_sent_at=self._store.clock.now())
         row.change(prompt_state=state, prompt_message_id=message, prompt_channels=tuple(channels))
         return row.case
 
@@ -277,7 +279,9 @@ class FakeLedger:
         if row is None or row.case.version != case.version:
             return False
         row.change(attempts=0)
-        row.due_at, row.lease_owner, row.lease_until = wake_at, None, None
+        soon = self._store.clock.now() + timedelta(seconds=10)
+        row.due_at = None if wake_at is None else max(wake_at, soon)
+        row.lease_owner = row.lease_until = None
         return True
 
     async def close(self, case: Case, *, outcome: str) -> bool:

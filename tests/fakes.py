@@ -54,6 +54,7 @@ class FakeJournal:
         self.verifications: Counter[tuple[str, str]] = Counter()
         self.closed: list[str] = []
         self.effects: list[tuple[str, str]] = []
+        self.differences: list[str] = []
 
     def verified(self, outcome: str, source: str) -> None:
         self.verifications[outcome, source] += 1
@@ -63,6 +64,9 @@ class FakeJournal:
 
     def effect(self, kind: str, result: str) -> None:
         self.effects.append((kind, result))
+
+    def reconciled(self, difference: str) -> None:
+        self.differences.append(difference)
 
 
 class FakeTelegram:

@@ -201,7 +201,8 @@ class Platform:
         async def resting() -> bool:
             due = await self.fetch(
                 "SELECT 1 FROM restrictions"
-                " WHERE closed_at IS NULL AND (due_at < 'infinity' OR lease_owner IS NOT NULL)"
+                # A case that rests is due again when its prompt grows old; one that was refused, within a day.
+                " WHERE closed_at IS NULL AND (due_at < now() + interval '25 hours' OR lease_owner IS NOT NULL)"
             )
             return not due
 

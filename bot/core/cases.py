@@ -157,4 +157,6 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         prompt_message_id=None if row["prompt_message_id"] is None else MessageId(row["prompt_message_id"]),
         prompt_channels=tuple(ChannelId(channel) for channel in row["prompt_channels"]),
         opened_at=row["opened_at"],
+        prompt_sent_at=row["prompt_sent_at"],
+        review_version=row["review_version"],
     )

@@ -20,6 +20,7 @@ class Metrics(Collector):
         self._verifications: Counter[Labels] = Counter()
         self._cases: Counter[Labels] = Counter()
         self._effects: Counter[Labels] = Counter()
+        self._reconciled: Counter[Labels] = Counter()
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -40,6 +41,10 @@ class Metrics(Collector):
         """Count something done, or not done, in Telegram."""
         self._effects[kind, result] += 1
 
+    def reconciled(self, difference: str) -> None:
+        """Count a difference between the ledger and Telegram that was repaired."""
+        self._reconciled[(difference,)] += 1
+
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show what `read` returns whenever Prometheus asks."""
         self._gauges[name] = (text, read)
@@ -57,6 +62,7 @@ class Metrics(Collector):
         yield _counter("gmbot_verifications", "Answers about membership.", ["outcome", "source"], self._verifications)
         yield _counter("gmbot_cases_closed", "Cases that ended.", ["outcome"], self._cases)
         yield _counter("gmbot_effects", "Things done in Telegram.", ["kind", "result"], self._effects)
+        yield _counter("gmbot_reconciled", "Differences repaired.", ["difference"], self._reconciled)
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(name, text, value=read())
 

@@ -10,7 +10,7 @@ from enum import Enum
 
 from bot.domain.group import Enforcement
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, TopicId, UserId
-from bot.domain.permissions import MemberState, Prior
+from bot.domain.permissions import MemberState, Prior, Role
 
 
 class Wanted(Enum):
@@ -65,6 +65,13 @@ class Case:
     prompt_message_id: MessageId | None
     prompt_channels: tuple[ChannelId, ...]
     opened_at: datetime
+    prompt_sent_at: datetime | None = None
+    review_version: int | None = None
+
+    @property
+    def under_review(self) -> bool:
+        """Whether the case is compared with Telegram. Any change of the case ends that."""
+        return self.version == self.review_version
 
 
 class Step(Enum):
@@ -137,6 +144,41 @@ def prior_of(state: MemberState, case: Case) -> Prior | None:
 def is_ours(state: MemberState, our_until: datetime | None) -> bool:
     """Whether the restriction in force is the one GMBot imposed, recognised by its unique end."""
     return our_until is not None and state.restriction is not None and state.until == our_until
+
+
+class Finding(Enum):
+    """What a review finds about somebody who is still absent from a channel."""
+
+    IN_FORCE = "in_force"
+    AWAY = "away"
+    """The user has left the group; nobody is there to read the prompt."""
+    OVERRULED = "overruled"
+    """Somebody lifted our mute, banned the user or made them an admin."""
+    LOOSENED = "loosened"
+    """Somebody put a restriction in the place of our mute that lets the user write."""
+
+
+def inspect(state: MemberState, case: Case) -> Finding:
+    """Compare what a case that rests has done with the user's state in the group."""
+    if state.is_admin or state.role is Role.BANNED:
+        return Finding.OVERRULED
+    if case.done is Done.MUTED and not is_ours(state, case.our_until):
+        if state.restriction is None:
+            return Finding.OVERRULED
+        if state.may_send:
+            return Finding.LOOSENED
+    return Finding.IN_FORCE if state.is_member else Finding.AWAY
+
+
+# Telegram lets nobody delete a message that is older than 48 h. The hour is for outages.
+PROMPT_LIFE = timedelta(hours=47)
+
+
+def prompt_ends_at(case: Case) -> datetime | None:
+    """Tell when the prompt that stands has to give way to a new one."""
+    if case.prompt_state is not PromptState.SENT or case.prompt_sent_at is None:
+        return None
+    return case.prompt_sent_at + PROMPT_LIFE
 
 
 # A mute ends by itself between these, should GMBot be gone for good.

@@ -40,6 +40,12 @@ class Directory:
         """Count the groups that are protected now."""
         return sum(group.protected for groups in self._groups.values() for group in groups.values())
 
+    def chats(self) -> Sequence[tuple[BotId, int]]:
+        """Return the protected groups and the channels they require."""
+        groups = [group for groups in self._groups.values() for group in groups.values() if group.protected]
+        chats = {(group.bot_id, chat) for group in groups for chat in (group.group_id, *group.channel_ids)}
+        return sorted(chats)
+
     def poke(self) -> None:
         """Read the configuration soon: somebody says that it changed."""
         self._poked.set()

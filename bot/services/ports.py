@@ -246,6 +246,7 @@ class Journal(Protocol):
     def verified(self, outcome: str, source: str) -> None: ...
     def case_closed(self, outcome: str) -> None: ...
     def effect(self, kind: str, result: str) -> None: ...
+    def reconciled(self, difference: str) -> None: ...
 
 
 Waker = Callable[[Sequence[CaseId]], None]
@@ -277,6 +278,22 @@ class ActionStore(Protocol):
 
     async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
         """Put actions back that were not tried."""
+        ...
+
+
+class Reviews(Protocol):
+    """Cases that rest, to be compared with Telegram. All methods raise StoreUnavailableError."""
+
+    async def now(self) -> datetime:
+        """Tell the time by the clock that `put_under_review` goes by."""
+        ...
+
+    async def under_review(self) -> int:
+        """Count the cases that are being compared."""
+        ...
+
+    async def put_under_review(self, *, before: datetime, limit: int) -> Sequence[CaseId]:
+        """Have cases compared that were neither done nor reviewed since `before`, the oldest first."""
         ...
 
 

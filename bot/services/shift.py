@@ -12,15 +12,18 @@ from bot.domain.permissions import MemberState, Role, restored
 from bot.domain.restriction import (
     Case,
     Done,
+    Finding,
     Preparation,
     PromptState,
     Step,
     Wanted,
+    inspect,
     is_ours,
     mute_until,
     next_step,
     prepare,
     prior_of,
+    prompt_ends_at,
 )
 from bot.services.directory import Directory
 from bot.services.ports import CaseLedger, Clock, Journal, TelegramModeration
@@ -34,6 +37,8 @@ _LONGEST_PAUSE_SECONDS = 300.0
 # Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
 _REFUSED_PAUSE_SECONDS = 600.0
 _LONGEST_REFUSED_PAUSE_SECONDS = 86_400.0
+# A review that gets no answer for a minute leaves everything as it is: others wait for their turn.
+_REVIEW_ATTEMPTS = 6
 
 Follow = Callable[[BotId, GroupId, GroupId], Awaitable[None]]
 """Moves everything a group has to its new id."""
@@ -118,7 +123,11 @@ class Shift:
             return await self._ledger.prompted(
                 case, PromptState.SENT, message=case.prompt_message_id, channels=self._missing
             )
-        return None if await self._ledger.rest(case, wake_at=None) else await self._again(case)
+        ends_at = prompt_ends_at(case)
+        if ends_at is not None and ends_at <= self._clock.now():
+            # While Telegram still deletes it; a new one follows for whoever is still there.
+            return await self._delete_prompt(case)
+        return None if await self._ledger.rest(case, wake_at=ends_at) else await self._again(case)
 
     async def _close_with_outcome(self, case: Case) -> Case | None:
         return await self._close(case, self._outcome)
@@ -126,15 +135,19 @@ class Shift:
     async def _ask(self, case: Case) -> Case | None:
         match await self._examine(case):
             case Allow():
+                if case.under_review:
+                    self._reconciled(case, "joined")
                 return await self._ledger.want(case, Wanted.FREE)
             case Missing():
-                return await self._ledger.want(case, Wanted.MUTE)
+                return await (self._compare(case) if case.under_review else self._ledger.want(case, Wanted.MUTE))
             case Doubt():
                 return await self._doubt(case)
 
     async def _doubt(self, case: Case) -> Case | None:
         """Nobody is muted on a doubt, and nobody who is muted is freed on one: the question is asked again."""
         if case.done in {Done.MUTING, Done.MUTED, Done.NOTICED}:
+            if case.under_review and case.attempts >= _REVIEW_ATTEMPTS:
+                return await self._ledger.want(case, Wanted.MUTE)
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
         group = self._group(case)
         if group is not None and group.on_unknown is OnUnknown.HOLD and case.delete_ids:
@@ -142,6 +155,32 @@ class Shift:
             await self._prompter.say_held(case, group)
             return await self._close(case, "held")
         return await self._close(case, "unknown")
+
+    async def _compare(self, case: Case) -> Case | None:
+        """Look whether what was done still stands: while GMBot was away, moderators and members were not."""
+        try:
+            state = await self._state(case)
+        except ChatMovedError:
+            raise
+        except TelegramError as error:
+            if isinstance(error, TelegramUnavailableError) and case.attempts < _REVIEW_ATTEMPTS:
+                raise
+            return await self._ledger.want(case, Wanted.MUTE)
+        match inspect(state, case):
+            case Finding.OVERRULED:
+                self._reconciled(case, "overruled")
+                return await self._ledger.want(case, Wanted.FREE)
+            case Finding.LOOSENED:
+                self._reconciled(case, "loosened")
+                return await self._ledger.did(case, Done.MUTING)
+            case Finding.AWAY if case.prompt_state is PromptState.SENT:
+                self._reconciled(case, "left")
+                return await self._delete_prompt(case)
+        return await self._ledger.want(case, Wanted.MUTE)
+
+    def _reconciled(self, case: Case, difference: str) -> None:
+        self._journal.reconciled(difference)
+        log.info("case.reconciled", case=case.case_id, difference=difference)
 
     async def _prepare(self, case: Case) -> Case | None:
         state = await self._state(case)

@@ -54,13 +54,17 @@ RETURNING *;
 -- case_prompted --
 UPDATE restrictions
 SET prompt_state = $3, prompt_message_id = $4, prompt_channels = $5,
-    prompt_sent_at = CASE WHEN $3 = 'sent' THEN now() ELSE prompt_sent_at END
+    prompt_sent_at = CASE
+      WHEN $3 = 'sent' AND prompt_message_id IS DISTINCT FROM $4 THEN now() ELSE prompt_sent_at
+    END
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
 RETURNING *;
 
 -- rest_case --
+-- Never due at once: an instance whose clock is behind the database's would not find anything to do yet.
 UPDATE restrictions
-SET due_at = coalesce($4::timestamptz, 'infinity'), lease_owner = NULL, lease_until = NULL, attempts = 0
+SET due_at = CASE WHEN $4::timestamptz IS NULL THEN 'infinity' ELSE greatest($4, now() + interval '10 seconds') END,
+    lease_owner = NULL, lease_until = NULL, attempts = 0
 WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
 RETURNING restriction_id;
 
