@@ -21,6 +21,7 @@ from bot.core.metrics import Metrics
 from bot.core.migrations import ensure_schema
 from bot.core.platform import BotStore, Heartbeat
 from bot.core.redis import check_redis, open_redis
+from bot.core.reviews import ReviewStore
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
 from bot.core.stores import Stores, open_stores
@@ -46,8 +47,10 @@ from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.housekeeping import Housekeeping
+from bot.services.ports import Waker
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
+from bot.services.reconciliation import Reconciliation
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.shift import Shift
@@ -224,6 +227,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         ("activity", activity.run),
         ("subscription", subscription.run),
         ("actions", actions.run),
+        ("reconciliation", _reconciliation(world, use, protection.wake).run),
         ("heartbeat", house.beat),
         ("housekeeping", house.sweep),
     ):
@@ -237,6 +241,24 @@ async def _wire(world: _World, mode: Mode) -> Site:
         useful={"redis": partial(check_redis, world.redis), **_updates(world, mode, telegram, receiver)},
         metrics=metrics.exposition,
         clock=clock,
+    )
+
+
+def _reconciliation(world: _World, use: UseCases, wake: Waker) -> Reconciliation:
+    rights = OwnRights(
+        directory=use.directory,
+        groups=PostgresGroups(database=world.database),
+        telegram=world.telegram.for_bulk,
+        texts=use.texts,
+        wake=wake,
+    )
+    return Reconciliation(
+        reviews=ReviewStore(database=world.database),
+        rights=rights.changed,
+        directory=use.directory,
+        leader=Leadership(database_url=world.database_url, clock=world.clock),
+        wake=wake,
+        clock=world.clock,
     )
 
 
