@@ -127,7 +127,7 @@ async def test_a_proven_absence_outweighs_a_doubt(world: World) -> None:
     assert admission is Admission.STOPPED
 
 
-async def test_a_slow_answer_does_not_hold_the_chat_back(world: World) -> None:
+async def test_a_slow_answer_does_not_hold_the_chat_back(world: World, real_patience: float) -> None:
     """After 300 ms the question itself becomes the intent, and goes on in the background."""
     proceed = asyncio.Event()
 
@@ -145,6 +145,7 @@ async def test_a_slow_answer_does_not_hold_the_chat_back(world: World) -> None:
 
     assert admission is Admission.ADMITTED
     assert [intent.wanted for intent in intents if isinstance(intent, OpenCase)] == [Wanted.CHECK]
+    assert real_patience == 0.3
     assert 0.25 < waited < 1
     assert world.cache.recall(BOT, STRANGER, NEWS) is Membership.ABSENT
 

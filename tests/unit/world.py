@@ -12,7 +12,7 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UpdateI
 from bot.domain.intent import Intent, Receipt
 from bot.domain.membership import Stamp
 from bot.domain.permissions import MemberState, Role
-from bot.domain.restriction import Case
+from bot.domain.restriction import Case, Wanted
 from bot.services.activity import Activity
 from bot.services.admission import Admission, Doorkeeper, Speaker
 from bot.services.directory import Directory
@@ -200,6 +200,12 @@ class World:
             clock=self.clock,
             journal=self.journal,
         )
+
+    def review(self, row: Row) -> None:
+        """Put a resting case under review, as the reconciliation does."""
+        version = row.case.version + 1
+        row.change(wanted=Wanted.CHECK, version=version, review_version=version, attempts=0)
+        row.due_at = self.clock.now()
 
     async def work(self) -> None:
         """Work on what is due until nothing is."""
