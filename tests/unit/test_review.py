@@ -150,3 +150,55 @@ async def test_a_review_without_an_answer_leaves_everything_as_it_is(world: Worl
     assert world.muted(STRANGER)
     assert world.row().due_at is not None
     assert len(world.telegram.called("mute")) == 1
+
+
+async def test_a_review_of_a_state_that_telegram_refuses_changes_nothing(world: World) -> None:
+    """The bot lost its rights there: the mute is kept until it has them again."""
+    await world.speak(STRANGER, 7)
+    await world.work()
+    world.telegram.fail("member_state", TelegramRefusedError(method="getChatMember", description="forbidden"))
+    await _review(world)
+
+    assert world.muted(STRANGER)
+    assert len(world.telegram.called("mute")) == 1
+
+
+async def test_a_review_of_a_state_without_an_answer_is_made_again(world: World) -> None:
+    """The unmute that nobody told of is found a little later."""
+    await world.speak(STRANGER, 7)
+    await world.work()
+    world.telegram.states[GROUP, STRANGER] = _FREE
+    world.telegram.fail("member_state", TelegramUnavailableError(method="getChatMember", description="away"))
+    await _review(world)
+    world.clock.advance(10)
+    await world.work()
+
+    assert world.store.open_rows() == []
+
+
+async def test_a_review_takes_the_prompt_of_who_has_left(world: World) -> None:
+    """Unheard too; the mute stays for when they come back."""
+    await world.speak(STRANGER, 7)
+    await world.work()
+    gone = replace(world.telegram.state(GROUP, STRANGER), is_member=False)
+    world.telegram.states[GROUP, STRANGER] = gone
+    await _review(world)
+
+    assert world.telegram.standing() == []
+    assert world.telegram.state(GROUP, STRANGER) == gone
+    assert world.row().case.done is Done.MUTED
+
+
+async def test_who_comes_back_muted_and_has_joined_is_freed_at_the_door(world: World) -> None:
+    """They joined while they were away, and no event told of it."""
+    await world.speak(STRANGER, 7)
+    await world.work()
+    muted = world.telegram.state(GROUP, STRANGER)
+    world.change(GROUP, STRANGER, replace(muted, is_member=False))
+    world.telegram.in_channel[NEWS] = world.telegram.in_channel[INSIDERS] = {STRANGER}
+    world.clock.advance(120)
+    back = world.change(GROUP, STRANGER, muted)
+    await world.commit(*await world.events.in_group(back))
+    await world.work()
+
+    assert not world.muted(STRANGER)
