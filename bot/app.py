@@ -16,6 +16,7 @@ from bot.core.crypto import Vault
 from bot.core.database import Database, open_database
 from bot.core.groups import PostgresGroups
 from bot.core.leader import Leadership
+from bot.core.letters import LetterStore
 from bot.core.membership_cache import MembershipAnswers, Subscription
 from bot.core.metrics import Metrics
 from bot.core.migrations import ensure_schema
@@ -38,7 +39,7 @@ from bot.domain.restriction import Case
 from bot.handlers import UseCases, build_dispatcher
 from bot.ingress.gate import Gate
 from bot.ingress.polling import Poller
-from bot.ingress.receiver import Receiver
+from bot.ingress.receiver import Answer, Receiver
 from bot.ingress.site import Check, Site
 from bot.ingress.webhook import Webhook
 from bot.services.actions import Actions
@@ -51,6 +52,7 @@ from bot.services.ports import Waker
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
 from bot.services.reconciliation import Reconciliation
+from bot.services.replays import Replays
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.shift import Shift
@@ -228,6 +230,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         ("subscription", subscription.run),
         ("actions", actions.run),
         ("reconciliation", _reconciliation(world, use, protection.wake).run),
+        ("replays", _replays(world, receiver).run),
         ("heartbeat", house.beat),
         ("housekeeping", house.sweep),
     ):
@@ -260,6 +263,18 @@ def _reconciliation(world: _World, use: UseCases, wake: Waker) -> Reconciliation
         wake=wake,
         clock=world.clock,
     )
+
+
+def _replays(world: _World, receiver: Receiver) -> Replays:
+    async def handled(bot: BotId, body: bytes) -> bool:
+        return await receiver.receive(bot, body) is Answer.DONE
+
+    letters = LetterStore(database=world.database)
+    replays = Replays(letters=letters, receive=handled, bots=list(world.tokens), clock=world.clock)
+    gauge = world.metrics.gauge
+    gauge("gmbot_dead_letters", "Updates given up, for a person to decide on.", lambda: replays.count.updates)
+    gauge("gmbot_dead_actions", "Actions given up, for a person to decide on.", lambda: replays.count.actions)
+    return replays
 
 
 def _updates(world: _World, mode: Mode, telegram: TelegramClient, receiver: Receiver) -> dict[str, Check]:

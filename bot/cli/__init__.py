@@ -4,6 +4,7 @@ import typer
 
 from bot.cli.demo import demo
 from bot.cli.healthcheck import healthcheck
+from bot.cli.letters import build_letters
 from bot.cli.migrate import migrate
 from bot.cli.serve import serve
 from bot.cli.simulate import simulate
@@ -20,4 +21,5 @@ def build_cli() -> typer.Typer:
     )
     for command in (serve, demo, simulate, migrate, healthcheck):
         cli.command()(command)
+    cli.add_typer(build_letters(), name="letters")
     return cli

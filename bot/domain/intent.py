@@ -96,3 +96,20 @@ class Deletion:
     bot_id: BotId
     chat_id: GroupId
     message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class DeadUpdate:
+    """An update that kept failing, as Telegram sent it."""
+
+    bot_id: BotId
+    update_id: UpdateId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadCount:
+    """How many updates and actions were given up."""
+
+    updates: int
+    actions: int

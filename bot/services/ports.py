@@ -16,7 +16,7 @@ from bot.domain.ids import (
     UpdateId,
     UserId,
 )
-from bot.domain.intent import Deletion, Intent, Receipt
+from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
@@ -279,6 +279,20 @@ class ActionStore(Protocol):
     async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
         """Put actions back that were not tried."""
         ...
+
+
+class Letters(Protocol):
+    """Updates that were given up. All methods raise StoreUnavailableError."""
+
+    async def waiting(self, bots: Sequence[BotId], limit: int) -> Sequence[DeadUpdate]:
+        """Return updates of these bots that are to be handled once more."""
+        ...
+
+    async def replayed(self, letter: DeadUpdate) -> None:
+        """Strike a letter off, unless its update was buried again."""
+        ...
+
+    async def count(self) -> DeadCount: ...
 
 
 class Reviews(Protocol):

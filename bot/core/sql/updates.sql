@@ -34,7 +34,7 @@ WITH dead AS (
 )
 INSERT INTO dead_letters (bot_id, update_id, body, error)
 SELECT bot_id, update_id, $4, $5 FROM dead
-ON CONFLICT (bot_id, update_id) DO NOTHING;
+ON CONFLICT (bot_id, update_id) DO UPDATE SET error = excluded.error, died_at = now(), replay_at = NULL;
 
 -- forget_updates --
 -- Telegram gives up on an update after 24 h; an hour more, and nobody can ask again.
