@@ -142,7 +142,7 @@ class FakeGroups:
         if known is None or self._get(bot, new) is not None:
             return ()
         del self._store.groups[bot, old]
-        self.put(replace(known, group_id=new, enforcement=Enforcement.MUTE))
+        self.put(replace(known, group_id=new, enforcement=Enforcement.MUTE, former_ids=frozenset({old})))
         return tuple(
             self._store.touch(
                 row,

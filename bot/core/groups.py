@@ -32,8 +32,9 @@ class PostgresGroups:
                 by_bot[row["bot_id"]].append(row)
             found: list[ProtectedGroup] = []
             for bot, groups in by_bot.items():
-                links = await session.rows("get_group_channels", bot, [row["group_id"] for row in groups])
-                found.extend(_groups(groups, links))
+                ids = [row["group_id"] for row in groups]
+                links = await session.rows("get_group_channels", bot, ids)
+                found.extend(_groups(groups, links, await session.rows("former_ids", bot, ids)))
             return now, found
 
     async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
@@ -146,7 +147,12 @@ def _channel_ids(setup: GroupSetup) -> dict[str, object]:
     return {"channels": [channel.channel_id for channel in setup.channels]}
 
 
-def _groups(groups: Iterable[asyncpg.Record], links: Iterable[asyncpg.Record]) -> Iterable[ProtectedGroup]:
+def _groups(
+    groups: Iterable[asyncpg.Record], links: Iterable[asyncpg.Record], aliases: Iterable[asyncpg.Record]
+) -> Iterable[ProtectedGroup]:
+    former: dict[int, set[GroupId]] = defaultdict(set)
+    for alias in aliases:
+        former[alias["group_id"]].add(GroupId(alias["old_id"]))
     channels: dict[int, list[Channel]] = defaultdict(list)
     for link in links:
         channels[link["group_id"]].append(
@@ -165,4 +171,5 @@ def _groups(groups: Iterable[asyncpg.Record], links: Iterable[asyncpg.Record]) -
             language=row["language"],
             protected=row["protected"],
             paused_reason=row["paused_reason"],
+            former_ids=frozenset(former[row["group_id"]]),
         )

@@ -51,6 +51,8 @@ class ProtectedGroup:
     language: str = "en"
     protected: bool = True
     paused_reason: str | None = None
+    former_ids: frozenset[GroupId] = frozenset()
+    """Ids the group had before Telegram made it a supergroup."""
 
     @property
     def gating(self) -> bool:

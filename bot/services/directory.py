@@ -72,9 +72,10 @@ class Directory:
                 continue
 
     def _put(self, group: ProtectedGroup) -> None:
-        before = self._groups[group.bot_id].get(group.group_id)
-        for channel in before.channel_ids if before else ():
-            self._linked[group.bot_id, channel].discard(group.group_id)
+        for known in (group.group_id, *group.former_ids):
+            before = self._groups[group.bot_id].pop(known, None)
+            for channel in before.channel_ids if before else ():
+                self._linked[group.bot_id, channel].discard(known)
         self._groups[group.bot_id][group.group_id] = group
         for channel in group.channel_ids:
             self._linked[group.bot_id, channel].add(group.group_id)

@@ -15,6 +15,9 @@ JOIN channels c USING (bot_id, channel_id)
 WHERE l.bot_id = $1 AND l.group_id = ANY($2::bigint[])
 ORDER BY l.group_id, l.position;
 
+-- former_ids --
+SELECT group_id, old_id FROM group_aliases WHERE bot_id = $1 AND group_id = ANY($2::bigint[]);
+
 -- groups_changed_since --
 SELECT * FROM protected_groups WHERE seq > $1 ORDER BY bot_id, seq;
 
