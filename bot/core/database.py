@@ -1,5 +1,6 @@
 """PostgreSQL: one pool, named statements, and one error for everything that means it did not answer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ Value: TypeAlias = object
 # An instance answers an update within Telegram's 60 s; a statement that takes this long will not help it.
 _STATEMENT_TIMEOUT_SECONDS = 5.0
 _ACQUIRE_TIMEOUT_SECONDS = 5.0
+_CLOSE_TIMEOUT_SECONDS = 2.0
 
 _AWAY = (
     OSError,
@@ -31,6 +33,7 @@ _AWAY = (
     # Undone, as one of two transactions that waited for each other: the next try finds the way free.
     asyncpg.TransactionRollbackError,
 )
+_GIVEN_UP = (TimeoutError, asyncio.CancelledError)
 # Who is not even let in cannot have been at fault: the database is being restored, moved, or has a new password.
 _REFUSED = (*_AWAY, asyncpg.PostgresError)
 
@@ -83,7 +86,7 @@ class Database:
         StoreUnavailableError at the end leaves open whether it committed.
         """
         try:
-            async with self._acquired() as connection, connection.transaction():
+            async with self._acquired() as connection, _transaction(connection):
                 yield Session(connection, self._statements)
         except _AWAY as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
@@ -96,6 +99,11 @@ class Database:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
         try:
             yield connection
+        except _GIVEN_UP:
+            # To end this connection decently takes as long as the server likes, and whoever cancels, a probe or the
+            # end of the instance, must not wait for a server that hangs.
+            connection.terminate()
+            raise
         finally:
             await self._pool.release(connection)
 
@@ -130,6 +138,7 @@ async def open_database(url: str, *, pool_size: int, statements: Mapping[str, st
             command_timeout=_STATEMENT_TIMEOUT_SECONDS,
             timeout=_ACQUIRE_TIMEOUT_SECONDS,
             init=_prepare,
+            reset=_leave_as_is,
             server_settings={"application_name": "gmbot"},
         )
     except _REFUSED as error:
@@ -137,8 +146,32 @@ async def open_database(url: str, *, pool_size: int, statements: Mapping[str, st
     try:
         yield Database(pool, statements)
     finally:
-        await pool.close()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                await pool.close()
+        except _AWAY:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _transaction(connection: _Connection) -> AsyncIterator[None]:
+    """Commit at the end. What was given up is rolled back by the server, when it finds the connection broken."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    except _GIVEN_UP:
+        raise
+    except BaseException:
+        await transaction.rollback()
+        raise
+    else:
+        await transaction.commit()
 
 
 async def _prepare(connection: "asyncpg.Connection[Record] | _Connection") -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _leave_as_is(connection: "asyncpg.Connection[Record] | _Connection") -> None:
+    """Spare each statement a second round trip: no session here listens, locks, opens cursors or sets anything."""

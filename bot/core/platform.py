@@ -1,12 +1,16 @@
 """Instances and bots, as rows of PostgreSQL."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from uuid import uuid4
 
 from bot.core.crypto import Vault
 from bot.core.database import Database
+from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, InstanceId
+
+_LEAVE_SECONDS = 1.0
 
 
 class Heartbeat:
@@ -33,8 +37,12 @@ class Heartbeat:
         return self._live
 
     async def leave(self) -> None:
-        """Say that this instance ends; its claims are free at once."""
-        await self._database.execute("leave", self._instance)
+        """Say that this instance ends; its claims are free at once. A second is all that the end waits for it."""
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._database.execute("leave", self._instance)
+        except TimeoutError as error:
+            raise StoreUnavailableError("no answer at the end") from error
 
     async def forget(self) -> None:
         """Drop instances that died a day ago."""

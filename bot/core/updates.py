@@ -6,9 +6,12 @@ import asyncpg
 
 from bot.core.cases import prior_to_json
 from bot.core.database import Database, Session
-from bot.domain.errors import ClaimLostError
+from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
 from bot.domain.intent import Echo, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+
+_MOST_OWED = 10_000
+_OWED_AT_ONCE = 20
 
 
 class UpdateStore:
@@ -17,15 +20,23 @@ class UpdateStore:
     def __init__(self, *, database: Database, instance: InstanceId) -> None:
         self._database = database
         self._instance = instance
+        # Claims that nobody works on and that PostgreSQL may still hold as this instance's, with their discounts.
+        self._owed: dict[tuple[BotId, UpdateId], int] = {}
 
     async def claim(self, bot: BotId, update: UpdateId) -> Receipt | bool:
         """Claim an update. True: it is done already. False: another instance is at it."""
-        async with self._database.session() as session:
-            row = await session.row("claim_update", bot, update, self._instance)
-            if row is not None:
-                return Receipt(bot, update, self._instance, row["attempts"])
-            held = await session.row("update_state", bot, update)
-            return held is not None and held["state"] != "claimed"
+        try:
+            async with self._database.session() as session:
+                await self._give_back_owed(session)
+                row = await session.row("claim_update", bot, update, self._instance)
+                if row is not None:
+                    return Receipt(bot, update, self._instance, row["attempts"])
+                held = await session.row("update_state", bot, update)
+                return held is not None and held["state"] != "claimed"
+        except StoreUnavailableError:
+            # The answer may be lost, and not the claim.
+            self._owe(bot, update, 1)
+            raise
 
     async def settle(self, receipt: Receipt, intents: Sequence[Intent]) -> tuple[CaseId, ...]:
         """Commit intents and the done mark in one transaction; return the cases to look at."""
@@ -43,13 +54,32 @@ class UpdateStore:
     async def release(self, receipt: Receipt, *, blameless: bool) -> None:
         """Give an update back for the next attempt; a blameless one does not count."""
         discount = 1 if blameless else 0
-        await self._database.execute("release_update", receipt.bot_id, receipt.update_id, receipt.owner, discount)
+        try:
+            await self._database.execute("release_update", receipt.bot_id, receipt.update_id, receipt.owner, discount)
+        except StoreUnavailableError:
+            self._owe(receipt.bot_id, receipt.update_id, discount)
+            raise
 
     async def bury(self, receipt: Receipt, body: bytes, error: str) -> None:
         """Move an update that keeps failing to the dead letters and mark it done."""
         # An error may quote the update, and PostgreSQL's text holds neither NUL nor half a surrogate pair.
         reason = error.replace("\x00", "").encode(errors="replace").decode()
         await self._database.execute("bury_update", receipt.bot_id, receipt.update_id, receipt.owner, body, reason)
+
+    def _owe(self, bot: BotId, update: UpdateId, discount: int) -> None:
+        # Beyond the bound a claim has to become stale before somebody takes it over.
+        if len(self._owed) < _MOST_OWED:
+            self._owed[bot, update] = discount
+
+    async def _give_back_owed(self, session: Session) -> None:
+        """Let go of some claims that could not be released when their work ended: else they stay for half a minute."""
+        for _ in range(min(len(self._owed), _OWED_AT_ONCE)):
+            (bot, update), discount = self._owed.popitem()
+            try:
+                await session.execute("release_update", bot, update, self._instance, discount)
+            except BaseException:
+                self._owe(bot, update, discount)
+                raise
 
     async def forget(self) -> None:
         """Drop the marks of updates that Telegram cannot deliver again."""

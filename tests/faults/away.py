@@ -81,7 +81,8 @@ class Outside:
         await self.until_status("healthy")
         await self.lounge.sim.settled(RECOVERY_SECONDS)
         stranger, sim = self.lounge.stranger, self.lounge.sim
-        sim.say(stranger, self.lounge.group, "may I?")
+        if not self.lounge.muted(stranger):
+            sim.say(stranger, self.lounge.group, "may I?")
         await eventually(lambda: self.lounge.muted(stranger), "the stranger is muted", within=RECOVERY_SECONDS)
         await eventually(lambda: len(self.lounge.prompts(stranger)) == 1, "and prompted", within=RECOVERY_SECONDS)
         await self._hear_of_a_join()
