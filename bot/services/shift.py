@@ -98,14 +98,14 @@ class Shift:
         try:
             return await steps[step](case)
         except TelegramUnavailableError as error:
-            pause = error.retry_after or min(2.0**case.attempts, _LONGEST_PAUSE_SECONDS)
+            pause = error.retry_after or _doubled(1.0, case.attempts, _LONGEST_PAUSE_SECONDS)
             await self._postpone(case, step, error, pause)
         except ChatMovedError as error:
             # The service message that says so may be lost; the refusal says it just as well.
             await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
             await self._postpone(case, step, error, 1.0)
         except TelegramRefusedError as error:
-            pause = min(_REFUSED_PAUSE_SECONDS * 2.0**case.attempts, _LONGEST_REFUSED_PAUSE_SECONDS)
+            pause = _doubled(_REFUSED_PAUSE_SECONDS, case.attempts, _LONGEST_REFUSED_PAUSE_SECONDS)
             await self._postpone(case, step, error, pause)
         return None
 
@@ -348,6 +348,11 @@ class Shift:
         """Return the group while it is gating: where nobody is gated, everybody is free."""
         group = self._directory.group(case.bot_id, case.group_id)
         return group if group is not None and group.gating else None
+
+
+def _doubled(first: float, times: int, longest: float) -> float:
+    """Double a pause so many times. The exponent is bounded: attempts go on for months, and a float does not."""
+    return min(first * 2.0 ** min(times, 32), longest)
 
 
 ShiftMaker = Callable[[Case], Shift]

@@ -270,6 +270,18 @@ async def test_pauses_double_up_to_five_minutes(world: World) -> None:
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
 
 
+async def test_pauses_stay_bounded_after_months(world: World) -> None:
+    """However often a case was tried in vain, it is tried again in five minutes."""
+    await world.speak(STRANGER)
+    world.row().case = replace(world.row().case, attempts=5_000)
+    world.telegram.fail("member_state", _AWAY)
+    await world.work()
+
+    due = world.row().due_at
+    assert due is not None
+    assert (due - world.clock.now()).total_seconds() == 300
+
+
 async def test_telegram_s_own_pause_is_kept(world: World) -> None:
     """429 names the seconds to wait."""
     await world.speak(STRANGER)
