@@ -42,6 +42,7 @@ class Report:
 
     seconds: float = 0.0
     seed: int = 0
+    people: int = _PEOPLE
     kills: dict[str, int] = field(default_factory=dict)
     acts: dict[str, int] = field(default_factory=dict)
     updates: int = 0
