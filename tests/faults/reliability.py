@@ -12,9 +12,10 @@ _PAGE = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
 _TEMPLATE = """\
 # What was broken on purpose, and what came of it
 
-Made by `make chaos ARGS='--seconds {seconds:.0f} --json chaos.json'` and `python -m tests.faults.reliability chaos.json`.
-Three instances, real PostgreSQL and Valkey, the simulator as Telegram, {people} people who write, join, leave, press and
-are moderated at random; and something killed with `kill -9` every few seconds, which a supervisor starts again.
+Made by `make chaos ARGS='--seconds {seconds:.0f} --json chaos.json'` and
+`python -m tests.faults.reliability chaos.json`. Three instances, real PostgreSQL and Valkey, the simulator as Telegram,
+{people} people who write, join, leave, press and are moderated at random; and something killed with `kill -9` every few
+seconds, which a supervisor starts again.
 
 Machine: {cores} cores, {machine}, {system}. Python {python}, PostgreSQL {postgres}, Valkey {valkey},
 python-telegram-bot {ptb}. Seed {seed}.
@@ -36,8 +37,8 @@ python-telegram-bot {ptb}. Seed {seed}.
 | prompts left behind; one is possible per kill while it is being sent | {prompts_left} |
 | from the last kill to everything done, everybody having joined at once | {recovered_in_seconds} s |
 
-The rows in bold must be nought, or the command exits with 1. A mute is judged at the moment Telegram carries it out: it is
-wrong if the user had been in all channels for more than 3 s and the length of the call.
+The rows in bold must be nought, or the command exits with 1. A mute is judged at the moment Telegram carries it out:
+it is wrong if the user had been in all channels for more than 3 s and the length of the call.
 The test suite runs half a minute of the same: `tests/faults/test_chaos.py`.
 """
 
