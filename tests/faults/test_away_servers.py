@@ -1,0 +1,133 @@
+"""The real servers stopped, continued and killed under two instances; and clocks that disagree."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.core.clock import SystemClock
+from bot.core.embedded import EmbeddedServers
+from tests.faults.away import RECOVERY_SECONDS, outside_of
+from tests.platform import Lounge, Platform, eventually
+from tests.servers import database_named, running_servers
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+_OFF_BY: ContextVar[timedelta] = ContextVar("_OFF_BY")
+
+
+class Pair:
+    """Servers of our own, with their processes."""
+
+    def __init__(self, servers: EmbeddedServers, home: Path) -> None:
+        self.redis_url = servers.redis_url
+        self.database_url = database_named(servers.database_url, "template_migrated")
+        self._home = home
+
+    def signal(self, server: str, number: signal.Signals) -> None:
+        """Send a signal to a server; PostgreSQL gives everybody a process of their own."""
+        for pid in self._pids(server):
+            os.kill(pid, number)
+
+    def _pids(self, server: str) -> list[int]:
+        if server == "valkey":
+            return [int(next(self._home.rglob("valkey.pid")).read_text())]
+        postmaster = int(next(self._home.rglob("postmaster.pid")).read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *(int(child) for child in children)]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Run a PostgreSQL and a Valkey that nobody else uses."""
+    # Not tmp_path: its parents are private, and as root the servers run as another user.
+    home = Path(tempfile.mkdtemp(prefix="gmbot-servers-"))
+    home.chmod(0o711)
+    with running_servers(home / "home") as servers:
+        yield Pair(servers, home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def stopped(pair: Pair, server: str) -> Iterator[None]:
+    """Stop a server for the time of the block, as a machine that swaps or is moved does."""
+    pair.signal(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        pair.signal(server, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(("server", "status"), [("postgres", "unhealthy"), ("valkey", "degraded")])
+async def test_a_server_that_stands_still(
+    lounge: Lounge, platform: Platform, pair: Pair, server: str, status: str
+) -> None:
+    """SIGSTOP, a few seconds, SIGCONT: members go on, and everybody who joined is free soon after."""
+    own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
+    async with outside_of(lounge, own) as outside:
+        with stopped(pair, server):
+            took = [await outside.a_known_member_speaks() for _ in range(5)]
+            lounge.sim.say(outside.newcomer, lounge.group, "I am in the channel")
+            lounge.sim.join(outside.muted, lounge.news)
+            await outside.until_status(status)
+            # Long enough for silent subscriptions to be given up.
+            await asyncio.sleep(3)
+        await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.live_on()
+
+        assert max(took) < 0.3
+        outside.assert_only_strangers_were_muted()
+
+
+async def test_a_server_process_that_dies(lounge: Lounge, platform: Platform, pair: Pair) -> None:
+    """One backend of PostgreSQL is killed, and all others restart with it: nothing is lost."""
+    own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
+    async with outside_of(lounge, own) as outside:
+        (backend,) = await own.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'gmbot' LIMIT 1")
+        os.kill(backend["pid"], signal.SIGKILL)
+        lounge.sim.join(outside.muted, lounge.news)
+        await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.live_on()
+
+        outside.assert_only_strangers_were_muted()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_clocks_an_hour_apart(
+    lounge: Lounge, platform: Platform, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Every task of one instance takes it for an hour earlier or later: leases, memories and mutes are as ever."""
+
+    def wrong(_: SystemClock) -> datetime:
+        return datetime.now(UTC) + _OFF_BY.get(timedelta(0))
+
+    monkeypatch.setattr(SystemClock, "now", wrong)
+    async with outside_of(lounge, platform) as outside:
+        token = _OFF_BY.set(timedelta(hours=hours))
+        try:
+            # Tasks keep the context in which they are made: only this instance lives in the wrong hour.
+            async with platform.instance(WEBHOOK_URL=f"http://127.0.0.1:{outside.front.port}") as third:
+                _OFF_BY.reset(token)
+                outside.deliver_to(third)
+                lounge.sim.say(lounge.member, lounge.group, "hello")
+                lounge.sim.say(outside.newcomer, lounge.group, "hello")
+                lounge.sim.say(lounge.stranger, lounge.group, "hello")
+                await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "prompted", within=RECOVERY_SECONDS)
+                lounge.sim.join(outside.muted, lounge.news)
+                await lounge.until_free(outside.muted)
+                await lounge.sim.settled(RECOVERY_SECONDS)
+                outside.deliver_to(outside.first)
+        finally:
+            outside.deliver_to(outside.first)
+        await outside.live_on()
+
+        outside.assert_only_strangers_were_muted()
