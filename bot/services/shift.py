@@ -34,6 +34,8 @@ from bot.services.verification import Verification
 # lease is younger than this.
 _LEASE_YOUNG_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 300.0
+# Who may have joined and cannot write must not wait for minutes after an outage; an open circuit spares the calls.
+_LONGEST_PAUSE_OF_THE_MUTED_SECONDS = 15.0
 # Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
 _REFUSED_PAUSE_SECONDS = 600.0
 _LONGEST_REFUSED_PAUSE_SECONDS = 86_400.0
@@ -98,7 +100,8 @@ class Shift:
         try:
             return await steps[step](case)
         except TelegramUnavailableError as error:
-            pause = error.retry_after or _doubled(1.0, case.attempts, _LONGEST_PAUSE_SECONDS)
+            longest = _LONGEST_PAUSE_OF_THE_MUTED_SECONDS if _may_be_held_wrongly(case) else _LONGEST_PAUSE_SECONDS
+            pause = error.retry_after or _doubled(1.0, case.attempts, longest)
             await self._postpone(case, step, error, pause)
         except ChatMovedError as error:
             # The service message that says so may be lost; the refusal says it just as well.
@@ -348,6 +351,10 @@ class Shift:
         """Return the group while it is gating: where nobody is gated, everybody is free."""
         group = self._directory.group(case.bot_id, case.group_id)
         return group if group is not None and group.gating else None
+
+
+def _may_be_held_wrongly(case: Case) -> bool:
+    return case.wanted is not Wanted.MUTE and case.done in {Done.MUTING, Done.MUTED}
 
 
 def _doubled(first: float, times: int, longest: float) -> float:
