@@ -75,7 +75,7 @@ def replay(
     """
     names = _run(_chosen(letters or [], every=every, bot=bot))
     missing = _run(_each(names, replay=True))
-    typer.echo(f"{len(names) - len(missing)} letters are tried again by a running instance.")
+    typer.echo(f"Letters that a running instance tries again: {len(names) - len(missing)}.")
     if missing:
         _fail(f"there is no letter {', '.join(missing)}")
 
@@ -84,7 +84,7 @@ def drop(letters: _Names) -> None:
     """Give letters up for good."""
     names = _names(letters)
     missing = _run(_each(names, replay=False))
-    typer.echo(f"{len(names) - len(missing)} letters are dropped.")
+    typer.echo(f"Letters dropped: {len(names) - len(missing)}.")
     if missing:
         _fail(f"there is no letter {', '.join(missing)}")
 

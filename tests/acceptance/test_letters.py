@@ -85,7 +85,7 @@ async def test_a_letter_is_replayed_once_its_reason_is_gone(lounge: Lounge, plat
     await platform.fetch("DROP TRIGGER refuse ON restrictions")
     result = await letters(platform, "replay", letter)
 
-    assert result.output == "1 letters are tried again by a running instance.\n"
+    assert result.output == "Letters that a running instance tries again: 1.\n"
     await lounge.until_muted(lounge.stranger)
     await platform.at_rest()
     assert await listed(platform) == []

@@ -155,6 +155,23 @@ async def test_a_channel_lost_meanwhile_frees_everybody(lounge: Lounge, platform
         await eventually(lambda: not lounge.muted(lounge.stranger), "the stranger is free", within=15)
 
 
+async def test_two_instances_compare_once(lounge: Lounge, platform: Platform) -> None:
+    """One of them leads; the other stands by."""
+    await gated(platform, lounge, lounge.stranger)
+    before = len(lounge.calls("getChatMember"))
+
+    async with running(platform, lounge), platform.instance():
+        await reviewed(platform)
+        about = [call.params["user_id"] for call in lounge.calls("getChatMember")[before:]]
+        leaders = await platform.fetch(
+            "SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND classid = x'67726563'::int AND granted AND datname = current_database()"
+        )
+
+    assert [str(user) for user in about].count(str(lounge.stranger.id)) == 2
+    assert len(leaders) == 1
+
+
 async def test_a_flood_bounds_the_comparison(lounge: Lounge, platform: Platform) -> None:
     """While Telegram asks for patience next to nothing is asked and nobody is freed; then everybody gets their turn."""
     crowd = [lounge.sim.add_user(f"Visitor {number}") for number in range(6)]
