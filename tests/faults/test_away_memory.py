@@ -18,7 +18,7 @@ from bot.domain.membership import Membership, Stamp
 from tests.faults.proxy import Proxy, proxied
 from tests.platform import eventually
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 BOT, USER, NEWS = BotId(42), UserId(3), ChannelId(-2001)
 MEMBER, ABSENT = Membership.MEMBER, Membership.ABSENT
