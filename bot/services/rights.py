@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.errors import TelegramError, TelegramUnavailableError
+from bot.domain.errors import TelegramError, TelegramRefusedError
 from bot.domain.group import Enforcement, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.message import Outgoing
@@ -74,13 +74,14 @@ class OwnRights:
             await self._settle(group, lost=bool(missing_in_group(state, group.enforcement)), reason=RIGHTS_LOST)
 
     async def _own_state(self, bot: BotId, chat: int) -> MemberState:
-        try:
-            return await self._telegram.member_state(bot, GroupId(chat), UserId(bot))
-        except TelegramUnavailableError:
-            raise
-        except TelegramError:
-            # Telegram refuses to show a chat that the bot was removed from.
-            return MemberState(Role.LEFT, is_member=False)
+        """Ask twice before believing a refusal: it opens a gate and frees everybody."""
+        for _ in range(2):
+            try:
+                return await self._telegram.member_state(bot, GroupId(chat), UserId(bot))
+            except TelegramRefusedError as error:
+                log.warning("rights.refused", chat=chat, error=str(error))
+        # Telegram refuses to show a chat that the bot was removed from.
+        return MemberState(Role.LEFT, is_member=False)
 
     async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
         """Pause what cannot work, and resume it only when nothing at all is missing any more."""

@@ -50,7 +50,8 @@ async def test_a_lost_channel_opens_the_gate_and_frees_everybody(world: World) -
 
 async def test_a_channel_that_telegram_no_longer_shows_is_lost(world: World) -> None:
     """The bot was removed from it, or it is gone."""
-    world.telegram.fail("member_state", TelegramRefusedError(method="getChatMember", description="forbidden"))
+    refusal = TelegramRefusedError(method="getChatMember", description="forbidden")
+    world.telegram.fail("member_state", refusal, refusal)
 
     await world.rights.changed(BOT, NEWS)
 
@@ -153,3 +154,14 @@ async def test_other_chats_cost_no_call(world: World) -> None:
     await world.rights.changed(BOT, ChannelId(-3000))
 
     assert world.telegram.calls == []
+
+
+async def test_one_refusal_about_ourselves_pauses_nothing(world: World) -> None:
+    """A wrong no from Telegram must not open a gate: it is asked a second time."""
+    world.telegram.fail("member_state", TelegramRefusedError(method="getChatMember", description="a whim"))
+
+    await world.rights.changed(BOT, NEWS)
+
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    assert group.gating
