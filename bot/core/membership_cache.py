@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -41,6 +41,14 @@ _SILENT = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 log = structlog.stdlib.get_logger()
 
 
+class _Untold(NamedTuple):
+    """An event that Redis was not told of, and how many there had been with it."""
+
+    answer: Membership
+    stamp: Stamp
+    number: int
+
+
 class MembershipAnswers:
     """Answers with a jittered time to live. Without Redis it goes on with this process' memory alone."""
 
@@ -58,7 +66,8 @@ class MembershipAnswers:
         self._record = _script(redis, "record")
         # Replies of Redis that are on their way; an event about the same key overtakes them.
         self._expected: dict[Key, object] = {}
-        self._untold: dict[Key, tuple[Membership, Stamp]] = {}
+        self._untold: dict[Key, _Untold] = {}
+        self._events_untold = 0
         self._away_until = float("-inf")
         self._deaf = False
 
@@ -95,12 +104,12 @@ class MembershipAnswers:
         return known
 
     async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
-        """Start a question. Generation 0 means that Redis is away."""
+        """Start a question. Without Redis its number says, below zero, how many events could not be told by then."""
         try:
             keys = [_name((bot, channel, user)), _COUNTER]
             return int(cast("int", await self._run(self._begin, keys, [_GENERATION_MS])))
         except _AWAY:
-            return 0
+            return -self._events_untold
 
     async def store(
         self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, generation: int
@@ -108,8 +117,8 @@ class MembershipAnswers:
         """Store an answer unless something newer happened."""
         key = (bot, channel, user)
         seconds, keep = self._life(answer)
-        if generation == 0:
-            return self._store_here(key, answer, seconds)
+        if generation <= 0:
+            return self._store_here(key, answer, seconds, events=-generation)
         token = self._expect(key)
         try:
             args = [generation, answer.value, seconds * 1000, keep]
@@ -127,13 +136,14 @@ class MembershipAnswers:
         """Store what an event says, on every instance; on those that cannot be reached, as soon as they can."""
         key = (bot, channel, user)
         untold = self._untold.get(key)
-        if untold is not None and _order(untold[1]) > _order(stamp):
+        if untold is not None and _order(untold.stamp) > _order(stamp):
             return False
         try:
             newest = await self._tell(key, answer, stamp)
         except _AWAY:
             self._untold.pop(key, None)
-            self._untold[key] = (answer, stamp)
+            self._events_untold += 1
+            self._untold[key] = _Untold(answer, stamp, self._events_untold)
             if len(self._untold) > _MOST_UNTOLD:
                 del self._untold[next(iter(self._untold))]
             newest = True
@@ -146,9 +156,9 @@ class MembershipAnswers:
 
     async def catch_up(self) -> None:
         """Tell some of what could not be told when it happened. Raises what Redis raises when it is still away."""
-        for key, (answer, stamp) in list(islice(self._untold.items(), _UNTOLD_AT_ONCE)):
-            await self._tell(key, answer, stamp)
-            self._told(key, stamp)
+        for key, untold in list(islice(self._untold.items(), _UNTOLD_AT_ONCE)):
+            await self._tell(key, untold.answer, untold.stamp)
+            self._told(key, untold.stamp)
 
     async def publish_config(self) -> None:
         """Tell all instances that the configuration changed. A lost message heals by their polling."""
@@ -181,7 +191,7 @@ class MembershipAnswers:
 
     def _told(self, key: Key, stamp: Stamp) -> None:
         untold = self._untold.get(key)
-        if untold is not None and _order(untold[1]) <= _order(stamp):
+        if untold is not None and _order(untold.stamp) <= _order(stamp):
             del self._untold[key]
 
     async def _run(
@@ -197,10 +207,10 @@ class MembershipAnswers:
             self._away_until = self._clock.monotonic() + _AWAY_SECONDS
             raise
 
-    def _store_here(self, key: Key, answer: Membership, seconds: int) -> Membership:
-        """Keep an answer that Redis has no number for; an event that was not told yet knows better."""
+    def _store_here(self, key: Key, answer: Membership, seconds: int, *, events: int) -> Membership:
+        """Keep an answer that Redis has no number for; an event that came after the question knows better."""
         untold = self._untold.get(key)
-        held = answer if untold is None else untold[0]
+        held = answer if untold is None or untold.number <= events else untold.answer
         self._put(key, held, seconds)
         return held
 

@@ -162,6 +162,16 @@ async def test_an_answer_on_its_way_does_not_undo_an_event_that_could_not_be_tol
     assert here.recall() is MEMBER
 
 
+async def test_an_answer_asked_for_after_an_event_is_newer_than_it(here: Memory) -> None:
+    """Another instance hears of the join; this one, which heard of the leave, must not go on finding an absence."""
+    await here.proxy.refuse()
+    await here.hear(ABSENT, 1)
+    generation = await here.answers.begin(BOT, USER, NEWS)
+
+    assert await here.answers.store(BOT, USER, NEWS, MEMBER, generation) is MEMBER
+    assert here.recall() is MEMBER
+
+
 async def test_a_full_redis_tells_all_and_keeps_nothing_old(here: Memory, there: Memory, redis_url: str) -> None:
     """Events reach the other instances, and nobody reads what was true before."""
     await there.ask(ABSENT)
