@@ -143,14 +143,17 @@ class FakeStore:
 
     def echo(self, intent: Echo) -> list[CaseId]:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
-        if row is not None and row.case.our_until == intent.until and row.case.done is Done.LIFTED:
-            return [self.touch(row, done=Done.MUTING)]
+        if row is not None and row.case.our_until == intent.until:
+            freeing = row.case.done is Done.LIFTED or row.case.wanted is Wanted.FREE
+            done = row.case.done if row.case.done is Done.MUTED else Done.MUTING
+            return [self.touch(row, done=done)] if freeing else []
         who = (intent.bot_id, intent.group_id, intent.user_id, intent.until)
         for orphan in self.rows.values():
             case = orphan.case
             if orphan.closed and (case.bot_id, case.group_id, case.user_id, case.our_until) == who:
                 if row is not None:
                     found = {"prior": case.prior, "our_until": case.our_until}
+                    orphan.change(prior=row.case.prior, our_until=row.case.our_until)
                     return [self.touch(row, **found, done=Done.MUTING, wanted=Wanted.CHECK)]
                 orphan.closed, orphan.outcome = False, None
                 return [self.touch(orphan, done=Done.MUTING, wanted=Wanted.CHECK)]
@@ -235,6 +238,15 @@ class FakeLedger:
         if row is None:
             return None
         row.change(done=done, attempts=0)
+        row.done_at = self._store.clock.now()
+        return row.case
+
+    async def lifted(self, case: Case) -> Case | None:
+        await self._store.hook("lifted")
+        row = self._held(case.case_id)
+        if row is None:
+            return None
+        row.change(done=Done.LIFTED if row.case.version == case.version else Done.MUTING, attempts=0)
         row.done_at = self._store.clock.now()
         return row.case
 

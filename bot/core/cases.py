@@ -52,6 +52,10 @@ class CaseStore:
         """Record a fact."""
         return _case(await self._database.row("case_did", case.case_id, self._instance, done.value))
 
+    async def lifted(self, case: Case) -> Case | None:
+        """Record that no mute of ours is in force; if the case changed meanwhile, one may be."""
+        return _case(await self._database.row("case_lifted", case.case_id, self._instance, case.version))
+
     async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
         """Record that the mute may be in force from now on; unless the case changed meanwhile."""
         return _case(

@@ -146,6 +146,10 @@ class CaseLedger(Protocol):
         """Record a fact. Not conditional on the version: what happened in Telegram has happened."""
         ...
 
+    async def lifted(self, case: Case) -> Case | None:
+        """Record that no mute of ours is in force; if the case changed meanwhile, one may be."""
+        ...
+
     async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
         """Record, before the call, that the mute may be in force from now on; unless the case changed meanwhile."""
         ...

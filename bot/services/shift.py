@@ -300,7 +300,7 @@ class Shift:
         if not ours and case.done is Done.MUTED:
             self._outcome = "overruled"
         if not ours and (case.done is not Done.MUTED or state.role is not Role.MEMBER):
-            return await self._ledger.did(case, Done.LIFTED)
+            return await self._ledger.lifted(case)
         if not await self._hold(case):
             return None
         # A plain member has nothing to give back, and then this changes nothing; but what Telegram shows may be
@@ -309,7 +309,7 @@ class Shift:
         await self._telegram.put_back(case.bot_id, case.group_id, case.user_id, prior)
         self._journal.effect("lift", "done" if ours else "made_sure")
         log.info("case.lifted", case=case.case_id, group=case.group_id, user=case.user_id)
-        return await self._ledger.did(case, Done.LIFTED)
+        return await self._ledger.lifted(case)
 
     async def _delete_prompt(self, case: Case) -> Case | None:
         if case.prompt_message_id is not None and await self._hold(case):

@@ -60,6 +60,24 @@ async def test_a_fact_is_written_whatever_is_wanted_by_now(desk: Desk) -> None:
     assert (after.done, after.wanted, after.version) == (Done.MUTED, Wanted.FREE, case.version + 1)
 
 
+async def test_what_was_lifted_is_not_sure_once_somebody_acted(desk: Desk) -> None:
+    """A mute may have landed in between: the echo of it makes the holder look again."""
+    until = desk.now().replace(microsecond=0) + timedelta(days=250)
+    case = await desk.leased()
+    prepared = await desk.ledger.muting(case, prior=None, until=until)
+    assert prepared is not None
+    freeing = await desk.ledger.want(prepared, Wanted.FREE)
+    assert freeing is not None
+    woken = await desk.commit(Echo(BOT, GROUP, USER, until))
+    unsure = await desk.ledger.lifted(freeing)
+    assert unsure is not None
+    sure = await desk.ledger.lifted(unsure)
+
+    assert woken == (case.case_id,)
+    assert sure is not None
+    assert (unsure.done, sure.done) == (Done.MUTING, Done.LIFTED)
+
+
 async def test_what_somebody_else_wanted_is_not_overwritten(desk: Desk) -> None:
     """The holder learns of it instead."""
     case = await desk.leased()
@@ -321,6 +339,27 @@ async def test_a_mute_that_lands_after_its_case_is_taken_up_again(desk: Desk) ->
     assert again is not None
     assert (again.done, again.wanted, again.prior) == (Done.MUTING, Wanted.CHECK, _PRIOR)
     assert await desk.commit(Echo(BOT, GROUP, USER, until + timedelta(seconds=1))) == ()
+
+
+async def test_of_two_mutes_each_echo_finds_a_case(desk: Desk) -> None:
+    """A later case takes the first one's mute over, and its own is not forgotten for that."""
+    first, second = (desk.now().replace(microsecond=0) + timedelta(days=days) for days in (250, 260))
+    before = await desk.leased()
+    prepared = await desk.ledger.muting(before, prior=_PRIOR, until=first)
+    assert prepared is not None
+    assert await desk.ledger.close(prepared, outcome="freed")
+    later = await desk.ledger.muting(await desk.leased(), prior=None, until=second)
+    assert later is not None
+
+    assert await desk.commit(Echo(BOT, GROUP, USER, first)) == (later.case_id,)
+    adopted = await desk.ledger.lease(later.case_id)
+    assert adopted is not None
+    assert (adopted.our_until, adopted.prior) == (first, _PRIOR)
+    assert await desk.ledger.close(adopted, outcome="silent_already")
+    assert await desk.commit(Echo(BOT, GROUP, USER, second)) == (before.case_id,)
+    reopened = await desk.ledger.lease(before.case_id)
+    assert reopened is not None
+    assert (reopened.our_until, reopened.prior) == (second, None)
 
 
 async def test_a_bot_does_not_see_another_s_cases(desk: Desk) -> None:

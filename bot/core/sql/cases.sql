@@ -35,6 +35,13 @@ UPDATE restrictions SET done = $3, done_at = now(), attempts = 0
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
 RETURNING *;
 
+-- case_lifted --
+-- Somebody acted while Telegram was asked or told, a mute may have landed even: the next step looks again.
+UPDATE restrictions
+SET done = CASE WHEN version = $3 THEN 'lifted' ELSE 'muting' END, done_at = now(), attempts = 0
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+RETURNING *;
+
 -- case_muting --
 UPDATE restrictions
 SET done = CASE WHEN version = $3 THEN 'muting' ELSE done END,

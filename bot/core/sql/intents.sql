@@ -108,37 +108,44 @@ INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
 SELECT bot_id, 'delete_message', group_id, prompt_message_id, now() FROM gone;
 
 -- echo_open --
--- The mute landed after the lift had been done: it has to be lifted again.
+-- The mute landed after the lift had been done, or while it is being done: it has to be lifted again.
 UPDATE restrictions
-SET done = 'muting', version = version + 1, due_at = now(), attempts = 0
-WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL AND done = 'lifted'
+SET done = CASE WHEN done = 'muted' THEN done ELSE 'muting' END, version = version + 1, due_at = now(), attempts = 0
+WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL
+  AND (done = 'lifted' OR wanted = 'free')
 RETURNING restriction_id;
 
 -- echo_orphan --
 -- The mute landed after its case was closed: the case goes on, unless a later one is open and takes the mute over.
--- A case that took it over and was closed in turn bears the same mark: of several only the last goes on.
+-- That one hands over its own mark: an echo of its mute may be yet to come, and has to find a case as well.
 WITH orphan AS (
   SELECT restriction_id, prior, our_until FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NOT NULL
   ORDER BY restriction_id DESC
   LIMIT 1
+), later AS (
+  SELECT restriction_id, prior, our_until FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+  FOR UPDATE
 ), adopted AS (
   UPDATE restrictions r
   SET prior = orphan.prior, our_until = orphan.our_until, done = 'muting', wanted = 'check',
       version = r.version + 1, due_at = now(), attempts = 0
-  FROM orphan
-  WHERE r.bot_id = $1 AND r.group_id = $2 AND r.user_id = $3 AND r.closed_at IS NULL
+  FROM orphan, later
+  WHERE r.restriction_id = later.restriction_id
   RETURNING r.restriction_id
+), handed_over AS (
+  UPDATE restrictions r
+  SET prior = later.prior, our_until = later.our_until
+  FROM orphan, later
+  WHERE r.restriction_id = orphan.restriction_id
 ), reopened AS (
   UPDATE restrictions r
   SET closed_at = NULL, outcome = NULL, done = 'muting', wanted = 'check', version = r.version + 1, due_at = now(),
       attempts = 0
   FROM orphan
   WHERE r.restriction_id = orphan.restriction_id
-    AND NOT EXISTS (
-      SELECT 1 FROM restrictions
-      WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
-    )
+    AND NOT EXISTS (SELECT 1 FROM later)
   RETURNING r.restriction_id
 )
 SELECT restriction_id FROM adopted UNION ALL SELECT restriction_id FROM reopened;
