@@ -192,6 +192,17 @@ async def test_whoever_lost_the_claim_changes_nothing(here: UpdateStore, there: 
     await there.settle(taken, ())
 
 
+async def test_claims_are_forgotten_when_telegram_cannot_ask_again(
+    here: UpdateStore, database: Database, tables: Tables
+) -> None:
+    """An update that Telegram gave up before it could be settled leaves no row behind."""
+    await here.release(await claimed(here), blameless=False)
+    await tables.age(hours=25, minutes=30)
+    await here.forget()
+
+    assert await database.row("update_state", BOT, UPDATE) is None
+
+
 async def test_marks_are_forgotten_when_telegram_cannot_ask_again(here: UpdateStore, tables: Tables) -> None:
     """Telegram gives an update up after a day; until an hour later its mark stands."""
     await here.settle(await claimed(here), ())

@@ -38,4 +38,4 @@ ON CONFLICT (bot_id, update_id) DO UPDATE SET error = excluded.error, died_at = 
 
 -- forget_updates --
 -- Telegram gives up on an update after 24 h; an hour more, and nobody can ask again.
-DELETE FROM updates_done WHERE claimed_at < now() - interval '25 hours' AND state <> 'claimed';
+DELETE FROM updates_done WHERE claimed_at < now() - interval '25 hours';
