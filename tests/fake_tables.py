@@ -139,7 +139,13 @@ class FakeGroups:
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         await self._store.hook("move")
         known = self._get(bot, old)
-        if known is None or self._get(bot, new) is not None:
+        if known is None:
+            return ()
+        if self._get(bot, new) is not None:
+            self.put(replace(known, protected=False, paused_reason=None))
+            for row in self._store.open_rows():
+                if (row.case.bot_id, row.case.group_id) == (bot, old):
+                    row.closed, row.outcome, row.lease_owner, row.lease_until = True, "moved", None, None
             return ()
         del self._store.groups[bot, old]
         self.put(replace(known, group_id=new, enforcement=Enforcement.MUTE, former_ids=frozenset({old})))

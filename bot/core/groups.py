@@ -75,7 +75,11 @@ class PostgresGroups:
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         """Follow a group to its supergroup's id; a second time changes nothing."""
         async with self._database.transaction() as session:
-            if await session.row("move_group", bot, old, new, await _bump(session)) is None:
+            seq = await _bump(session)
+            if await session.row("move_group", bot, old, new, seq) is None:
+                # The new one was protected by hand before the move was heard of: it stands for the group alone.
+                await session.row("unprotect_group", bot, old, seq)
+                await session.execute("close_cases_of_group", bot, old)
                 return ()
             rows = await session.rows("move_cases", bot, old, new)
             await session.execute("move_members_seen", bot, old, new)

@@ -1,15 +1,16 @@
 """The ledger of restrictions, in memory and in PostgreSQL: what holds for one holds for the other."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.domain.group import Enforcement
-from bot.domain.ids import MessageId, TopicId, UserId
+from bot.domain.ids import GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Echo, Moderated, Regate, Want, WentAway
 from bot.domain.permissions import Prior
 from bot.domain.restriction import Done, PromptState, Wanted
-from tests.contract.desk import ADMIN, BLOG, BOT, GROUP, NEWS, OTHER_BOT, USER, Desk
+from tests.contract.desk import ADMIN, BLOG, BOT, GROUP, NEWS, OTHER_BOT, SETUP, USER, Desk
 
 pytestmark = pytest.mark.servers
 
@@ -241,6 +242,19 @@ async def test_unprotecting_frees_all_and_only_here(desk: Desk) -> None:
     assert case is not None
     assert case.wanted is Wanted.FREE
     assert await desk.groups.unprotect(BOT, GROUP, ADMIN) is None
+
+
+async def test_a_group_that_was_protected_again_before_its_move_is_left_behind(desk: Desk) -> None:
+    """Nothing can be done in a group that is no more: its cases would be tried for ever."""
+    new = GroupId(-1009)
+    case = await desk.leased()
+    await desk.groups.protect(replace(SETUP, group_id=new))
+    there = (await desk.commit(desk.opening(group_id=new)))[0]
+
+    assert await desk.groups.move(BOT, GROUP, new) == ()
+    assert await desk.ledger.lease(case.case_id) is None
+    assert await desk.ledger.lease(there) is not None
+    assert await desk.commit(desk.opening()) == ()
 
 
 async def test_prompts_and_deleted_messages_are_noted(desk: Desk) -> None:

@@ -83,6 +83,12 @@ SET group_id = $3, enforcement = 'mute', wanted = 'check', done = 'nothing', del
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
 RETURNING restriction_id;
 
+-- close_cases_of_group --
+-- Of a basic group that is no more: nothing of ours can be in force there.
+UPDATE restrictions
+SET closed_at = now(), outcome = 'moved', version = version + 1, lease_owner = NULL, lease_until = NULL
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL;
+
 -- move_members_seen --
 INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at)
 SELECT bot_id, $3, user_id, seen_at FROM group_members_seen WHERE bot_id = $1 AND group_id = $2
