@@ -38,7 +38,7 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _LONGEST_PAUSE_OF_THE_MUTED_SECONDS = 15.0
 # Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
 _REFUSED_PAUSE_SECONDS = 600.0
-_LONGEST_REFUSED_PAUSE_SECONDS = 86_400.0
+_LONGEST_REFUSED_PAUSE_SECONDS = 3_600.0
 # A review that gets no answer for a minute leaves everything as it is: others wait for their turn.
 _REVIEW_ATTEMPTS = 6
 
