@@ -1,5 +1,6 @@
 """`gmbot demo`: the bot and the simulator together, to play with. No token, no account, no network."""
 
+import secrets
 import webbrowser
 from typing import Annotated
 
@@ -9,14 +10,17 @@ from pydantic import SecretStr
 from bot.app import Mode, running
 from bot.cli.running import listen, run, serving, until_stopped
 from bot.core.logging import configure_logging
+from bot.core.migrations import BASE, downgrade
 from bot.core.settings import Settings
+from bot.core.stores import open_stores
 from bot.domain.errors import SettingsError
 from bot.simulator import Simulator, demo_world
+from bot.simulator.worlds import DEMO_TOKEN
 
 
 def demo(
     *,
-    port: Annotated[int, typer.Option(help="The chat page's port; 0 takes any free one.")] = 8081,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The chat page's port; 0 takes any free one.")] = 8081,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Run GMBot against the simulator, with a ready-made world and a page to play every part in it."""
@@ -30,8 +34,9 @@ async def _demo(port: int, *, open_page: bool) -> None:
             "unset DATABASE_URL and REDIS_URL: the demonstration keeps data of its own, apart from theirs"
         )
     configure_logging(level="warning" if environment.log_level == "info" else environment.log_level, form="console")
-    simulator = Simulator()
-    world = demo_world(simulator)
+    # Another world each time, with other ids: Valkey may remember those of the last one for some minutes.
+    simulator = Simulator(seed=secrets.randbits(32))
+    world = demo_world(simulator, token=DEMO_TOKEN)
     async with simulator.serving(port=port):
         listener = listen(environment.model_copy(update={"port": environment.port}))
         address, bot_port = listener.getsockname()[:2]
@@ -45,6 +50,7 @@ async def _demo(port: int, *, open_page: bool) -> None:
             }
         )
         typer.echo("Starting PostgreSQL, Valkey and the bot ...")
+        await _forget_the_last_world(settings)
         async with running(settings, Mode(polling=False)) as site, serving(site, listener):
             typer.echo(f"\n  Chat page    {simulator.url}/\n  Bot health   http://{address}:{bot_port}/health\n")
             typer.echo("  Be Adam and write /protect @gm_news in GM Lounge; then be Sam and say hello.")
@@ -53,3 +59,9 @@ async def _demo(port: int, *, open_page: bool) -> None:
                 webbrowser.open(f"{simulator.url}/")
             await until_stopped()
             typer.echo("\nStopping ...")
+
+
+async def _forget_the_last_world(settings: Settings) -> None:
+    """Empty the demonstration's own database: its bot and groups are gone with the simulator they lived in."""
+    async with open_stores(settings) as stores:
+        await downgrade(stores.database_url, to=BASE)

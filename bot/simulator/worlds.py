@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from .model import Bot, Chat, User
 from .simulator import Simulator
 
+# The same at each start, so that no database collects bots that are gone.
+DEMO_TOKEN = "6000000001:SIMulatedBotOfTheDemonstration00000"  # noqa: S105 - no secret
+
 
 @dataclass(frozen=True, slots=True)
 class DemoWorld:
