@@ -25,8 +25,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.ok
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.ok ## start GMBot: the real bot with BOT_TOKEN, else the simulator and its chat page
-	@$(BIN)/python -m bot $(if $(BOT_TOKEN)$(BOT_TOKEN_FILE),serve,demo)
+run: $(VENV)/.ok ## start GMBot: the real bot with BOT_TOKEN, else the simulator and its page; ARGS='--port 8082'
+	@$(BIN)/python -m bot $(if $(BOT_TOKEN)$(BOT_TOKEN_FILE),serve,demo) $(ARGS)
 
 test: $(VENV)/.dev ## the whole test suite, with coverage
 	@scripts/test-all $(BIN)

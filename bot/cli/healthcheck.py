@@ -18,12 +18,18 @@ def healthcheck(
     """Exit 0 when the instance on PORT answers that it is well, 1 otherwise."""
     try:
         settings = Settings.from_env()
+    except SettingsError as error:
+        typer.echo(f"gmbot healthcheck: {error}", err=True)
+        raise typer.Exit(1) from error
+    try:
         connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_TIMEOUT_SECONDS)
         connection.request("GET", path)
         answer = connection.getresponse()
         typer.echo(answer.read().decode(errors="replace").strip())
-    except (OSError, SettingsError, http.client.HTTPException) as error:
-        typer.echo(f"gmbot healthcheck: {error}", err=True)
+    except (OSError, http.client.HTTPException) as error:
+        typer.echo(
+            f"gmbot healthcheck: no instance answers on {settings.host}, port {settings.port}: {error}", err=True
+        )
         raise typer.Exit(1) from error
     if answer.status != http.HTTPStatus.OK:
         raise typer.Exit(1)

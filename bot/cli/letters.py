@@ -19,7 +19,7 @@ from bot.domain.ids import BotId
 
 Result = TypeVar("Result")
 
-_Names = Annotated[list[str], typer.Argument(metavar="LETTER...", help="As `list` shows them.")]
+_Names = Annotated[list[str], typer.Argument(metavar="LETTER", help="As `list` shows them.")]
 _Bot = Annotated[int | None, typer.Option("--bot", metavar="ID", help="Only this bot's.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -64,7 +64,7 @@ def show(letter: Annotated[str, typer.Argument(metavar="LETTER")], *, as_json: _
 
 
 def replay(
-    letters: Annotated[list[str] | None, typer.Argument(metavar="[LETTER...]", help="As `list` shows them.")] = None,
+    letters: Annotated[list[str] | None, typer.Argument(metavar="LETTER", help="As `list` shows them.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All letters.")] = False,
     bot: _Bot = None,

@@ -97,6 +97,11 @@ def _reason(error: BaseException) -> str | None:
     """Find the sentence in what a group of tasks wrapped; None for a fault of ours, which deserves its traceback."""
     if isinstance(error, BaseExceptionGroup):
         return next((reason for each in error.exceptions if (reason := _reason(each))), None)
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"{error.strerror}; choose another port"
+    if isinstance(error, OSError) and error.errno in {
+        errno.EADDRINUSE,
+        errno.EADDRNOTAVAIL,
+        errno.EACCES,
+        socket.EAI_NONAME,
+    }:
+        return f"{error.strerror}; choose another one with --port or --host"
     return str(error) if isinstance(error, BotError) else None
