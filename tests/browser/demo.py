@@ -14,7 +14,8 @@ STOP_SECONDS = 40
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def demo_home() -> Iterator[Path]:
+    """Make a home that goes when the block ends."""
     with tempfile.TemporaryDirectory(prefix="gmbot-demo-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         # As root the servers run as somebody else, who has to get through.
@@ -25,9 +26,16 @@ def _home() -> Iterator[Path]:
 @asynccontextmanager
 async def running_demo() -> AsyncIterator[str]:
     """Yield the chat page's address of a demonstration with a home of its own."""
-    with _home() as home:
-        async with _process(home) as process:
-            yield await asyncio.wait_for(_page_address(process), START_SECONDS)
+    with demo_home() as home:
+        async with running_demo_in(home) as page:
+            yield page
+
+
+@asynccontextmanager
+async def running_demo_in(home: Path) -> AsyncIterator[str]:
+    """Yield the chat page's address of a demonstration in this home."""
+    async with _process(home) as process:
+        yield await asyncio.wait_for(_page_address(process), START_SECONDS)
 
 
 @asynccontextmanager
