@@ -74,6 +74,8 @@ class Protect:
         freed = await self._use.setup.unprotect(bot_of(update), GroupId(chat.id), UserId(user.id))
         if freed is None:
             await self._replies.reply(update, self._replies.say(update, "unprotect.not_protected"))
+        elif freed == 0:
+            await self._replies.reply(update, self._replies.say(update, "unprotect.done_nobody"))
         else:
             await self._replies.reply(update, self._replies.say(update, "unprotect.done", count=freed))
 
