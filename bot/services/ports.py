@@ -1,4 +1,4 @@
-"""What the services ask of the outside world. bot.core fits these by shape; bot/app.py is where mypy proves it."""
+"""What the services ask of the outside world. bot.core fits these by shape; bot/app is where mypy proves it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running application out, closed in reverse. Nothing else builds anything."""
+"""One instance: settings in, a running application out, closed in reverse."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress

@@ -1,0 +1,5 @@
+"""The composition root: the one package that builds things and joins them. `instance.py` is a running instance."""
+
+from bot.app.instance import Mode, running
+
+__all__ = ["Mode", "running"]
