@@ -8,13 +8,16 @@ import structlog
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import CaseId
+from bot.domain.restriction import Case
 from bot.services.ports import CaseLedger, Clock
-from bot.services.shift import Shift, ShiftMaker
+from bot.services.shift import Shift, ShiftMaker, doubled
 
 # A dead instance's case is taken over when its lease of 3 s is out and the next sweep sees it: within 5 s.
 _SWEEP_SECONDS = 0.5
 _SWEEP_LIMIT = 200
 _WORKERS = 32
+# After a fault of our own: not in a hot loop, and not so rarely that a passing one holds somebody for long.
+_LONGEST_PAUSE_SECONDS = 300.0
 
 log = structlog.stdlib.get_logger()
 
@@ -75,11 +78,15 @@ class Protection:
                     self.wake([case_id])
 
     async def _one(self, case_id: CaseId) -> None:
+        case: Case | None = None
         try:
             case = await self._ledger.lease(case_id)
             if case is not None:
                 shift: Shift = self._shifts(case)
-                await shift.run()
+                try:
+                    await shift.run()
+                finally:
+                    case = shift.case
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
         except asyncio.CancelledError:
@@ -88,6 +95,12 @@ class Protection:
                 await self._ledger.give_back(case_id)
             raise
         except Exception:
-            # The one catch-all of this worker: a fault in one case must not end the work on all others. The
-            # lease runs out and the sweep brings the case back.
+            # The one catch-all of this worker: a fault in one case must not end the work on all others.
             log.exception("protection.failed", case=case_id)
+            if case is not None:
+                await self._put_back(case)
+
+    async def _put_back(self, case: Case) -> None:
+        """Try again later; where not even that can be written, when the lease has run out."""
+        with suppress(StoreUnavailableError):
+            await self._ledger.postpone(case, seconds=doubled(1.0, case.attempts, _LONGEST_PAUSE_SECONDS))

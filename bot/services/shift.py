@@ -82,7 +82,13 @@ class Shift:
         """Work until there is nothing to do or the lease is lost. Raises StoreUnavailableError."""
         case: Case | None = self._case
         while case is not None:
+            self._case = case
             case = await self._perform(next_step(case), case)
+
+    @property
+    def case(self) -> Case:
+        """The case as the last step left it."""
+        return self._case
 
     async def _perform(self, step: Step, case: Case) -> Case | None:
         steps = {
@@ -101,14 +107,14 @@ class Shift:
             return await steps[step](case)
         except TelegramUnavailableError as error:
             longest = _LONGEST_PAUSE_OF_THE_MUTED_SECONDS if _may_be_held_wrongly(case) else _LONGEST_PAUSE_SECONDS
-            pause = error.retry_after or _doubled(1.0, case.attempts, longest)
+            pause = error.retry_after or doubled(1.0, case.attempts, longest)
             await self._postpone(case, step, error, pause)
         except ChatMovedError as error:
             # The service message that says so may be lost; the refusal says it just as well.
             await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
             await self._postpone(case, step, error, 1.0)
         except TelegramRefusedError as error:
-            pause = _doubled(_REFUSED_PAUSE_SECONDS, case.attempts, _LONGEST_REFUSED_PAUSE_SECONDS)
+            pause = doubled(_REFUSED_PAUSE_SECONDS, case.attempts, _LONGEST_REFUSED_PAUSE_SECONDS)
             await self._postpone(case, step, error, pause)
         return None
 
@@ -357,7 +363,7 @@ def _may_be_held_wrongly(case: Case) -> bool:
     return case.wanted is not Wanted.MUTE and case.done in {Done.MUTING, Done.MUTED}
 
 
-def _doubled(first: float, times: int, longest: float) -> float:
+def doubled(first: float, times: int, longest: float) -> float:
     """Double a pause so many times. The exponent is bounded: attempts go on for months, and a float does not."""
     return min(first * 2.0 ** min(times, 32), longest)
 

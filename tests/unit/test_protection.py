@@ -11,6 +11,7 @@ from bot.domain.ids import CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.protection import Protection
 from bot.services.shift import Shift
+from tests.fakes import FakeClock
 from tests.unit.world import STRANGER, World
 
 
@@ -89,6 +90,31 @@ async def test_a_fault_in_one_case_does_not_stop_the_others(worker: _Worker) -> 
     await _turns(3000)
 
     assert all(worker.world.muted(UserId(user)) for user in (3, 4, 5))
+
+
+async def test_a_fault_that_stays_is_tried_more_and_more_rarely(world: World) -> None:
+    """A case that cannot be worked on costs an error each 5 minutes in the end, and not one every 3 s."""
+    # Time stands still while a shift is at work: the sweep has a clock of its own.
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=FakeClock())
+    await world.speak(STRANGER)
+    world.telegram.hook = _break_down
+    pauses: list[float] = []
+    task = asyncio.get_running_loop().create_task(protection.run())
+    for _ in range(12):
+        await _turns()
+        pauses.append(((world.row().due_at or world.clock.now()) - world.clock.now()).total_seconds())
+        world.clock.advance(pauses[-1])
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+
+
+async def _break_down(name: str) -> None:
+    await asyncio.sleep(0)
+    if name == "mute":
+        raise ValueError("a fault")
 
 
 async def test_without_postgres_the_worker_waits(worker: _Worker) -> None:
