@@ -216,11 +216,24 @@ class FakeCache:
         self.shared = shared or SharedMemory()
         self.shared.instances.append(self)
         self.local: dict[tuple[BotId, ChannelId, UserId], tuple[Membership, float]] = {}
+        self.due: dict[tuple[BotId, ChannelId, UserId], None] = {}
         self.hook: Hook = no_hook
 
     def recall(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership | None:
         answer, until = self.local.get((bot, channel, user), (None, 0.0))
+        if self.is_due(bot, user, channel):
+            self.due[bot, channel, user] = None
         return answer if until > self.clock.elapsed else None
+
+    def is_due(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
+        answer, until = self.local.get((bot, channel, user), (None, 0.0))
+        return answer is Membership.MEMBER and 0 < until - self.clock.elapsed < 120
+
+    def take_due(self, limit: int) -> Sequence[tuple[BotId, ChannelId, UserId]]:
+        due = list(self.due)[:limit]
+        for key in due:
+            del self.due[key]
+        return due
 
     async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
         await self.hook("read")

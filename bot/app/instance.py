@@ -52,6 +52,7 @@ from bot.services.ports import Waker
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
 from bot.services.reconciliation import Reconciliation
+from bot.services.renewal import Renewal
 from bot.services.replays import Replays
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
@@ -149,7 +150,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
     """Join services to infrastructure. Here mypy proves that every adapter fits its port."""
     settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
     instance, texts = world.heartbeat.instance_id, load_catalogs()
-    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic)
+    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic, life=settings.cache_positive_ttl)
     answers = MembershipAnswers(
         redis=world.redis,
         local=local,
@@ -228,6 +229,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
         ("directory", directory.run),
         ("activity", activity.run),
         ("subscription", subscription.run),
+        ("renewal", Renewal(cache=answers, verification=verification, clock=clock).run),
         ("actions", actions.run),
         ("reconciliation", _reconciliation(world, use, protection.wake).run),
         ("replays", _replays(world, receiver).run),

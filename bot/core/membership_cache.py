@@ -86,6 +86,14 @@ class MembershipAnswers:
         """Look in this process only."""
         return self._local.get((bot, channel, user))
 
+    def is_due(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
+        """Whether a membership is known in this process and near its end."""
+        return self._local.is_due((bot, channel, user))
+
+    def take_due(self, limit: int) -> Sequence[Key]:
+        """Hand out memberships that were recalled near their end, each once."""
+        return self._local.take_due(limit)
+
     async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
         """Look in Redis, in one round trip; without it nothing is known."""
         expected = {(bot, channel, user): self._expect((bot, channel, user)) for channel in channels}

@@ -79,6 +79,14 @@ class MembershipCache(Protocol):
         """Look in this process only."""
         ...
 
+    def is_due(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
+        """Whether a membership is known in this process and near its end."""
+        ...
+
+    def take_due(self, limit: int) -> Sequence[tuple[BotId, ChannelId, UserId]]:
+        """Hand out memberships that were recalled near their end, each once."""
+        ...
+
     async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
         """Look in the shared store, in one round trip; what is not there is not in the answer either."""
         ...

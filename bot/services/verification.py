@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
 from bot.services.ports import Journal, MembershipCache, Spawner, TelegramMembers
-
-# A question whose answer is overtaken three times is asked about somebody who joins and leaves in a rush.
-_ATTEMPTS = 3
+from bot.services.question import Questions
 
 _Question = tuple[BotId, ChannelId, UserId]
 
@@ -20,7 +18,7 @@ class Verification:
         self, *, cache: MembershipCache, telegram: TelegramMembers, spawner: Spawner, journal: Journal
     ) -> None:
         self._cache = cache
-        self._telegram = telegram
+        self._questions = Questions(cache=cache, ask=telegram.membership, journal=journal)
         self._spawner = spawner
         self._journal = journal
         self._asking: dict[_Question, asyncio.Future[Membership]] = {}
@@ -54,38 +52,37 @@ class Verification:
                 answers[channel] = Membership.MEMBER
             else:
                 unsure.append(channel)
-        asked = await asyncio.gather(*(self._ask(bot, user, channel) for channel in unsure))
+        asked = await asyncio.gather(*(self._questions.put(bot, user, channel) for channel in unsure))
         answers.update(zip(unsure, asked, strict=True))
         return {channel: answers[channel] for channel in channels}
 
-    async def _ask_once(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership:
+    async def renew(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
+        """Ask again about a membership near its end, unless another instance has just done so.
+
+        Returns False when Telegram did not tell; then what is known stays as it is until its end.
+        """
+        await self._cache.read(bot, user, (channel,))
+        if not self._cache.is_due(bot, user, channel) and self._cache.recall(bot, user, channel) is not None:
+            return True
+        return await self._ask_once(bot, user, channel, occasion="renewal") is not Membership.UNKNOWN
+
+    async def _ask_once(
+        self, bot: BotId, user: UserId, channel: ChannelId, *, occasion: str = "telegram"
+    ) -> Membership:
         question = (bot, channel, user)
         answer = self._asking.get(question)
         if answer is None:
             answer = asyncio.get_running_loop().create_future()
             self._asking[question] = answer
-            self._spawner.spawn(self._answer(question, answer), name="verification.ask")
+            self._spawner.spawn(self._answer(question, answer, occasion), name="verification.ask")
         return await asyncio.shield(answer)
 
-    async def _answer(self, question: _Question, answer: asyncio.Future[Membership]) -> None:
+    async def _answer(self, question: _Question, answer: asyncio.Future[Membership], occasion: str) -> None:
         bot, channel, user = question
         outcome = Membership.UNKNOWN
         try:
-            outcome = await self._ask(bot, user, channel)
+            outcome = await self._questions.put(bot, user, channel, occasion=occasion)
         finally:
             del self._asking[question]
             if not answer.done():
                 answer.set_result(outcome)
-
-    async def _ask(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership:
-        for _ in range(_ATTEMPTS):
-            generation = await self._cache.begin(bot, user, channel)
-            answer = await self._telegram.membership(bot, channel, user)
-            if answer is Membership.UNKNOWN:
-                self._journal.verified(answer.value, "telegram")
-                return answer
-            held = await self._cache.store(bot, user, channel, answer, generation)
-            if held is not None:
-                self._journal.verified(held.value, "telegram")
-                return held
-        return Membership.UNKNOWN
