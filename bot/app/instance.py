@@ -21,7 +21,7 @@ from bot.core.membership_cache import MembershipAnswers, Subscription
 from bot.core.metrics import Metrics
 from bot.core.migrations import ensure_schema
 from bot.core.platform import BotStore, Heartbeat
-from bot.core.redis import check_redis, open_redis
+from bot.core.redis import open_redis
 from bot.core.reviews import ReviewStore
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
@@ -243,7 +243,7 @@ async def _wire(world: _World, mode: Mode) -> Site:
     return Site(
         webhook=Webhook(receiver=receiver, secrets=world.secrets),
         vital={"postgres": world.database.check},
-        useful={"redis": partial(check_redis, world.redis), **_updates(world, mode, telegram, receiver)},
+        useful={"redis": subscription.check, **_updates(world, mode, telegram, receiver)},
         metrics=metrics.exposition,
         clock=clock,
     )

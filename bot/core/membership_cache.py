@@ -16,6 +16,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
 from bot.core.clock import SystemClock
+from bot.core.redis import check_redis
+from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Stamp
 
@@ -70,6 +72,11 @@ class MembershipAnswers:
         self._events_untold = 0
         self._away_until = float("-inf")
         self._deaf = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process goes on without Redis, or without the events of other instances."""
+        return self._deaf or self._clock.monotonic() < self._away_until
 
     def deaf(self) -> None:
         """Events of other instances may be missed from now on: a join above all, so that no absence is believed."""
@@ -270,6 +277,12 @@ class Subscription:
     def connected(self) -> bool:
         """Whether events of other instances arrive."""
         return self._connected
+
+    async def check(self) -> None:
+        """Raise NotReadyError while Redis does not answer, or is not used because it did not a moment ago."""
+        await check_redis(self._redis)
+        if self._answers.alone or not self._connected:
+            raise NotReadyError("events of other instances do not arrive")
 
     async def run(self) -> None:
         """Listen until cancelled, subscribing again after every break."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from bot.domain.errors import NotReadyError
@@ -24,7 +25,8 @@ async def open_redis(url: str) -> AsyncIterator[Redis]:
         timeout=_TIMEOUT_SECONDS,
         socket_timeout=_TIMEOUT_SECONDS,
         socket_connect_timeout=_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        # After an outage every pooled connection is dead: one attempt finds that out, the next one connects anew.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
     client = Redis(connection_pool=pool)
     try:
