@@ -313,7 +313,9 @@ class Subscription:
                 elif now - heard_at > _SILENCE_SECONDS:
                     raise TimeoutError("no answer to a ping")
                 else:
-                    await asyncio.wait_for(pubsub.ping(), timeout=_PING_SECONDS)
+                    # wait_for would lose a cancellation that comes together with the end of the ping.
+                    async with asyncio.timeout(_PING_SECONDS):
+                        await pubsub.ping()
 
     async def _heard(self, message: Mapping[str, object]) -> None:
         match message:

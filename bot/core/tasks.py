@@ -36,10 +36,12 @@ class Tasks:
             await _guarded(work(), name)
             await self._clock.sleep(_PAUSE_SECONDS)
 
-    def cancel(self) -> None:
-        """End all work."""
-        for task in tuple(self._running):
-            task.cancel()
+    async def cancel(self) -> None:
+        """End all work and wait for its end; a library that lost one cancellation gets another."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.wait(self._running, timeout=_PAUSE_SECONDS)
 
 
 @asynccontextmanager
@@ -50,7 +52,7 @@ async def background_tasks(clock: SystemClock) -> AsyncIterator[Tasks]:
         try:
             yield tasks
         finally:
-            tasks.cancel()
+            await tasks.cancel()
 
 
 async def _guarded(work: Coroutine[object, object, None], name: str) -> None:

@@ -122,7 +122,8 @@ async def test_a_hundred_poisoned_chats_hold_up_nobody_else(lounge: Lounge, plat
     # Telegram tries the second time at once; a third would come after 2 s, and 80 chats that wait stall the bot.
     assert set(deliveries.values()) == {2}
     assert sorted(delays)[len(delays) // 2] < 0.5
-    assert max(delays) < 4
+    # The first of them shares the processor with a hundred failures at once.
+    assert max(delays) < 8
 
 
 async def test_an_update_survives_a_fault_that_passes(lounge: Lounge, platform: Platform, instance: Served) -> None:

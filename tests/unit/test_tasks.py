@@ -50,3 +50,24 @@ async def test_a_fault_ends_only_its_own_work() -> None:
         await asyncio.wait_for(done.wait(), 5)
 
     assert done.is_set()
+
+
+async def test_the_end_insists() -> None:
+    """Work that lost its cancellation, as libraries sometimes do, is cancelled again."""
+    began = asyncio.Event()
+    lost = 0
+
+    async def work() -> None:
+        nonlocal lost
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            lost += 1
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(10), background_tasks(SystemClock()) as tasks:
+        tasks.spawn(work(), name="work")
+        await began.wait()
+
+    assert lost == 1
