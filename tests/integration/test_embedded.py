@@ -138,17 +138,18 @@ def status_of(pid: int) -> str:
 async def test_cold_start_is_quick(home: Path) -> None:
     """From nothing to the first query takes less than three seconds, with the data safe on disk."""
     seconds: list[float] = []
+    versions: list[str] = []
     # Other work on the machine only ever adds time: one start of three that is quick enough shows what it takes.
     while len(seconds) < 3 and min(seconds, default=3.0) >= 3:
         start = perf_counter()
         async with embedded_servers(home=home.with_name(f"home{len(seconds)}")) as servers:
             connection = await asyncpg.connect(servers.database_url)
-            version = await connection.fetchval("SHOW server_version")
+            versions.append(await connection.fetchval("SHOW server_version"))
             await connection.close()
             seconds.append(perf_counter() - start)
     sys.stdout.write(f"cold start to the first query: {min(seconds):.2f} s\n")
 
-    assert version.startswith("18.")
+    assert versions[0].startswith("18.")
     assert min(seconds) < 3
 
 
