@@ -159,8 +159,8 @@ class FakeTelegram:
         await self._call("webhook", bot)
         return self.hooks_set.get(bot, {"url": ""})
 
-    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
-        await self._call("set_webhook", bot, url, secret, tuple(allowed))
+    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str], connections: int) -> None:
+        await self._call("set_webhook", bot, url, secret, tuple(allowed), connections)
         self.hooks_set[bot] = {"url": url, "allowed_updates": list(allowed)}
 
     async def delete_webhook(self, bot: BotId) -> None:

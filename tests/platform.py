@@ -217,6 +217,11 @@ class Instance:
         self.url = f"http://127.0.0.1:{port}"
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process, None before the first start."""
+        return None if self._process is None else self._process.pid
+
     async def start(self, environment: dict[str, str]) -> None:
         """Start it; it is ready later."""
         command = (sys.executable, "-m", "bot", "serve", "--mode", "webhook")

@@ -19,6 +19,9 @@ ALLOWED_UPDATES = (
 )
 """`chat_member` is not among Telegram's defaults: without it a join in a channel is never heard of."""
 
+CONNECTIONS = 100
+"""Telegram's most; its default of 40 is enough until chats wait for their verification."""
+
 _PURPOSE = 0x67_77_65_62  # "gweb"
 _RETRY_SECONDS = 2.0
 
@@ -78,10 +81,12 @@ class WebhookKeeper:
         kinds_fit = isinstance(allowed, list | tuple) and set(allowed) == set(ALLOWED_UPDATES)
         if info.get("url") == url and kinds_fit and await self._notes.webhook_set(bot) == wanted:
             return
-        await self._telegram.set_webhook(bot, url, secret=self._secrets[bot], allowed=ALLOWED_UPDATES)
+        await self._telegram.set_webhook(
+            bot, url, secret=self._secrets[bot], allowed=ALLOWED_UPDATES, connections=CONNECTIONS
+        )
         await self._notes.note_webhook(bot, wanted)
         log.info("webhook.set", bot=bot, url=url)
 
 
 def _fingerprint(url: str, secret: str) -> str:
-    return hashlib.sha256("\n".join((url, secret, *ALLOWED_UPDATES)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((url, secret, str(CONNECTIONS), *ALLOWED_UPDATES)).encode()).hexdigest()

@@ -76,6 +76,28 @@ class Simulator(People):
         wanted = {method.lower() for method in methods}
         return [call for call in self.calls if call.method.lower() in wanted]
 
+    @property
+    def last_call(self) -> int:
+        """The number of the newest call, kept or not."""
+        return self._backend.record.last_call
+
+    @property
+    def last_delivery(self) -> int:
+        """The number of the newest delivery, kept or not."""
+        return self._backend.record.last_delivery
+
+    def calls_after(self, number: int) -> list[Call]:
+        """Return the calls with a higher number that are still kept."""
+        return self._backend.record.calls_after(number)
+
+    def deliveries_after(self, number: int) -> list[Delivery]:
+        """Return the deliveries with a higher number that are still kept."""
+        return self._backend.record.deliveries_after(number)
+
+    def last_update_id(self, bot: Bot) -> int:
+        """Return the id of the newest update created for a bot; one less than the first when there is none."""
+        return self._backend.feed.logs[bot.id].next_id - 1
+
     def updates(self, bot: Bot) -> list[JsonObject]:
         """Return every update created for a bot so far, delivered or not."""
         return self._backend.feed.logs[bot.id].created

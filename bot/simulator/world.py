@@ -129,11 +129,8 @@ class World:
         """Return the bots that are in this chat."""
         if chat.bot is not None:
             return [chat.bot]
-        return [
-            self.bots[user_id]
-            for user_id, member in chat.members.items()
-            if user_id in self.bots and effective(member, self.now).is_member
-        ]
+        # A group has thousands of members and a world few bots.
+        return [bot for bot in self.bots.values() if self.member(chat, bot).is_member]
 
     def primary_link(self, chat: Chat, creator: User) -> InviteLink:
         """Return an administrator's primary link, made when there is none yet."""

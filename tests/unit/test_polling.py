@@ -51,7 +51,7 @@ class Telegram:
     async def webhook(self, _: BotId) -> Mapping[str, object]:
         return {"url": self.url}
 
-    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
+    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str], connections: int) -> None:
         raise NotImplementedError
 
     async def delete_webhook(self, _: BotId) -> None:

@@ -170,7 +170,7 @@ async def test_a_webhook_is_set_once() -> None:
     keeper = _keeper(telegram, notes)
     await keeper.run()
 
-    assert telegram.called("set_webhook") == [(BOT, "https://gate.example/telegram/42", "s3cret", ALLOWED_UPDATES)]
+    assert telegram.called("set_webhook") == [(BOT, "https://gate.example/telegram/42", "s3cret", ALLOWED_UPDATES, 100)]
     assert keeper.pending == frozenset()
 
 

@@ -170,14 +170,18 @@ class TelegramClient:
 
         return await self._call(bot, "getWebhookInfo", None, ask)
 
-    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str]) -> None:
+    async def set_webhook(self, bot: BotId, url: str, *, secret: str, allowed: Sequence[str], connections: int) -> None:
         """Set the webhook; what waits in Telegram's queue stays there."""
         await self._call(
             bot,
             "setWebhook",
             None,
             lambda api: api.set_webhook(
-                url, secret_token=secret, allowed_updates=list(allowed), drop_pending_updates=False
+                url,
+                secret_token=secret,
+                allowed_updates=list(allowed),
+                max_connections=connections,
+                drop_pending_updates=False,
             ),
         )
 

@@ -1,0 +1,89 @@
+"""A town to put under load: many groups behind one channel, their members, and strangers who have not spoken yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.simulator import Bot, Chat, Simulator, User
+from tests.platform import eventually
+
+
+@dataclass(slots=True, eq=False)
+class Stranger:
+    """Somebody who is in a group and not in its channel, from the first word to the freedom."""
+
+    user: User
+    group: Chat
+    message: int = 0
+    prompt: int = 0
+    spoke_at: float = 0.0
+    join_at: float | None = None
+    joined_at: float | None = None
+    mutes: int = 0
+    prompts: int = 0
+    lifts: int = 0
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether all that follows from the first word has been done."""
+        return self.mutes > 0 and self.prompts > 0 and self.message not in self.group.messages
+
+    @property
+    def is_free(self) -> bool:
+        """Whether all that follows from joining has been done."""
+        return self.lifts >= self.mutes and self.prompt not in self.group.messages
+
+
+@dataclass(frozen=True)
+class Town:
+    """Who and what is there."""
+
+    sim: Simulator
+    bot: Bot
+    owner: User
+    channel: Chat
+    groups: Sequence[Chat]
+    members: Sequence[tuple[User, Chat]]
+    strangers: list[Stranger] = field(default_factory=list)
+
+    def muted(self) -> int:
+        """Count who cannot write."""
+        strangers = [(stranger.user, stranger.group) for stranger in self.strangers]
+        return sum(not self.sim.can_speak(group, user) for user, group in (*self.members, *strangers))
+
+    async def protect(self) -> None:
+        """Protect every group, and have every member write once: then they are known."""
+        for group in self.groups:
+            self.sim.say(self.owner, group, f"/protect @{self.channel.username}")
+        await self.sim.settled(120)
+        for member, group in self.members:
+            self.sim.say(member, group, "good morning")
+        await self.sim.settled(120)
+
+    async def rehearse(self) -> None:
+        """Have one stranger go the whole way, so that everything that is needed is loaded."""
+        stranger = self.strangers.pop()
+        before = len(stranger.group.messages)
+        self.sim.say(stranger.user, stranger.group, "hello?")
+        await eventually(lambda: not self.sim.can_speak(stranger.group, stranger.user), "a mute", within=10)
+        await eventually(lambda: len(stranger.group.messages) == before + 1, "a prompt", within=10)
+        self.sim.join(stranger.user, self.channel)
+        await eventually(lambda: self.sim.can_speak(stranger.group, stranger.user), "a lift", within=10)
+        await eventually(lambda: len(stranger.group.messages) == before, "no prompt", within=10)
+
+
+def build(sim: Simulator, *, groups: int, members: int, strangers: int) -> Town:
+    """Settle people into groups first and appoint the bot then: it hears nothing of their coming."""
+    owner, bot = sim.add_user("Olivia"), sim.add_bot(username="gate_bot", first_name="Gate")
+    channel = sim.add_channel("News", owner=owner, username="gm_news")
+    sim.promote(channel, bot, can_invite_users=True)
+    chats = [sim.add_group(f"Group {number}", owner=owner) for number in range(groups)]
+    living = [(sim.add_user(f"Member{number:05}x"), chats[number % groups]) for number in range(members)]
+    coming = [Stranger(sim.add_user(f"Stranger{number:06}x"), chats[number % groups]) for number in range(strangers)]
+    for user, group in (*living, *((each.user, each.group) for each in coming)):
+        sim.join(user, group)
+    for user, _ in living:
+        sim.join(user, channel)
+    for chat in chats:
+        sim.add_member(chat, bot)
+        sim.promote(chat, bot, can_restrict_members=True, can_delete_messages=True, can_invite_users=True)
+    return Town(sim, bot, owner, channel, chats, living, coming)
