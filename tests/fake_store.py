@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
-from bot.domain.intent import Deletion, Echo, Moderated, OpenCase, Regate, WentAway
+from bot.domain.intent import Deletion, Echo, Moderated, Noted, OpenCase, Regate, WentAway
 from bot.domain.permissions import Prior
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
@@ -56,6 +56,9 @@ class FakeStore:
     deletions: list[Deletion] = field(default_factory=list)
     alive: set[InstanceId] = field(default_factory=set)
     audit: list[tuple[str, GroupId, UserId]] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
+    events: list[tuple[str, UserId, tuple[ChannelId, ...]]] = field(default_factory=list)
+    """What happened to whom, and for the lack of which channels."""
 
     def open_rows(self) -> list[Row]:
         return [row for row in self.rows.values() if not row.closed]
@@ -130,16 +133,15 @@ class FakeStore:
             )
         ]
 
-    def went_away(self, intent: WentAway) -> list[CaseId]:
+    def went_away(self, intent: WentAway) -> None:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
         if row is None or row.case.prompt_state is not PromptState.SENT:
-            return []
+            return
         case = row.case
         if case.prompt_message_id is not None:
             self.deletions.append(Deletion(len(self.deletions) + 1, case.bot_id, case.group_id, case.prompt_message_id))
         wanted = Wanted.CHECK if case.wanted is Wanted.MUTE else case.wanted
         row.change(prompt_state=PromptState.GONE, prompt_message_id=None, wanted=wanted, version=case.version + 1)
-        return []
 
     def echo(self, intent: Echo) -> list[CaseId]:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
@@ -181,6 +183,7 @@ class FakeStore:
             prompt_channels=(),
             opened_at=now,
         )
+        self.events.append(("stopped", intent.user_id, intent.missing))
         self.rows[number] = Row(case, done_at=now, due_at=now)
         return number
 
@@ -232,13 +235,14 @@ class FakeLedger:
             row.change(wanted=wanted, version=case.version + 1)
         return None if row is None else row.case
 
-    async def did(self, case: Case, done: Done) -> Case | None:
+    async def did(self, case: Case, done: Done, *, missing: Sequence[ChannelId] = ()) -> Case | None:
         await self._store.hook("did")
         row = self._held(case.case_id)
         if row is None:
             return None
         row.change(done=done, attempts=0)
         row.done_at = self._store.clock.now()
+        self._store.events.append((done.value, row.case.user_id, tuple(missing)))
         return row.case
 
     async def lifted(self, case: Case) -> Case | None:
@@ -302,6 +306,7 @@ class FakeLedger:
         if row is None or row.case.version != case.version:
             return False
         row.closed, row.outcome, row.lease_owner, row.lease_until = True, outcome, None, None
+        self._store.events.append((outcome, row.case.user_id, row.case.prompt_channels))
         return True
 
     async def postpone(self, case: Case, *, seconds: float) -> None:

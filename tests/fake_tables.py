@@ -9,7 +9,7 @@ from uuid import uuid4
 from bot.domain.errors import ClaimLostError, GateTakenError, StoreUnavailableError
 from bot.domain.group import Enforcement, GroupSetup, OnUnknown, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, UpdateId, UserId
-from bot.domain.intent import Deletion, Echo, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import Deletion, Echo, Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.fake_store import FakeStore, Mark
 
@@ -63,7 +63,9 @@ class FakeInbox:
         match intent:
             case OpenCase():
                 return self._store.open_case(intent)
-            case Want(case_ids, wanted):
+            case Noted():
+                self._store.notes.append(intent)
+            case Want(case_ids, wanted, _):
                 rows = [self._store.rows[case] for case in case_ids if case in self._store.rows]
                 return [self._store.touch(row, wanted=wanted) for row in rows if not row.closed]
             case Regate():
@@ -71,9 +73,10 @@ class FakeInbox:
             case Moderated():
                 return self._store.moderated(intent)
             case WentAway():
-                return self._store.went_away(intent)
+                self._store.went_away(intent)
             case Echo():
                 return self._store.echo(intent)
+        return []
 
 
 class FakeGroups:

@@ -1,6 +1,6 @@
 """One instance: settings in, a running application out, closed in reverse."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from bot.core.metrics import Metrics
 from bot.core.migrations import ensure_schema
 from bot.core.platform import BotStore, Heartbeat
 from bot.core.redis import open_redis
+from bot.core.retention import Periods, Retention
 from bot.core.reviews import ReviewStore
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
@@ -222,7 +223,8 @@ async def _wire(world: _World, mode: Mode) -> Site:
         counter=metrics,
     )
     subscription = Subscription(redis=world.redis, answers=answers, clock=clock, on_config=directory.poke)
-    house = Housekeeping(instances=world.heartbeat, chores=(inbox.forget, world.heartbeat.forget), clock=clock)
+    chores = (inbox.forget, world.heartbeat.forget, *_retention(world))
+    house = Housekeeping(instances=world.heartbeat, chores=chores, clock=clock)
     actions = Actions(store=ScheduledActions(database=world.database, instance=instance), telegram=working, clock=clock)
     for name, work in (
         ("protection", protection.run),
@@ -265,6 +267,19 @@ def _reconciliation(world: _World, use: UseCases, wake: Waker) -> Reconciliation
         wake=wake,
         clock=world.clock,
     )
+
+
+def _retention(world: _World) -> tuple[Callable[[], Awaitable[None]], ...]:
+    settings = world.settings
+    periods = Periods(
+        events=settings.event_retention_days,
+        cases=settings.case_retention_days,
+        audit=settings.audit_retention_days,
+        members=settings.member_retention_days,
+        letters=settings.letter_retention_days,
+    )
+    retention = Retention(database=world.database, periods=periods)
+    return retention.events, retention.cases, retention.audit, retention.members, retention.letters
 
 
 def _replays(world: _World, receiver: Receiver) -> Replays:

@@ -3,6 +3,7 @@
 import typer
 
 from bot.cli.demo import demo
+from bot.cli.events import events
 from bot.cli.healthcheck import healthcheck
 from bot.cli.letters import build_letters
 from bot.cli.migrate import migrate
@@ -19,7 +20,7 @@ def build_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (serve, demo, simulate, migrate, healthcheck):
+    for command in (serve, demo, simulate, migrate, events, healthcheck):
         cli.command()(command)
     cli.add_typer(build_letters(), name="letters")
     return cli

@@ -48,9 +48,9 @@ class CaseStore:
         """Change what is wanted, unless somebody else has."""
         return _case(await self._database.row("want_case", case.case_id, self._instance, case.version, wanted.value))
 
-    async def did(self, case: Case, done: Done) -> Case | None:
-        """Record a fact."""
-        return _case(await self._database.row("case_did", case.case_id, self._instance, done.value))
+    async def did(self, case: Case, done: Done, *, missing: Sequence[ChannelId] = ()) -> Case | None:
+        """Record a fact, and why."""
+        return _case(await self._database.row("case_did", case.case_id, self._instance, done.value, list(missing)))
 
     async def lifted(self, case: Case) -> Case | None:
         """Record that no mute of ours is in force; if the case changed meanwhile, one may be."""
@@ -90,12 +90,8 @@ class CaseStore:
 
     async def close(self, case: Case, *, outcome: str) -> bool:
         """End the case unless it changed meanwhile, and note how it ended."""
-        async with self._database.transaction() as session:
-            row = await session.row("close_case", case.case_id, self._instance, case.version, outcome)
-            if row is None:
-                return False
-            await session.execute("note_event", row["bot_id"], row["group_id"], row["user_id"], outcome, None)
-            return True
+        row = await self._database.row("close_case", case.case_id, self._instance, case.version, outcome)
+        return row is not None
 
     async def postpone(self, case: Case, *, seconds: float) -> None:
         """Give the case back after a failure, for another try later."""

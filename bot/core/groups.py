@@ -8,6 +8,7 @@ import asyncpg
 
 from bot.core.database import Database, Session
 from bot.domain.errors import GateTakenError
+from bot.domain.event import Cause
 from bot.domain.group import Channel, Enforcement, GroupSetup, OnUnknown, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.restriction import Wanted
@@ -43,7 +44,7 @@ class PostgresGroups:
             async with self._database.transaction() as session:
                 await _write_group(session, setup)
                 await _audit(session, setup.bot_id, setup.by, "protect", setup.group_id, _channel_ids(setup))
-                return await _want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK)
+                return await _want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK, Cause.PROTECT)
         except asyncpg.UniqueViolationError as error:
             raise GateTakenError(f"group {setup.group_id} is guarded by another bot") from error
 
@@ -52,7 +53,7 @@ class PostgresGroups:
         async with self._database.transaction() as session:
             if await session.row("unprotect_group", bot, group, await _bump(session)) is None:
                 return None
-            freed = await _want_all(session, bot, group, Wanted.FREE)
+            freed = await _want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
             await _audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
             return freed
 
@@ -62,7 +63,7 @@ class PostgresGroups:
             if await session.row("pause_group", bot, group, reason, await _bump(session)) is None:
                 return ()
             await _audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
-            return await _want_all(session, bot, group, Wanted.FREE) if free else ()
+            return await _want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
 
     async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
         """Gate again, and look at every open case again."""
@@ -70,7 +71,7 @@ class PostgresGroups:
             if await session.row("pause_group", bot, group, None, await _bump(session)) is None:
                 return ()
             await _audit(session, bot, UserId(bot), "resume", group, {})
-            return await _want_all(session, bot, group, Wanted.CHECK)
+            return await _want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         """Follow a group to its supergroup's id; a second time changes nothing."""
@@ -133,8 +134,8 @@ async def _bump(session: Session) -> int:
     return int(row["seq"])
 
 
-async def _want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted) -> tuple[CaseId, ...]:
-    return _case_ids(await session.rows("want_open_cases", bot, group, wanted.value))
+async def _want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:
+    return _case_ids(await session.rows("want_open_cases", bot, group, wanted.value, cause.value))
 
 
 async def _audit(

@@ -7,11 +7,15 @@ import asyncpg
 from bot.core.cases import prior_to_json
 from bot.core.database import Database, Session
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
+from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
-from bot.domain.intent import Echo, Intent, Moderated, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import Echo, Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
 
 _MOST_OWED = 10_000
 _OWED_AT_ONCE = 20
+# A thousand updates a second for the ten minutes between two sweeps.
+_FORGET_AT_ONCE = 5_000
+_FORGET_ROUNDS = 120
 
 
 class UpdateStore:
@@ -83,26 +87,28 @@ class UpdateStore:
 
     async def forget(self) -> None:
         """Drop the marks of updates that Telegram cannot deliver again."""
-        await self._database.execute("forget_updates")
+        for _ in range(_FORGET_ROUNDS):
+            if await self._database.execute("forget_updates", _FORGET_AT_ONCE) < _FORGET_AT_ONCE:
+                return
 
 
 async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
     match intent:
         case OpenCase():
             return await _open_case(session, intent)
-        case Want(case_ids, wanted):
-            return await session.rows("want_cases", list(case_ids), wanted.value)
+        case Want(case_ids, wanted, cause):
+            return await session.rows("want_cases", list(case_ids), wanted.value, cause.value)
         case Regate(bot_id, user_id, channel_id, user_name):
             opened = await session.rows("regate", bot_id, user_id, channel_id, user_name)
             ids = [row["restriction_id"] for row in opened]
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
-        case Moderated():
-            return await _moderated(session, intent)
-        case WentAway(bot_id, group_id, user_id):
-            return await session.rows("went_away", bot_id, group_id, user_id)
+        case Moderated() | WentAway():
+            return await _by_others(session, intent)
         case Echo(bot_id, group_id, user_id, until):
             again = await session.rows("echo_open", bot_id, group_id, user_id, until)
             return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
+        case Noted():
+            return await _note(session, intent)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:
@@ -119,12 +125,29 @@ async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]
         list(intent.delete_ids),
         intent.topic_id,
         intent.sent_at,
+        (Cause.MESSAGE if intent.delete_ids else Cause.JOIN).value,
+        list(intent.missing),
     )
 
 
-async def _moderated(session: Session, intent: Moderated) -> list[asyncpg.Record]:
+async def _note(session: Session, intent: Noted) -> list[asyncpg.Record]:
+    await session.execute(
+        "save_event",
+        intent.bot_id,
+        intent.group_id,
+        intent.user_id,
+        intent.kind,
+        intent.cause.value,
+        list(intent.channels),
+    )
+    return []
+
+
+async def _by_others(session: Session, intent: Moderated | WentAway) -> list[asyncpg.Record]:
     who = (intent.bot_id, intent.group_id, intent.user_id)
+    if isinstance(intent, WentAway):
+        return await session.rows("went_away", *who)
     if intent.prior is None:
-        return await session.rows("moderated_free", *who)
+        return await session.rows("moderated_free", *who, intent.banned)
     may_send = "can_send_messages" in intent.prior.permissions
     return await session.rows("moderated_restricted", *who, prior_to_json(intent.prior), may_send)

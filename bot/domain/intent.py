@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.event import Cause
 from bot.domain.group import Enforcement
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, TopicId, UpdateId, UserId
 from bot.domain.permissions import Prior
@@ -23,7 +24,8 @@ class Receipt:
 class OpenCase:
     """Look into a user: open a case, or add to the one that is open.
 
-    `sent_at` is the date of the message that caused it, None where there was none (the user joined).
+    `sent_at` is the date of the message that caused it, None where there was none (the user joined). `missing` are the
+    channels the user was found absent from, empty while that is a question.
     """
 
     bot_id: BotId
@@ -36,6 +38,7 @@ class OpenCase:
     delete_ids: tuple[MessageId, ...] = ()
     topic_id: TopicId | None = None
     sent_at: datetime | None = None
+    missing: tuple[ChannelId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Want:
 
     case_ids: tuple[CaseId, ...]
     wanted: Wanted
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Moderated:
     group_id: GroupId
     user_id: UserId
     prior: Prior | None
+    banned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,19 @@ class Echo:
     until: datetime
 
 
-Intent = OpenCase | Want | Regate | Moderated | WentAway | Echo
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Remember a decision that changes nothing: somebody pressed the button, and channels are still missing."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    kind: str
+    cause: Cause
+    channels: tuple[ChannelId, ...] = ()
+
+
+Intent = OpenCase | Want | Regate | Moderated | WentAway | Echo | Noted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from telegram import CallbackQuery, Update
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
+from bot.domain.event import Cause
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, GroupId, MessageId, UserId
-from bot.domain.intent import Want
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
+from bot.domain.intent import Noted, Want
 from bot.domain.membership import Allow, Doubt, Missing, judge
 from bot.domain.restriction import Wanted
 from bot.handlers.basket import Baskets
@@ -49,14 +50,21 @@ class VerifyPress:
                 case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)
                 if case is None:
                     return self._use.texts.toast("press.already_free", language)
-                self._baskets.add(update, [Want((case,), Wanted.FREE)])
+                self._baskets.add(update, [Want((case,), Wanted.FREE, Cause.PRESS)])
                 return self._use.texts.toast("press.free", language)
             case Missing(channels):
+                self._note(update, group, user, "still_missing", channels)
                 titles = {channel.channel_id: channel.title for channel in group.channels}
                 missing = ", ".join(titles[channel] for channel in channels)
                 return self._use.texts.toast("press.missing", language, channels=missing)
             case Doubt():
+                self._note(update, group, user, "unknown")
                 return self._use.texts.toast("press.unknown", language)
+
+    def _note(
+        self, update: Update, group: ProtectedGroup, user: UserId, kind: str, channels: tuple[ChannelId, ...] = ()
+    ) -> None:
+        self._baskets.add(update, [Noted(group.bot_id, group.group_id, user, kind, Cause.PRESS, channels)])
 
     async def _answer(self, bot: BotId, query: CallbackQuery, text: str) -> None:
         try:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import OnUnknown, ProtectedGroup
-from bot.domain.ids import BotId, GroupId, MessageId, TopicId, UserId
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Intent, OpenCase
 from bot.domain.membership import Allow, Doubt, Missing, Standing, judge
 from bot.domain.restriction import Wanted
@@ -82,10 +82,10 @@ class Doorkeeper:
             case Allow():
                 self._activity.sighted(speaker.bot_id, speaker.group_id, speaker.user_id)
                 return Admission.ADMITTED, ()
-            case Missing():
+            case Missing(channels):
                 if await self.is_admin(speaker.bot_id, speaker.group_id, speaker.user_id):
                     return Admission.ADMITTED, ()
-                return Admission.STOPPED, (_case(group, speaker, Wanted.MUTE),)
+                return Admission.STOPPED, (_case(group, speaker, Wanted.MUTE, missing=channels),)
             case Doubt():
                 if group.on_unknown is OnUnknown.HOLD and speaker.message_id is not None:
                     return Admission.STOPPED, (_case(group, speaker, Wanted.CHECK),)
@@ -112,7 +112,7 @@ class Doorkeeper:
         self._admins.pop((bot, group), None)
 
 
-def _case(group: ProtectedGroup, speaker: Speaker, wanted: Wanted) -> OpenCase:
+def _case(group: ProtectedGroup, speaker: Speaker, wanted: Wanted, *, missing: tuple[ChannelId, ...] = ()) -> OpenCase:
     return OpenCase(
         bot_id=speaker.bot_id,
         group_id=speaker.group_id,
@@ -124,4 +124,5 @@ def _case(group: ProtectedGroup, speaker: Speaker, wanted: Wanted) -> OpenCase:
         delete_ids=() if speaker.message_id is None else (speaker.message_id,),
         topic_id=speaker.topic_id,
         sent_at=speaker.sent_at,
+        missing=missing,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.intent import Echo, Intent, Moderated, Regate, Want, WentAway
 from bot.domain.membership import Allow, Membership, Stamp, judge
@@ -81,7 +82,10 @@ class MemberEvents:
             known = {other: self._cache.recall(change.bot_id, change.user_id, other) for other in others}
             standing = {other: answer or Membership.UNKNOWN for other, answer in known.items()}
             (free if isinstance(judge(standing), Allow) else check).append(case_id)
-        wants = (Want(tuple(free), Wanted.FREE), Want(tuple(check), Wanted.CHECK))
+        wants = (
+            Want(tuple(free), Wanted.FREE, Cause.JOINED_CHANNEL),
+            Want(tuple(check), Wanted.CHECK, Cause.JOINED_CHANNEL),
+        )
         return tuple(want for want in wants if want.case_ids)
 
     async def in_group(self, change: MemberChange) -> tuple[Intent, ...]:
@@ -95,7 +99,8 @@ class MemberEvents:
             self._doorkeeper.admins_changed(change.bot_id, group)
         intents: list[Intent] = []
         if _restricted_by_somebody(change):
-            intents.append(Moderated(change.bot_id, group, change.user_id, change.new.restriction))
+            banned = change.new.role is Role.BANNED
+            intents.append(Moderated(change.bot_id, group, change.user_id, change.new.restriction, banned=banned))
         if change.left and change.new.role is not Role.BANNED:
             intents.append(WentAway(change.bot_id, group, change.user_id))
         if change.joined and not change.new.is_admin:
@@ -109,7 +114,7 @@ class MemberEvents:
         if intents or change.new.may_send:
             return intents
         case = await self._ledger.open_case(speaker.bot_id, speaker.group_id, speaker.user_id)
-        return () if case is None else (Want((case,), Wanted.CHECK),)
+        return () if case is None else (Want((case,), Wanted.CHECK, Cause.RETURN),)
 
 
 def _echo(change: MemberChange, group: GroupId) -> tuple[Intent, ...]:

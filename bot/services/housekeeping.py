@@ -37,5 +37,5 @@ class Housekeeping:
             for chore in self._chores:
                 try:
                     await chore()
-                except StoreUnavailableError:
-                    log.warning("housekeeping.postponed")
+                except StoreUnavailableError as error:
+                    log.warning("housekeeping.postponed", error=str(error))

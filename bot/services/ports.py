@@ -150,8 +150,11 @@ class CaseLedger(Protocol):
         """Change what is wanted, unless somebody else has; return the case as it is now, None without the lease."""
         ...
 
-    async def did(self, case: Case, done: Done) -> Case | None:
-        """Record a fact. Not conditional on the version: what happened in Telegram has happened."""
+    async def did(self, case: Case, done: Done, *, missing: Sequence[ChannelId] = ()) -> Case | None:
+        """Record a fact, and the channels that were missing.
+
+        Not conditional on the version: what happened in Telegram has happened.
+        """
         ...
 
     async def lifted(self, case: Case) -> Case | None:

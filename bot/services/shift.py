@@ -139,7 +139,8 @@ class Shift:
         return None if await self._ledger.rest(case, wake_at=ends_at) else await self._again(case)
 
     async def _close_with_outcome(self, case: Case) -> Case | None:
-        return await self._close(case, self._outcome)
+        nothing_to_free = self._outcome == "freed" and case.done is Done.NOTHING
+        return await self._close(case, "passed" if nothing_to_free else self._outcome)
 
     async def _ask(self, case: Case) -> Case | None:
         match await self._examine(case):
@@ -222,7 +223,7 @@ class Shift:
         """Somebody acted since the state was read, or a predecessor may have muted before it died: look first."""
         state = await self._state(case)
         if is_ours(state, case.our_until):
-            return await self._ledger.did(case, Done.MUTED)
+            return await self._ledger.did(case, Done.MUTED, missing=self._missing)
         if prepare(state, case) is not Preparation.GO or case.our_until is None:
             self._outcome = "exempt" if state.is_admin else "silent_already"
             return await self._ledger.want(case, Wanted.FREE)
@@ -247,7 +248,7 @@ class Shift:
             return await self._ledger.want(case, Wanted.FREE)
         self._journal.effect("mute", "done")
         log.info("case.muted", case=case.case_id, group=case.group_id, user=case.user_id)
-        return await self._ledger.did(case, Done.MUTED)
+        return await self._ledger.did(case, Done.MUTED, missing=self._missing)
 
     async def _notice(self, case: Case) -> Case | None:
         """Where nobody can be muted, only messages go; that too needs a second absence and no admin."""
@@ -257,7 +258,7 @@ class Shift:
             return await self._ledger.want(case, Wanted.FREE)
         if (await self._state(case)).is_admin:
             return await self._close(case, "exempt")
-        return await self._ledger.did(case, Done.NOTICED)
+        return await self._ledger.did(case, Done.NOTICED, missing=self._missing)
 
     async def _delete_messages(self, case: Case) -> Case | None:
         batch = case.delete_ids[:100]

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.event import Cause
 from bot.domain.group import Enforcement
 from bot.domain.ids import GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Echo, Moderated, Regate, Want, WentAway
@@ -53,7 +54,7 @@ async def test_a_renewed_lease_lasts_another_three_seconds(desk: Desk) -> None:
 async def test_a_fact_is_written_whatever_is_wanted_by_now(desk: Desk) -> None:
     """What happened in Telegram has happened."""
     case = await desk.leased()
-    await desk.commit(Want((case.case_id,), Wanted.FREE))
+    await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
 
     after = await desk.ledger.did(case, Done.MUTED)
 
@@ -82,7 +83,7 @@ async def test_what_was_lifted_is_not_sure_once_somebody_acted(desk: Desk) -> No
 async def test_what_somebody_else_wanted_is_not_overwritten(desk: Desk) -> None:
     """The holder learns of it instead."""
     case = await desk.leased()
-    await desk.commit(Want((case.case_id,), Wanted.FREE))
+    await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
 
     after = await desk.ledger.want(case, Wanted.MUTE)
 
@@ -95,7 +96,7 @@ async def test_a_mute_is_prepared_only_if_nothing_changed(desk: Desk) -> None:
     case, until = await desk.leased(), desk.now().replace(microsecond=0) + timedelta(days=250)
     prepared = await desk.ledger.muting(case, prior=_PRIOR, until=until)
     assert prepared is not None
-    await desk.commit(Want((case.case_id,), Wanted.FREE))
+    await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
 
     late = await desk.ledger.muting(prepared, prior=None, until=until + timedelta(days=1))
 
@@ -125,7 +126,7 @@ async def test_a_resting_case_is_not_due(desk: Desk) -> None:
 
     assert await desk.ledger.rest(case, wake_at=None)
     assert await desk.ledger.due(10) == []
-    await desk.commit(Want((case.case_id,), Wanted.FREE))
+    await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
     assert await desk.rival.due(10) == [case.case_id]
 
 
@@ -167,7 +168,7 @@ async def test_a_postponed_case_comes_back_later(desk: Desk) -> None:
 async def test_a_postponed_case_that_changed_is_due_at_once(desk: Desk) -> None:
     """Freedom does not wait for the pause of a mute that failed."""
     case = await desk.leased()
-    await desk.commit(Want((case.case_id,), Wanted.FREE))
+    await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
     await desk.ledger.postpone(case, seconds=300)
 
     assert await desk.ledger.due(10) == [case.case_id]
@@ -179,7 +180,7 @@ async def test_a_closed_case_is_over(desk: Desk) -> None:
     assert await desk.ledger.close(case, outcome="freed")
 
     assert await desk.ledger.lease(case.case_id) is None
-    assert await desk.commit(Want((case.case_id,), Wanted.MUTE)) == ()
+    assert await desk.commit(Want((case.case_id,), Wanted.MUTE, Cause.JOINED_CHANNEL)) == ()
     (other,) = await desk.commit(desk.opening())
     assert other != case.case_id
 
@@ -198,7 +199,7 @@ async def test_one_open_case_per_member_and_group(desk: Desk) -> None:
 async def test_a_stranger_who_speaks_while_being_freed_is_looked_at_again(desk: Desk) -> None:
     """What was wanted is decided anew."""
     (case_id,) = await desk.commit(desk.opening())
-    await desk.commit(Want((case_id,), Wanted.FREE), desk.opening())
+    await desk.commit(Want((case_id,), Wanted.FREE, Cause.JOINED_CHANNEL), desk.opening())
 
     case = await desk.ledger.lease(case_id)
     assert case is not None

@@ -101,14 +101,14 @@ async def _explain(connection: "asyncpg.Connection[asyncpg.Record]", statement: 
         ("open_case_of", (_BOT, -1_000_502, _USER + 1), "restrictions_open", 1),
         ("prompt_stands", (_BOT, -1_000_502, 1), "restrictions_open_group", 10),
         ("count_open_cases", (_BOT, -1_000_502), "restrictions_open_group", 10),
-        ("want_open_cases", (_BOT, -1_000_502, "free"), "restrictions_open_group", 10),
+        ("want_open_cases", (_BOT, -1_000_502, "free", "unprotect"), "restrictions_open_group", 10),
         ("claim_update", (_BOT, 500, _OWNER), "updates_done_pkey", 1),
         ("update_state", (_BOT, 500), "updates_done_pkey", 1),
         ("finish_update", (_BOT, 500, _OWNER), "updates_done_pkey", 1),
         ("regate", (_BOT, 101, -2_000_102, "Sam"), "group_members_seen_user", 10),
         ("take_actions", (_OWNER, 50), "scheduled_actions_due", 100),
         ("lease_case", (500, _OWNER), "restrictions_pkey", 1),
-        ("case_did", (500, _OWNER, "muted"), "restrictions_pkey", 1),
+        ("case_did", (500, _OWNER, "muted", []), "restrictions_pkey", 1),
     ],
 )
 async def test_a_hot_statement_uses_its_index(

@@ -42,6 +42,7 @@ async def test_a_stranger_s_message_opens_a_case(world: World) -> None:
             delete_ids=(MessageId(7),),
             topic_id=TopicId(5),
             sent_at=speaker.sent_at,
+            missing=(NEWS, INSIDERS),
         ),
     )
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
+from bot.domain.event import Cause
 from bot.domain.group import GroupSetup
 from bot.domain.ids import CaseId, ChannelId, UserId
 from bot.domain.intent import Want
@@ -273,7 +274,7 @@ class AnyOrder(RuleBasedStateMachine):
         if isinstance(judge(await world.verification.examine(BOT, user, _CHANNELS)), Allow):
             case = await world.ledger.open_case(BOT, GROUP, user)
             if case is not None:
-                await world.commit(Want((case,), Wanted.FREE))
+                await world.commit(Want((case,), Wanted.FREE, Cause.JOINED_CHANNEL))
 
     async def _toggle_group(self, user: UserId) -> None:
         state = self.world.telegram.state(GROUP, user)

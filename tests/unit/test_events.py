@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bot.domain.event import Cause
 from bot.domain.ids import ChannelId, GroupId, UserId
 from bot.domain.intent import Moderated, OpenCase, Regate, Want, WentAway
 from bot.domain.membership import Membership
@@ -22,7 +23,7 @@ async def test_the_last_missing_channel_frees(world: World) -> None:
 
     intents = await world.events.in_channel(world.change(INSIDERS, STRANGER, _IN))
 
-    assert intents == (Want((world.row().case.case_id,), Wanted.FREE),)
+    assert intents == (Want((world.row().case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL),)
 
 
 async def test_one_of_two_missing_channels_makes_another_look(world: World) -> None:
@@ -31,7 +32,7 @@ async def test_one_of_two_missing_channels_makes_another_look(world: World) -> N
 
     intents = await world.events.in_channel(world.change(NEWS, STRANGER, _IN))
 
-    assert intents == (Want((world.row().case.case_id,), Wanted.CHECK),)
+    assert intents == (Want((world.row().case.case_id,), Wanted.CHECK, Cause.JOINED_CHANNEL),)
 
 
 async def test_a_join_is_remembered_before_anything_is_asked(world: World) -> None:
@@ -140,7 +141,7 @@ async def test_a_ban_ends_what_is_ours_and_tidies_up(world: World) -> None:
     """Nothing of ours is to stand; the case takes its prompt along."""
     intents = await world.events.in_group(world.change(GROUP, STRANGER, _BANNED, actor=ADMIN))
 
-    assert intents == (Moderated(BOT, GROUP, STRANGER, None),)
+    assert intents == (Moderated(BOT, GROUP, STRANGER, None, banned=True),)
 
 
 async def test_leaving_keeps_a_restriction(world: World) -> None:

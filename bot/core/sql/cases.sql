@@ -30,17 +30,34 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND close
 RETURNING *;
 
 -- case_did --
--- A fact: what happened in Telegram has happened, whatever is wanted by now.
-UPDATE restrictions SET done = $3, done_at = now(), attempts = 0
-WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
-RETURNING *;
+-- A fact: what happened in Telegram has happened, whatever is wanted by now. Here and below the event is written by
+-- the statement it is about: neither is there without the other, and it costs no round trip.
+WITH did AS (
+  UPDATE restrictions SET done = $3, done_at = now(), attempts = 0
+  WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+  RETURNING *
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+  SELECT bot_id, group_id, user_id, done, cause, $4, restriction_id, extract(epoch FROM now() - opened_at) FROM did
+  WHERE done IN ('muted', 'noticed')
+)
+SELECT * FROM did;
 
 -- case_lifted --
 -- Somebody acted while Telegram was asked or told, a mute may have landed even: the next step looks again.
-UPDATE restrictions
-SET done = CASE WHEN version = $3 THEN 'lifted' ELSE 'muting' END, done_at = now(), attempts = 0
-WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
-RETURNING *;
+WITH did AS (
+  UPDATE restrictions
+  SET done = CASE WHEN version = $3 THEN 'lifted' ELSE 'muting' END, done_at = now(), attempts = 0
+  WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+  RETURNING *
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+  SELECT bot_id, group_id, user_id, done, cause, prompt_channels, restriction_id,
+         extract(epoch FROM now() - opened_at)
+  FROM did
+  WHERE done = 'lifted'
+)
+SELECT * FROM did;
 
 -- case_muting --
 UPDATE restrictions
@@ -76,10 +93,16 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS
 RETURNING restriction_id;
 
 -- close_case --
-UPDATE restrictions
-SET closed_at = now(), outcome = $4, lease_owner = NULL, lease_until = NULL
-WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
-RETURNING bot_id, group_id, user_id;
+WITH closed AS (
+  UPDATE restrictions
+  SET closed_at = now(), outcome = $4, lease_owner = NULL, lease_until = NULL
+  WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
+  RETURNING *
+)
+INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+SELECT bot_id, group_id, user_id, outcome, cause, prompt_channels, restriction_id, extract(epoch FROM now() - opened_at)
+FROM closed
+RETURNING case_id;
 
 -- postpone_case --
 -- Not when somebody changed the case meanwhile: then it is due at once. A tenth at random keeps cases that failed

@@ -45,7 +45,7 @@ INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES 
 
 -- want_open_cases --
 UPDATE restrictions
-SET wanted = $3, version = version + 1, due_at = now(), attempts = 0
+SET wanted = $3, cause = $4, version = version + 1, due_at = now(), attempts = 0
 WHERE restriction_id IN (
   SELECT restriction_id FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
@@ -79,15 +79,20 @@ RETURNING group_id;
 -- move_cases --
 UPDATE restrictions
 SET group_id = $3, enforcement = 'mute', wanted = 'check', done = 'nothing', delete_ids = '{}',
-    prompt_state = 'none', prompt_message_id = NULL, version = version + 1, due_at = now()
+    prompt_state = 'none', prompt_message_id = NULL, cause = 'move', version = version + 1, due_at = now()
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
 RETURNING restriction_id;
 
 -- close_cases_of_group --
 -- Of a basic group that is no more: nothing of ours can be in force there.
-UPDATE restrictions
-SET closed_at = now(), outcome = 'moved', version = version + 1, lease_owner = NULL, lease_until = NULL
-WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL;
+WITH closed AS (
+  UPDATE restrictions
+  SET closed_at = now(), outcome = 'moved', version = version + 1, lease_owner = NULL, lease_until = NULL
+  WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+  RETURNING *
+)
+INSERT INTO verification_events (bot_id, group_id, user_id, outcome, case_id, seconds)
+SELECT bot_id, group_id, user_id, outcome, restriction_id, extract(epoch FROM now() - opened_at) FROM closed;
 
 -- move_members_seen --
 INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at)
@@ -101,8 +106,15 @@ INSERT INTO group_aliases (bot_id, old_id, group_id) VALUES ($1, $2, $3) ON CONF
 INSERT INTO audit_log (bot_id, actor, action, chat_id, detail) VALUES ($1, $2, $3, $4, $5);
 
 -- members_seen --
-INSERT INTO group_members_seen AS s (bot_id, group_id, user_id, seen_at)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
-ON CONFLICT (bot_id, group_id, user_id) DO UPDATE
-SET seen_at = greatest(s.seen_at, excluded.seen_at)
-WHERE s.seen_at < excluded.seen_at - interval '5 minutes';
+-- Whoever was not known in the group before has passed at first sight.
+WITH seen AS (
+  INSERT INTO group_members_seen AS s (bot_id, group_id, user_id, seen_at)
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
+  ON CONFLICT (bot_id, group_id, user_id) DO UPDATE
+  SET seen_at = greatest(s.seen_at, excluded.seen_at)
+  WHERE s.seen_at < excluded.seen_at - interval '5 minutes'
+  RETURNING bot_id, group_id, user_id, seen_at, xmax = 0 AS is_new
+)
+INSERT INTO verification_events (at, bot_id, group_id, user_id, outcome, detail)
+SELECT least(seen_at, now()), bot_id, group_id, user_id, 'passed', 'first_sight' FROM seen
+WHERE is_new;

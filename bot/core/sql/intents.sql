@@ -5,24 +5,30 @@ WITH gating AS (
   SELECT 1 FROM protected_groups
   WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NULL
   FOR SHARE
+), opened AS (
+  INSERT INTO restrictions AS r
+    (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id, cause)
+  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11 FROM gating
+  ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
+  SET delete_ids = r.delete_ids || excluded.delete_ids,
+      topic_id = coalesce(excluded.topic_id, r.topic_id),
+      wanted = CASE
+        WHEN r.wanted = 'free' OR $10::timestamptz IS NULL THEN 'check'
+        WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'check'
+        ELSE r.wanted
+      END,
+      done = CASE
+        WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
+        ELSE r.done
+      END,
+      cause = excluded.cause, version = r.version + 1, due_at = now(), attempts = 0
+  RETURNING restriction_id, version
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+  SELECT $1, $2, $3, 'stopped', $11, $12, restriction_id, 0 FROM opened
+  WHERE version = 1
 )
-INSERT INTO restrictions AS r
-  (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM gating
-ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
-SET delete_ids = r.delete_ids || excluded.delete_ids,
-    topic_id = coalesce(excluded.topic_id, r.topic_id),
-    wanted = CASE
-      WHEN r.wanted = 'free' OR $10::timestamptz IS NULL THEN 'check'
-      WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'check'
-      ELSE r.wanted
-    END,
-    done = CASE
-      WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
-      ELSE r.done
-    END,
-    version = r.version + 1, due_at = now(), attempts = 0
-RETURNING restriction_id;
+SELECT restriction_id FROM opened;
 
 -- share_groups --
 -- Groups are locked before cases, as `/unprotect` does it: the other way round two transactions could wait in a ring.
@@ -39,7 +45,7 @@ ON CONFLICT (bot_id, group_id, user_id) DO NOTHING;
 
 -- want_cases --
 UPDATE restrictions
-SET wanted = $2, version = version + 1, due_at = now(), attempts = 0
+SET wanted = $2, cause = $3, version = version + 1, due_at = now(), attempts = 0
 WHERE restriction_id IN (
   SELECT restriction_id FROM restrictions
   WHERE restriction_id = ANY($1::bigint[]) AND closed_at IS NULL
@@ -51,7 +57,7 @@ RETURNING restriction_id;
 -- recheck_for_channel --
 -- Somebody who is just being freed, or muted, has left a channel: what was decided before that is decided again.
 UPDATE restrictions r
-SET wanted = 'check', version = r.version + 1, due_at = now(), attempts = 0
+SET wanted = 'check', cause = 'left_channel', version = r.version + 1, due_at = now(), attempts = 0
 FROM group_channel_links l
 WHERE l.bot_id = $1 AND l.channel_id = $3 AND r.bot_id = l.bot_id AND r.group_id = l.group_id AND r.user_id = $2
   AND r.closed_at IS NULL AND r.restriction_id <> ALL($4::bigint[])
@@ -66,28 +72,47 @@ WITH gating AS (
   JOIN group_members_seen s USING (bot_id, group_id)
   WHERE l.bot_id = $1 AND l.channel_id = $3 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
   FOR SHARE OF g
+), opened AS (
+  INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause)
+  SELECT $1, group_id, $2, $4, language, enforcement, 'mute', 'left_channel' FROM gating
+  ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
+  RETURNING restriction_id, group_id
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+  SELECT $1, group_id, $2, 'stopped', 'left_channel', ARRAY[$3::bigint], restriction_id, 0 FROM opened
 )
-INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted)
-SELECT $1, group_id, $2, $4, language, enforcement, 'mute' FROM gating
-ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
-RETURNING restriction_id;
+SELECT restriction_id FROM opened;
 
 -- moderated_free --
 -- A moderator lifted the restriction, or banned the user: nothing of ours is to stand.
-UPDATE restrictions
-SET prior = NULL, wanted = 'free', version = version + 1, due_at = now(), attempts = 0
-WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
-RETURNING restriction_id;
+WITH freed AS (
+  UPDATE restrictions
+  SET prior = NULL, wanted = 'free', cause = 'moderator', version = version + 1, due_at = now(), attempts = 0
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+  RETURNING *
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, case_id, seconds)
+  SELECT $1, $2, $3, CASE WHEN $4 THEN 'kicked' ELSE 'moderated' END, CASE WHEN $4 THEN NULL ELSE 'freed' END,
+         restriction_id, extract(epoch FROM now() - opened_at)
+  FROM freed
+)
+SELECT restriction_id FROM freed;
 
 -- moderated_restricted --
 -- A moderator's restriction becomes what is given back. If it lets the user write, our mute is looked at again.
-UPDATE restrictions
-SET prior = $4,
-    wanted = CASE WHEN $5 AND wanted <> 'free' THEN 'check' ELSE wanted END,
-    done = CASE WHEN $5 AND done = 'muted' THEN 'muting' ELSE done END,
-    version = version + 1, due_at = now(), attempts = 0
-WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
-RETURNING restriction_id;
+WITH restricted AS (
+  UPDATE restrictions
+  SET prior = $4,
+      wanted = CASE WHEN $5 AND wanted <> 'free' THEN 'check' ELSE wanted END,
+      done = CASE WHEN $5 AND done = 'muted' THEN 'muting' ELSE done END,
+      version = version + 1, due_at = now(), attempts = 0
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+  RETURNING *
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, case_id, seconds)
+  SELECT $1, $2, $3, 'moderated', 'restricted', restriction_id, extract(epoch FROM now() - opened_at) FROM restricted
+)
+SELECT restriction_id FROM restricted;
 
 -- went_away --
 -- Nobody is there to read the prompt: it goes, and a new one follows should the user come back. What is due stays due:
@@ -103,6 +128,10 @@ WITH gone AS (
   ) before
   WHERE r.restriction_id = before.restriction_id
   RETURNING r.bot_id, r.group_id, before.prompt_message_id
+), noted AS (
+  INSERT INTO verification_events (bot_id, group_id, user_id, outcome, case_id, seconds)
+  SELECT $1, $2, $3, 'left', restriction_id, extract(epoch FROM now() - opened_at) FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
 )
 INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
 SELECT bot_id, 'delete_message', group_id, prompt_message_id, now() FROM gone;
@@ -149,6 +178,3 @@ WITH orphan AS (
   RETURNING r.restriction_id
 )
 SELECT restriction_id FROM adopted UNION ALL SELECT restriction_id FROM reopened;
-
--- note_event --
-INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail) VALUES ($1, $2, $3, $4, $5);

@@ -19,7 +19,7 @@ WITH picked AS (
   FOR UPDATE OF r SKIP LOCKED
 )
 UPDATE restrictions r
-SET wanted = 'check', version = version + 1, review_version = version + 1, reviewed_at = now(), due_at = now(),
+SET wanted = 'check', cause = 'review', version = version + 1, review_version = version + 1, reviewed_at = now(), due_at = now(),
     attempts = 0
 FROM picked
 WHERE r.restriction_id = picked.restriction_id
