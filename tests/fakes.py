@@ -107,7 +107,8 @@ class FakeTelegram:
         await self.hook("after membership")
         return answer
 
-    async def member_state(self, _: BotId, chat: GroupId, user: UserId) -> MemberState:
+    async def member_state(self, _: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
+        del urgent
         await self._call("member_state", chat, user)
         return self.state(chat, user)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import sys
@@ -276,8 +277,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def balancer(port: int, *targets: int) -> AsyncIterator[None]:
-    """Forward each connection to the first target that accepts it, as nginx does with a dead upstream."""
+async def balancer(port: int, *targets: int, in_turn: bool = False) -> AsyncIterator[None]:
+    """Forward each connection to the first target that accepts it, as nginx does with a dead upstream.
+
+    `in_turn` begins with another target each time, so that all get their share.
+    """
+    connections = itertools.count()
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -287,7 +292,8 @@ async def balancer(port: int, *targets: int) -> AsyncIterator[None]:
         writer.close()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for target in targets:
+        first = next(connections) % len(targets) if in_turn else 0
+        for target in (*targets[first:], *targets[:first]):
             try:
                 upstream = await asyncio.open_connection("127.0.0.1", target)
             except OSError:

@@ -15,11 +15,12 @@ from bot.domain.errors import (
     TelegramUnavailableError,
 )
 from bot.domain.ids import BotId, UpdateId
-from bot.domain.intent import Intent, Receipt
+from bot.domain.intent import Intent, Receipt, Want
+from bot.domain.restriction import Wanted
 from bot.ingress.gate import Gate
 from bot.ingress.parse import NotJsonError, Parser
 from bot.ingress.shapes import UpdateHead
-from bot.services.ports import Inbox, Waker
+from bot.services.ports import FirstWaker, Inbox
 
 Dispatch = Callable[[bytes], Awaitable[Sequence[Intent]]]
 """Handles one update of one bot: bytes in, intents out. Raises whatever went wrong."""
@@ -58,7 +59,7 @@ class Receiver:
         gate: Gate,
         inbox: Inbox,
         dispatchers: Mapping[BotId, Dispatch],
-        wake: Waker,
+        wake: FirstWaker,
         counter: UpdateCounter,
     ) -> None:
         self._gate = gate
@@ -128,7 +129,9 @@ class Receiver:
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
                 intents = await self._dispatchers[claim.bot_id](body)
-            self._wake(await self._inbox.settle(claim, intents))
+            cases = await self._inbox.settle(claim, intents)
+            # Whoever has joined or pressed waits to write; nobody waits to be muted.
+            self._wake(cases, first=any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents))
         except (StoreUnavailableError, ClaimLostError):
             raise
         except MalformedUpdateError as error:

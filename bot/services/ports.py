@@ -48,7 +48,10 @@ class TelegramMembers(Protocol):
 class TelegramModeration(Protocol):
     """What is done to a member. Every method raises TelegramUnavailableError or TelegramRefusedError."""
 
-    async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState: ...
+    async def member_state(self, bot: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
+        """Return a user's state; `urgent` goes before all other work, as what frees somebody does."""
+        ...
+
     async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None: ...
     async def put_back(self, bot: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None: ...
     async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...
@@ -266,6 +269,13 @@ class Journal(Protocol):
 
 Waker = Callable[[Sequence[CaseId]], None]
 """Tells the worker of this process that these cases changed."""
+
+
+class FirstWaker(Protocol):
+    """A waker that knows whom to take first."""
+
+    def __call__(self, cases: Sequence[CaseId], *, first: bool = False) -> None: ...
+
 
 Poke = Callable[[], Awaitable[None]]
 """Tells all instances that the configuration changed."""

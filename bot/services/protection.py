@@ -1,6 +1,7 @@
 """The worker: brings about in Telegram what the ledger wants, one case at a time, under a lease."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -29,24 +30,27 @@ class Protection:
         self._ledger = ledger
         self._shifts = shifts
         self._clock = clock
-        self._queue: asyncio.Queue[CaseId] = asyncio.Queue()
-        self._queued: set[CaseId] = set()
+        # By place, then in the order they came; a case that is moved forward stands in it twice.
+        self._queue: asyncio.PriorityQueue[tuple[int, int, CaseId]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        self._queued: dict[CaseId, int] = {}
         self._busy: set[CaseId] = set()
         self._again: set[CaseId] = set()
 
-    def wake(self, cases: Sequence[CaseId]) -> None:
-        """Look at these cases now."""
+    def wake(self, cases: Sequence[CaseId], *, first: bool = False) -> None:
+        """Look at these cases now; at those of people who are to be freed `first`."""
+        place = 0 if first else 1
         for case in cases:
             if case in self._busy:
                 self._again.add(case)
-            elif case not in self._queued:
-                self._queued.add(case)
-                self._queue.put_nowait(case)
+            elif place < self._queued.get(case, 2):
+                self._queued[case] = place
+                self._queue.put_nowait((place, next(self._numbers), case))
 
     @property
     def backlog(self) -> int:
         """How many cases wait for a worker in this process."""
-        return self._queue.qsize()
+        return len(self._queued)
 
     async def run(self) -> None:
         """Work until cancelled. A case under way is given back by its lease running out."""
@@ -66,8 +70,9 @@ class Protection:
 
     async def _work(self) -> None:
         while True:
-            case_id = await self._queue.get()
-            self._queued.discard(case_id)
+            _, _, case_id = await self._queue.get()
+            if self._queued.pop(case_id, None) is None:
+                continue
             self._busy.add(case_id)
             try:
                 await self._one(case_id)

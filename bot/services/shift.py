@@ -39,6 +39,8 @@ _LONGEST_PAUSE_OF_THE_MUTED_SECONDS = 15.0
 # Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
 _REFUSED_PAUSE_SECONDS = 600.0
 _LONGEST_REFUSED_PAUSE_SECONDS = 3_600.0
+# The second question is asked again after 1, 2 and 4 s; then the case ends with nobody muted.
+_DOUBTS = 3
 # A review that gets no answer for a minute leaves everything as it is: others wait for their turn.
 _REVIEW_ATTEMPTS = 6
 
@@ -212,6 +214,9 @@ class Shift:
     async def _mute(self, case: Case) -> Case | None:
         """Impose the mute, after a second absence asked of Telegram now that the intent is committed."""
         verdict = await self._examine(case)
+        if isinstance(verdict, Doubt) and case.attempts < _DOUBTS:
+            # The first answer was an absence: a pause that Telegram asks for just now is no reason to let go.
+            raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
         if not isinstance(verdict, Missing):
             self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
             return await self._ledger.want(case, Wanted.FREE)
@@ -302,7 +307,7 @@ class Shift:
 
     async def _lift(self, case: Case) -> Case | None:
         """Give back exactly what was there before, unless somebody else's restriction is in force by now."""
-        state = await self._state(case)
+        state = await self._telegram.member_state(case.bot_id, case.group_id, case.user_id, urgent=True)
         ours = is_ours(state, case.our_until)
         if not ours and case.done is Done.MUTED:
             self._outcome = "overruled"

@@ -298,14 +298,56 @@ async def test_after_a_pause_calls_start_slowly(pair: Sequence[SharedBudget]) ->
 
 
 async def test_presses_go_first_after_a_pause(budget: SharedBudget) -> None:
-    """Bulk work leaves half of the few places there are."""
+    """Bulk work, which waited longest, leaves them the few places there are."""
     grant = await budget.ask(ask_about(GROUP))
     await budget.flooded(ask_about(GROUP), 0.1, grant, time.monotonic())
     await asyncio.sleep(0.15)
     bulk = [await budget.ask(ask_about(GROUP, Priority.BULK)) for _ in range(4)]
     presses = [await budget.ask(ask_about(GROUP)) for _ in range(4)]
 
-    assert (granted(bulk), granted(presses)) == (2, 2)
+    assert (granted(bulk), granted(presses)) == (0, 4)
+
+
+@pytest.mark.parametrize("starved", [Priority.JOIN, Priority.BULK])
+async def test_presses_starve_nobody_for_ever(budget: SharedBudget, redis_url: str, starved: Priority) -> None:
+    """Presses take every place of a slow start; for who has given way for five seconds they leave one."""
+    grant = await budget.ask(ask_about(GROUP))
+    await budget.flooded(ask_about(GROUP), 0.1, grant, time.monotonic())
+    await asyncio.sleep(0.15)
+    first = [await budget.ask(ask_about(GROUP)) for _ in range(5)]
+    refused = await budget.ask(ask_about(GROUP, starved))
+    async with Redis.from_url(redis_url) as redis:
+        key = f"gmbot:budget:{{1}}:hunger:{starved.value}"
+        await redis.set(key, int(await redis.get(key) or 0) - 6000)
+        await redis.delete(*await redis.keys("gmbot:budget:*:start*"))
+    presses = [await budget.ask(ask_about(GROUP)) for _ in range(5)]
+    hungry = await budget.ask(ask_about(GROUP, starved))
+
+    assert granted(first) == 4
+    assert refused.wait > 0
+    assert granted(presses) == 3
+    assert hungry.wait == 0
+
+
+async def test_a_permission_that_was_long_on_its_way_is_looked_at_again(redis_url: str) -> None:
+    """Between the script's yes and its arrival another instance was told of a pause: nothing starts inside it."""
+    readings: list[float] = []
+
+    def slow() -> float:
+        # The fourth reading is the first after the script's answer: 40 ms late, and a pause is known by then.
+        readings.append(40.0 * len(readings))
+        if len(readings) == 4:
+            told.set("gmbot:budget:{1}:pause:read:-100", "0", px=9000)
+        return readings[-1] / 1000
+
+    with redis.Redis.from_url(redis_url) as told:
+        async with open_redis(redis_url) as client:
+            own = OwnBudget(limits=LIMITS, monotonic=lambda: 0.0)
+            budget = SharedBudget(redis=client, limits=LIMITS, own=own, instances=lambda: 2, monotonic=slow)
+            grant = await budget.ask(ask_about(GROUP))
+
+    assert 2.5 < grant.wait <= 3
+    assert grant.paused
 
 
 async def test_without_redis_each_instance_takes_its_part() -> None:

@@ -140,7 +140,7 @@ class Scene:
             gate=Gate(groups=ignored, memory=ignored, sightings=ignored),
             inbox=self.inbox,
             dispatchers={BOT: self.dispatch},
-            wake=lambda _: None,
+            wake=lambda _, *, first=False: None,
             counter=ignored,
         )
         return Poller(

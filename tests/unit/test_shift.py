@@ -155,10 +155,29 @@ async def test_an_outage_between_the_questions_mutes_nobody(world: World) -> Non
 
     _once(world, "muting", fall_silent)
     await world.speak(STRANGER)
-    await world.work()
+    for _ in range(4):
+        await world.work()
+        world.clock.advance(5)
 
     assert world.telegram.called("mute") == []
     assert world.journal.closed == ["unknown"]
+
+
+async def test_a_pause_between_the_questions_only_delays_the_mute(world: World) -> None:
+    """The second question is asked again when Telegram answers again."""
+
+    async def fall_silent() -> None:
+        world.telegram.silent = {NEWS, INSIDERS}
+
+    _once(world, "muting", fall_silent)
+    await world.speak(STRANGER)
+    await world.work()
+    world.telegram.silent = set()
+    world.clock.advance(2)
+    await world.work()
+
+    assert world.muted(STRANGER)
+    assert len(world.telegram.called("mute")) == 1
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.OWNER])

@@ -1,8 +1,8 @@
 -- May this call start? Takes its place in every window it counts in, or in none; by this server's clock.
--- KEYS: pause of the chat, pause of the bot, hunger; then pairs of a list of recent calls and the end of the line before
--- it: two for slow starts after the pauses, one for each window.
--- ARGV: the caller's share of a slow start, its places in the first second; then for each window: ms, places open to the caller, places, whether the
--- call counts, whether a caller who has waited for long may use all places.
+-- KEYS: pause of the chat, pause of the bot, hunger of joins, hunger of bulk work; then pairs of a list of recent calls
+-- and the end of the line before it: two for slow starts after the pauses, one for each window.
+-- ARGV: the caller's share of a slow start, its places in the first second, which hunger is the caller's (0: none);
+-- then for each window: ms, places open to the caller, places, whether the call counts, whether the hungry go first.
 -- Returns ms to wait (0: go), now in microseconds, and what to wait for.
 local HUNGRY_MS, LONGEST_LINE_MS = 5000, 300000
 local time = redis.call('TIME')
@@ -32,24 +32,34 @@ if paused > 0 then return {paused, exact, 'pause'} end
 local windows = {}
 for i, places in pairs(starts) do
   local open = math.floor(places * ARGV[1] + 0.5)
-  windows[#windows + 1] = {at = 2 + 2 * i, ms = 1000, open = open, most = places, counts = true, yields = false}
+  windows[#windows + 1] = {at = 3 + 2 * i, ms = 1000, open = open, most = places, counts = true, yields = true}
 end
-for i = 1, (#ARGV - 2) / 5 do
-  local a = 5 * i - 2
-  windows[#windows + 1] = {at = 6 + 2 * i, ms = tonumber(ARGV[a]), open = tonumber(ARGV[a + 1]),
+for i = 1, (#ARGV - 3) / 5 do
+  local a = 5 * i - 1
+  windows[#windows + 1] = {at = 7 + 2 * i, ms = tonumber(ARGV[a]), open = tonumber(ARGV[a + 1]),
     most = tonumber(ARGV[a + 2]), counts = ARGV[a + 3] == '1', yields = ARGV[a + 4] == '1'}
 end
 
-local hungry = now - (redis.call('GET', KEYS[3]) or now) > HUNGRY_MS
+-- Who has been put off for seconds may use all places, and whoever is more urgent leaves them one.
+local own, hungry, others = tonumber(ARGV[3]), false, 0
+for i = 1, 2 do
+  if now - (redis.call('GET', KEYS[2 + i]) or now) > HUNGRY_MS then
+    if i == own then hungry = true elseif i > own then others = others + 1 end
+  end
+end
 for _, window in ipairs(windows) do
-  local open = (window.yields and hungry) and window.most or window.open
+  local open = window.open
+  if window.yields then
+    if hungry then open = window.most end
+    open = math.min(open, math.max(1, window.most - others))
+  end
   local full = room(KEYS[window.at], open, window.ms)
-  if full > 0 and window.yields then yielded = true end
+  if full > 0 and window.yields and own > 0 then yielded = true end
   if full > wait then wait, pace, line = full, window.ms / math.max(1, open), KEYS[window.at + 1] end
 end
 
 if wait > 0 then
-  if yielded then redis.call('SET', KEYS[3], now, 'NX', 'PX', 60000) end
+  if yielded then redis.call('SET', KEYS[2 + own], now, 'NX', 'PX', 60000) end
   -- Everybody who is refused gets a time of their own, so that they do not all come back at once.
   local turn = math.max(redis.call('GET', line) or 0, now + wait)
   if turn - now > LONGEST_LINE_MS then return {LONGEST_LINE_MS, exact, 'budget'} end
@@ -57,7 +67,7 @@ if wait > 0 then
   return {math.ceil(turn - now), exact, 'budget'}
 end
 
-redis.call('DEL', KEYS[3])
+if own > 0 then redis.call('DEL', KEYS[2 + own]) end
 for _, window in ipairs(windows) do
   if window.counts then
     local list = KEYS[window.at]

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Window
+from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Priority, Window
 from bot.core.telegram.own_budget import SLOW_START_SECONDS, Grant, OwnBudget
 
 # A script takes well below a millisecond; a call that is waited for must not wait for a Redis that hangs.
@@ -19,6 +19,11 @@ _AWAY_SECONDS = 1.0
 # A Redis that comes back may have lost what it counted in the last minute.
 _CAREFUL_SECONDS = 61.0
 _AWAY = (RedisError, OSError, TimeoutError)
+# A permission that took longer to arrive may be older than a pause that another instance has just been told of.
+_FRESH_SECONDS = 0.025
+_LOOKS = 3
+# Who may have to give way for long, from the more to the less urgent.
+_HUNGRY = (Priority.JOIN, Priority.BULK)
 
 log = structlog.stdlib.get_logger()
 
@@ -47,6 +52,7 @@ class SharedBudget:
         instances: Callable[[], int],
         monotonic: Callable[[], float],
     ) -> None:
+        self._redis = redis
         self._ask = _script(redis, "budget")
         self._flood = _script(redis, "flood")
         self._limits = limits
@@ -73,21 +79,41 @@ class SharedBudget:
             wait = self._own.wait(demand, self._instances())
             if wait:
                 return Grant(wait=wait)
-        windows = self._limits.windows(demand)
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                reply = await self._ask(keys=_keys(demand, windows), args=_arguments(demand, windows))
+            grant = await self._shared(demand)
         except _AWAY as error:
             self._lost(error)
             return self._own.ask(demand, self._instances())
-        wait_ms, at, why = cast("tuple[int, int, bytes]", tuple(cast("list[object]", reply)))
         # Telegram may have answered another call while Redis answered this one.
         paused = self._own.paused(demand)
         if paused:
             return Grant(wait=paused, paused=True)
-        if wait_ms == 0:
+        if grant.wait == 0:
             self._own.note(demand)
+        return grant
+
+    async def _shared(self, demand: Demand) -> Grant:
+        """Ask the script, and look again for pauses until its answer is not older than a moment."""
+        windows, asked = self._limits.windows(demand), self._monotonic()
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reply = await self._ask(keys=_keys(demand, windows), args=_arguments(demand, windows))
+        wait_ms, at, why = cast("tuple[int, int, bytes]", tuple(cast("list[object]", reply)))
+        for _ in range(_LOOKS if wait_ms == 0 else 0):
+            if self._monotonic() - asked <= _FRESH_SECONDS:
+                break
+            asked = self._monotonic()
+            paused = await self._paused(demand)
+            if paused > 0:
+                return Grant(wait=paused, paused=True)
         return Grant(wait=wait_ms / 1000, at=at, paused=why == b"pause")
+
+    async def _paused(self, demand: Demand) -> float:
+        """Return for how many seconds the instances know of a pause. A pause is kept until its slow start is over."""
+        async with asyncio.timeout(_ANSWER_SECONDS), self._redis.pipeline(transaction=False) as pipeline:
+            for key in _pauses(demand):
+                pipeline.pttl(key)
+            lives = await pipeline.execute()
+        return float(max(lives)) / 1000 - SLOW_START_SECONDS
 
     async def flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
         """Let all instances know what Telegram asks for."""
@@ -118,9 +144,10 @@ class SharedBudget:
 def _keys(demand: Demand, windows: tuple[Window, ...]) -> list[str]:
     chat, bot = _pauses(demand)
     prefix, who = _prefix(demand), demand.priority.value
+    hunger = [f"{prefix}:hunger:{each.value}" for each in _HUNGRY]
     lists = [f"{chat}:start", f"{bot}:start", *(f"{prefix}:{window.name}" for window in windows)]
     pairs = [key for name in lists for key in (name, f"{name}:line:{who}")]
-    return [chat, bot, f"{prefix}:hunger:{who}", *pairs]
+    return [chat, bot, *hunger, *pairs]
 
 
 def _arguments(demand: Demand, windows: tuple[Window, ...]) -> list[int | float]:
@@ -129,7 +156,8 @@ def _arguments(demand: Demand, windows: tuple[Window, ...]) -> list[int | float]
         for window in windows
         for figure in (window.ms, window.open, window.most, int(window.counts), int(window.yields))
     ]
-    return [START_SHARES[demand.priority], START_PLACES, *figures]
+    own = 1 + _HUNGRY.index(demand.priority) if demand.priority in _HUNGRY else 0
+    return [START_SHARES[demand.priority], START_PLACES, own, *figures]
 
 
 def _pauses(demand: Demand) -> tuple[str, str]:

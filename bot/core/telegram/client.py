@@ -69,14 +69,15 @@ class TelegramClient:
         except TelegramUnavailableError:
             return Membership.UNKNOWN
 
-    async def member_state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState:
-        """Return one user's state in a chat."""
+    async def member_state(self, bot: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
+        """Return one user's state in a chat; `urgent` goes before all other work."""
 
         async def ask(api: Bot) -> MemberState:
             member: ChatMember = await api.get_chat_member(chat, user)
             return read_member(member.to_dict())
 
-        return await self._call(bot, "getChatMember", chat, ask)
+        demand = Demand(bot, "getChatMember", chat, Priority.PRESS if urgent else self._priority)
+        return await self._gateway.call(demand, ask, patience=self._patience)
 
     async def administrators(self, bot: BotId, group: GroupId) -> frozenset[UserId]:
         """Return owner and administrators of a group, anonymous ones too."""

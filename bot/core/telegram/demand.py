@@ -53,8 +53,9 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
 
 # Calls in the first second after a pause; with every second twice as many.
 START_PLACES = 4
-# How much of a slow start after a pause is open to each.
-START_SHARES: Mapping[Priority, float] = MappingProxyType({Priority.PRESS: 1.0, Priority.JOIN: 0.8, Priority.BULK: 0.4})
+# How much of a slow start after a pause is open to each. For bulk work, which is patient and would be the first there,
+# nothing in the first second, unless it is hungry.
+START_SHARES: Mapping[Priority, float] = MappingProxyType({Priority.PRESS: 1.0, Priority.JOIN: 0.8, Priority.BULK: 0.1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Window:
     counts: bool = True
     """The call takes a place; otherwise it only looks whether there is one."""
     yields: bool = False
-    """Who gave way here for seconds on end may use all places once: the least urgent must not wait for ever."""
+    """Who gave way here for seconds on end may use all places once, and one is kept for them by the more urgent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class Limits:
                     most=self.per_second,
                     open=_open(self.per_second, demand.priority),
                     counts=sends,
-                    yields=demand.priority is not Priority.PRESS,
+                    yields=True,
                 )
             )
         if bulk:
