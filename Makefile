@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check chaos soak lock
+.PHONY: help install run test check chaos soak storm lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,9 @@ chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--
 
 soak: $(VENV)/.dev ## minutes of load with every update accounted for; FULL=1 for two hours
 	@$(BIN)/python -m tests.faults.soak $(if $(FULL),--full) $(ARGS)
+
+storm: $(VENV)/.dev ## answer every third call to Telegram with 429 for a minute; FULL=1 for five
+	@$(BIN)/python -m tests.faults.storm $(if $(FULL),--seconds 300) $(ARGS)
 
 lock: ## renew the lock files (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock

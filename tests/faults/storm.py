@@ -10,60 +10,43 @@ import asyncio
 import itertools
 import json
 import random
-import shutil
 import sys
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from redis.asyncio import Redis
 from rich.progress import Progress
 
 from bot.core.clock import SystemClock
-from bot.core.migrations import upgrade
 from bot.core.telegram.client import TelegramClient
-from bot.core.telegram.demand import Demand, Kind, Limits, Priority
+from bot.core.telegram.demand import Kind, Limits
 from bot.core.telegram.opening import open_telegram
 from bot.domain.ids import BotId, ChannelId, UserId
-from bot.domain.membership import Membership
-from bot.simulator import Call, Fault, Message, Simulator, User
-from bot.simulator.model import JsonObject
-from tests.faults.chaos import make_home, servers
+from bot.simulator import Call, Message, NotAllowed, Simulator, User
+from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
+from tests.faults.stage import Note, home, servers
 from tests.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish
 
 INSTANCES = 3
-GRACE_SECONDS = 0.05
 PRESS_SECONDS = 2.0
-_NOT_OURS = frozenset({"getMe", "setWebhook", "getWebhookInfo", "deleteWebhook"})
-_STRIKE_SECONDS = 30.0
-_PRESSERS = 6
+_LONG_SECONDS = 120.0
+_PRESSERS = 8
 _BULK_TASKS = 4
 _LIMITS = Limits(per_second=25, per_chat=20, bulk=5)
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class EveryThird(Fault):
-    """Strikes every third call of those the bot repeats by itself."""
-
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    dice: random.Random = field(default_factory=lambda: random.Random(1))
-
-    def matches(self, *, bot: int, method: str, chat: int | None, params: JsonObject) -> bool:
-        """Say whether it is this call's turn; each pause has a length of its own."""
-        del bot, chat, params
-        self.retry_after = self.dice.choice((1, 1, 2))
-        return method not in _NOT_OURS and next(self.numbers) % 3 == 0
 
 
 @dataclass
 class Report:
     """What happened, counted."""
 
+    note: Note = field(default_factory=Note)
     seconds: float = 0.0
     instances: int = INSTANCES
     calls: int = 0
@@ -107,65 +90,9 @@ class Report:
         found = [f"{name}: {getattr(self, name)}" for name in nought if getattr(self, name)]
         if self.longest_press_behind_others_seconds > PRESS_SECONDS:
             found.append(f"a press waited {self.longest_press_behind_others_seconds:.2f} s behind others")
-        found += [f"no {what}" for what in ("joins_done", "bulk_done", "presses", "floods") if not getattr(self, what)]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A stretch in which Telegram wants no calls: of one class in one chat, or of the whole bot."""
-
-    call: Call
-    starts: float
-    ends: float
-    whole_bot: bool
-
-    def holds(self, call: Call) -> bool:
-        """Whether the call is one of those."""
-        kind, chat = scope_of(call)
-        if self.whole_bot:
-            return (kind == Kind.OTHER.value) == (scope_of(self.call)[0] == Kind.OTHER.value)
-        return (kind, chat) == scope_of(self.call)
-
-
-def scope_of(call: Call) -> tuple[str, object]:
-    """Return the class of method and the chat that a pause is about."""
-    return Demand(BotId(call.bot_id), call.method, None, Priority.PRESS).kind.value, call.params.get("chat_id")
-
-
-def pauses_of(calls: Sequence[Call]) -> list[Pause]:
-    """Return the pauses Telegram has named; a second one about a later call means the whole bot."""
-    flooded = sorted((call for call in calls if call.retry_after), key=lambda call: call.at + call.seconds)
-    pauses: list[Pause] = []
-    struck, forgotten = 0.0, 0.0
-    for call in flooded:
-        now, retry_after = call.at + call.seconds, call.retry_after or 0
-        repeated = now < forgotten and call.at > struck + GRACE_SECONDS
-        if repeated or now >= forgotten:
-            struck, forgotten = now, now + retry_after + _STRIKE_SECONDS
-        pauses.append(Pause(call, now, now + retry_after, repeated))
-    return pauses
-
-
-def started_inside(calls: Sequence[Call], pauses: Sequence[Pause]) -> list[tuple[float, str]]:
-    """Return the calls that arrived while Telegram wanted none of them, by how long after it had said so."""
-    moments = [call.at for call in calls]
-    return sorted(
-        (later.at - pause.starts, f"{later.method} {1000 * (later.at - pause.starts):.0f} ms after {pause.call.method}")
-        for pause in pauses
-        for later in calls[bisect_right(moments, pause.starts) : bisect_right(moments, pause.ends - 0.01)]
-        if pause.holds(later)
-    )
-
-
-def covered(starts: float, ends: float, pauses: Sequence[Pause]) -> float:
-    """Return for how much of a stretch some pause was in force."""
-    total, reached = 0.0, starts
-    for pause in sorted(pauses, key=lambda pause: pause.starts):
-        begin, end = max(pause.starts, reached), min(pause.ends, ends)
-        if end > begin:
-            total, reached = total + end - begin, end
-    return total
+        # Of the six calls that a mute takes, four have to succeed in a row: that needs more than a few seconds.
+        progress = ("bulk_done", "presses", "floods", *(("joins_done",) if self.seconds >= _LONG_SECONDS else ()))
+        return found + [f"no {what}" for what in progress if not getattr(self, what)]
 
 
 class Crowd:
@@ -197,12 +124,15 @@ class Crowd:
         return bool(found)
 
     def act(self, number: int) -> None:
-        """Do what falls due: a press each second, somebody who joins and writes each second, members who write."""
+        """Do what falls due: members write, strangers come in and write, people press and join the channel."""
         self.sim.say(self.lounge.member, self.lounge.group, f"line {number}")
-        if number % 5 == 0:
-            presser = self.pressers[number // 5 % len(self.pressers)]
-            self.sim.press(presser, self.quiet, self.prompts[presser.id], "v")
-        if number % 5 == 2:
+        if number % 10 == 0:
+            presser = self.pressers[number // 10 % len(self.pressers)]
+            with suppress(NotAllowed):
+                self.sim.press(presser, self.quiet, self.prompts[presser.id], "v")
+        if number % 40 == 20:
+            self.sim.join(self.pressers[number // 40 % len(self.pressers)], self.lounge.news)
+        if number % 10 == 5:
             stranger = self.sim.add_user(f"Stranger{number}x")
             self.strangers.append(stranger)
             self.sim.join(stranger, self.lounge.group)
@@ -223,7 +153,8 @@ class Crowd:
     async def all_free(self) -> int:
         """Have everybody join; return how many stay muted."""
         for user in (*self.strangers, *self.pressers):
-            self.sim.join(user, self.lounge.news)
+            with suppress(NotAllowed):
+                self.sim.join(user, self.lounge.news)
 
         def stuck() -> int:
             muted = [user for user in self.strangers if self.lounge.muted(user)]
@@ -237,25 +168,26 @@ class Crowd:
 
 
 @asynccontextmanager
-async def bulk_work(platform: Platform, lounge: Lounge, done: list[float]) -> AsyncIterator[None]:
-    """Ask about members in bulk, as fast as the shared budget allows, as one more instance; note each answer."""
+async def bulk_work(platform: Platform, lounge: Lounge) -> AsyncIterator[None]:
+    """Ask about members in bulk, as fast as the shared budget allows, as one more instance."""
     numbers = itertools.count(10_000_000)
+    bot, channel = BotId(lounge.bot.id), ChannelId(lounge.insiders.id)
 
     async def ask(client: TelegramClient) -> None:
         while True:
-            answer = await client.membership(
-                BotId(lounge.bot.id), ChannelId(lounge.insiders.id), UserId(next(numbers))
-            )
-            if answer is not Membership.UNKNOWN or lounge.sim.calls[-1].fault is None:
-                done.append(time.monotonic())
+            await client.membership(bot, channel, UserId(next(numbers)))
             await asyncio.sleep(0.01)
 
-    token = {BotId(lounge.bot.id): lounge.bot.token}
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(_client(platform.redis_url))
         telegram = await stack.enter_async_context(
             open_telegram(
-                token, api_url=platform.sim.url, limits=_LIMITS, redis=redis, instances=lambda: 1, clock=SystemClock()
+                {bot: lounge.bot.token},
+                api_url=platform.sim.url,
+                limits=_LIMITS,
+                redis=redis,
+                instances=lambda: 1,
+                clock=SystemClock(),
             )
         )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -291,20 +223,18 @@ async def storm(seconds: float, *, platform: Platform, lounge: Lounge, seed: int
         crowd = Crowd(lounge, platform, dice)
         await crowd.prepare()
         first_call, first_delivery = len(lounge.sim.calls), len(lounge.sim.deliveries)
-        bulk: list[float] = []
-        async with bulk_work(platform, lounge, bulk):
+        async with bulk_work(platform, lounge):
             began = time.monotonic()
             strike = lounge.sim.faults.add(EveryThird(kind="flood", times=None, dice=dice))
             await _live(seconds, crowd, progress)
             lounge.sim.faults.remove(strike)
-            ended = time.monotonic()
+            report.seconds = round(time.monotonic() - began, 1)
         storm_calls = lounge.sim.calls[first_call:]
         await _recover(crowd, platform, report)
         calls = lounge.sim.calls[first_call:]
-    _judge_calls(report, calls, storm_calls)
+    _judge_calls(report, calls)
+    _judge_progress(report, storm_calls, bulk_chat=lounge.insiders.id)
     _judge_presses(report, lounge.sim, first_delivery, pauses_of(calls))
-    report.seconds, report.bulk_done = ended - began, len(bulk)
-    report.longest_gap_of_bulk_seconds = _longest_gap([began, *bulk, ended])
     return report
 
 
@@ -344,8 +274,8 @@ async def _patiently(platform: Platform) -> None:
         await asyncio.sleep(0.1)
 
 
-def _judge_calls(report: Report, calls: Sequence[Call], storm_calls: Sequence[Call]) -> None:
-    ours = [call for call in calls if call.method not in _NOT_OURS]
+def _judge_calls(report: Report, calls: Sequence[Call]) -> None:
+    ours = [call for call in calls if call.method not in NOT_OURS]
     pauses = pauses_of(ours)
     inside = started_inside(ours, pauses)
     report.calls, report.floods = len(ours), len(pauses)
@@ -357,15 +287,21 @@ def _judge_calls(report: Report, calls: Sequence[Call], storm_calls: Sequence[Ca
     report.first_second_after_pause = max(
         (bisect_right(moments, end + 1) - bisect_right(moments, end) for end in ends), default=0
     )
-    mutes = [call for call in ours if call.method == "restrictChatMember" and call.status == 200 and _is_mute(call)]
-    report.joins_done = sum(call in storm_calls for call in mutes)
-    edges = [storm_calls[0].at, *(call.at for call in mutes if call.at < storm_calls[-1].at), storm_calls[-1].at]
-    report.longest_gap_of_joins_seconds = _longest_gap(edges)
-    report.mutes_doubled = sum(count - 1 for count in Counter(str(call.params["user_id"]) for call in mutes).values())
+    mutes = Counter(str(call.params["user_id"]) for call in ours if _is_mute(call))
+    report.mutes_doubled = sum(count - 1 for count in mutes.values())
+
+
+def _judge_progress(report: Report, calls: Sequence[Call], *, bulk_chat: int) -> None:
+    edges = calls[0].at, calls[-1].at
+    mutes = [call.at for call in calls if _is_mute(call)]
+    bulk = [call.at for call in calls if call.params.get("chat_id") == bulk_chat and not call.retry_after]
+    report.joins_done, report.bulk_done = len(mutes), len(bulk)
+    report.longest_gap_of_joins_seconds = _longest_gap([edges[0], *mutes, edges[1]])
+    report.longest_gap_of_bulk_seconds = _longest_gap([edges[0], *bulk, edges[1]])
 
 
 def _is_mute(call: Call) -> bool:
-    permissions = call.params["permissions"]
+    permissions = call.params.get("permissions") if call.status == HTTPStatus.OK else None
     return isinstance(permissions, dict) and not any(permissions.values())
 
 
@@ -387,10 +323,7 @@ def _longest_gap(moments: Sequence[float]) -> float:
 async def alone(seconds: float, *, seed: int, progress: Progress) -> Report:
     """Run with servers of its own."""
     async with AsyncExitStack() as stack:
-        home = await asyncio.to_thread(make_home)
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        pair = await stack.enter_async_context(servers(home))
-        await upgrade(pair.database_url)
+        pair = await stack.enter_async_context(servers(await stack.enter_async_context(home())))
         sim = Simulator()
         await stack.enter_async_context(sim.serving())
         lounge = furnish(sim)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from bot.core.redis import open_redis
@@ -340,7 +341,7 @@ async def test_a_permission_that_was_long_on_its_way_is_looked_at_again(redis_ur
             told.set("gmbot:budget:{1}:pause:read:-100", "0", px=9000)
         return readings[-1] / 1000
 
-    with redis.Redis.from_url(redis_url) as told:
+    with BlockingRedis.from_url(redis_url) as told:
         async with open_redis(redis_url) as client:
             own = OwnBudget(limits=LIMITS, monotonic=lambda: 0.0)
             budget = SharedBudget(redis=client, limits=LIMITS, own=own, instances=lambda: 2, monotonic=slow)

@@ -26,6 +26,11 @@ def _id(update: Mapping[str, object]) -> float:
     return number if isinstance(number, int) else float("inf")
 
 
+def nobody(cases: Sequence[CaseId], *, first: bool = False) -> None:
+    """Wake nobody."""
+    del cases, first
+
+
 @dataclass
 class Telegram:
     """Telegram's queue: what is below the offset is forgotten for good."""
@@ -140,7 +145,7 @@ class Scene:
             gate=Gate(groups=ignored, memory=ignored, sightings=ignored),
             inbox=self.inbox,
             dispatchers={BOT: self.dispatch},
-            wake=lambda _, *, first=False: None,
+            wake=nobody,
             counter=ignored,
         )
         return Poller(

@@ -162,3 +162,27 @@ async def test_a_case_is_queued_once(world: World) -> None:
     protection.wake([CaseId(1)])
 
     assert protection.backlog == 2
+
+
+async def test_whoever_is_to_be_freed_is_taken_first(world: World) -> None:
+    """However many cases wait: also one that waits already is moved forward, and still worked on once."""
+    order: list[CaseId] = []
+
+    async def lease(case_id: CaseId) -> Case | None:
+        order.append(case_id)
+        return None
+
+    world.ledger.lease = lease  # type: ignore[method-assign]  # only the order matters here
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=world.clock)
+    protection.wake([CaseId(number) for number in range(100)])
+    protection.wake([CaseId(70), CaseId(200)], first=True)
+    waiting = protection.backlog
+    task = asyncio.get_running_loop().create_task(protection.run())
+    await _turns()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert waiting == 101
+    assert order[:3] == [70, 200, 0]
+    assert len(order) == len(set(order)) == 101

@@ -1,0 +1,17 @@
+"""A short storm of 429s over three processes: the long one is `make storm`."""
+
+import pytest
+from rich.progress import Progress
+
+from tests.faults.storm import storm
+from tests.platform import Lounge, Platform
+
+pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+async def test_a_storm_of_pauses_is_kept_by_all_instances(platform: Platform, lounge: Lounge) -> None:
+    """Three processes start nothing later than 50 ms into a pause; presses do not wait for others; nothing is lost."""
+    report = await storm(15, platform=platform, lounge=lounge, seed=1, progress=Progress(disable=True))
+
+    assert report.faults == []
+    assert report.floods >= 5
