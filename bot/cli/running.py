@@ -13,6 +13,7 @@ import uvloop
 
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, SettingsError
+from bot.ingress.fastpath import fast_protocol
 from bot.ingress.site import Site
 
 # Telegram waits 60 s for an answer and delivers again what it did not get; a handler has 25 s.
@@ -32,11 +33,13 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
     """Serve until the block ends, then let requests in flight finish."""
     config = uvicorn.Config(
         site,
-        http="httptools",
+        http=fast_protocol(site.webhook),
         lifespan="off",
         access_log=False,
         server_header=False,
         date_header=False,
+        # Whoever looks at a client's address asks TRUSTED_PROXIES; Telegram's updates need none.
+        proxy_headers=False,
         log_config=None,
         # Telegram and nginx close idle connections after 60 s; closing first would race with their next request.
         timeout_keep_alive=75,

@@ -69,13 +69,18 @@ class Receiver:
         self._counter = counter
         self._parser = Parser()
 
+    def passes(self, bot: BotId, body: bytes) -> bool:
+        """Settle an update that needs nobody; else count nothing and leave it, broken ones too, to `receive`."""
+        try:
+            return self._passes(bot, self._parser.head(body))
+        except (NotJsonError, MalformedUpdateError):
+            return False
+
     async def receive(self, bot: BotId, body: bytes) -> Answer:
         """Bring one update to an end, or say why Telegram should deliver it again. Never raises."""
         try:
             update = self._parser.head(body)
-            passed = self._gate.passes(bot, update)
-            if passed is not None:
-                self._counter.update("message" if update.message else "edited_message", passed)
+            if self._passes(bot, update):
                 return Answer.DONE
             self._parser.check(body)
         except NotJsonError:
@@ -86,6 +91,13 @@ class Receiver:
             log.warning("update.malformed", bot=bot, reason=str(error))
             return Answer.DONE
         return await self._handle(bot, update, body)
+
+    def _passes(self, bot: BotId, update: UpdateHead) -> bool:
+        reason = self._gate.passes(bot, update)
+        if reason is None:
+            return False
+        self._counter.update("message" if update.message else "edited_message", reason)
+        return True
 
     async def _handle(self, bot: BotId, update: UpdateHead, body: bytes) -> Answer:
         kind = _kind(update)

@@ -36,7 +36,7 @@ class Site:
         metrics: Callable[[], bytes],
         clock: Monotonic,
     ) -> None:
-        self._webhook = webhook
+        self.webhook = webhook
         self._vital = vital
         self._useful = useful
         self._metrics = metrics
@@ -78,7 +78,7 @@ class Site:
     async def _update(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._in_flight += 1
         try:
-            await self._webhook(scope, receive, send)
+            await self.webhook(scope, receive, send)
         finally:
             self._in_flight -= 1
             self._note_idle()

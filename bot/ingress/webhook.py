@@ -1,7 +1,7 @@
 """`POST /telegram/<bot_id>`: a raw ASGI callable, because this is the one route that is called for every message."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
 from bot.domain.ids import BotId
 from bot.ingress.receiver import Answer, Receiver
@@ -43,6 +43,25 @@ class Webhook:
     def __init__(self, *, receiver: Receiver, secrets: Mapping[BotId, str]) -> None:
         self._receiver = receiver
         self._secrets = secrets
+
+    def addressee(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> BotId | None:
+        """Return the bot that a request with this head is an authentic update for; None if it takes a closer look."""
+        bot, given, length = _bot_id(target.decode("latin-1")), b"", b""
+        for name, value in headers:
+            if name == _SECRET_HEADER:
+                given = given or value
+            elif name == b"content-length":
+                length = value
+            elif name == b"transfer-encoding":
+                return None
+        secret = self._secrets.get(bot)
+        if secret is None or not length.isdigit() or int(length) > _LARGEST_BODY:
+            return None
+        return bot if hmac.compare_digest(given, secret.encode()) else None
+
+    def settles(self, bot: BotId, body: bytes) -> bool:
+        """Whether an authentic update is done with a look into memory."""
+        return self._receiver.passes(bot, body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

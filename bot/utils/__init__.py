@@ -1,0 +1,1 @@
+"""The tools that operators run as modules: `python -m bot.utils.benchmark`."""
