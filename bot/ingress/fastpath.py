@@ -51,18 +51,19 @@ class FastPath(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer what the gate settles; hand everything else on."""
-        if self._bot is None:
-            super().on_message_complete()
-        elif not self.flow.write_paused and self._webhook.settles(self._bot, self._body()):
+        bot = self._bot
+        if bot is not None and not self.flow.write_paused and self._webhook.settles(bot, b"".join(self._parts)):
+            self._bot = None
             self.transport.write(_DONE)
             self.on_response_complete()
-        else:
+            return
+        if bot is not None:
             self._hand_on()
-            super().on_message_complete()
+        super().on_message_complete()
 
     def shutdown(self) -> None:
         """Let a request whose body is still on its way be answered before the connection ends."""
-        if self._bot is not None and self._parts:
+        if self._bot is not None:
             self._hand_on()
         super().shutdown()
 
@@ -77,15 +78,12 @@ class FastPath(HttpToolsProtocol):
             and not self.expect_100_continue
         )
 
-    def _body(self) -> bytes:
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-
     def _hand_on(self) -> None:
         """Make an ASGI request of what has arrived so far."""
-        body, self._bot, self._parts = self._body(), None, []
+        self._bot = None
         self._begin_asgi()
-        if body:
-            super().on_body(body)
+        for part in self._parts:
+            super().on_body(part)
 
     def _begin_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue

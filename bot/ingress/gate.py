@@ -55,8 +55,8 @@ class Gate:
         if sender is None or message.sender_chat is not None or sender.is_bot or sender.id == TELEGRAM_SERVICE:
             return "exempt"
         user = UserId(sender.id)
-        for channel in group.channel_ids:
-            if self._memory.recall(bot, user, channel) is not Membership.MEMBER:
+        for channel in group.channels:
+            if self._memory.recall(bot, user, channel.channel_id) is not Membership.MEMBER:
                 return None
         self._sightings.sighted(bot, group.group_id, user)
         return "verified"

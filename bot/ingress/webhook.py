@@ -46,16 +46,16 @@ class Webhook:
 
     def addressee(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> BotId | None:
         """Return the bot that a request with this head is an authentic update for; None if it takes a closer look."""
-        bot, given, length = _bot_id(target.decode("latin-1")), b"", b""
+        bot, given, length = _bot_id(target.decode("latin-1")), None, b""
         for name, value in headers:
             if name == _SECRET_HEADER:
-                given = given or value
+                given = value if given is None else given
             elif name == b"content-length":
                 length = value
             elif name == b"transfer-encoding":
                 return None
         secret = self._secrets.get(bot)
-        if secret is None or not length.isdigit() or int(length) > _LARGEST_BODY:
+        if secret is None or given is None or not length.isdigit() or int(length) > _LARGEST_BODY:
             return None
         return bot if hmac.compare_digest(given, secret.encode()) else None
 

@@ -22,7 +22,9 @@ class Offline(BaseRequest):
     async def shutdown(self) -> None:
         pass
 
-    async def do_request(self, url: str, method: str, request_data: RequestData | None = None, *_: object, **__: object) -> tuple[int, bytes]:
+    async def do_request(
+        self, url: str, method: str, request_data: RequestData | None = None, *_: object, **__: object
+    ) -> tuple[int, bytes]:
         if url.endswith("/getMe"):
             return 200, b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"Rival","username":"rival_bot"}}'
         return 200, b'{"ok":true,"result":true}'
@@ -37,8 +39,12 @@ def main() -> None:
     application = ApplicationBuilder().token(TOKEN).request(Offline()).get_updates_request(Offline()).build()
     application.add_handler(MessageHandler(filters.ALL, handle))
     application.run_webhook(
-        listen="127.0.0.1", port=int(sys.argv[1]), url_path="telegram/1", webhook_url="https://localhost/telegram/1",
-        secret_token=sys.argv[2], bootstrap_retries=0,
+        listen="127.0.0.1",
+        port=int(sys.argv[1]),
+        url_path="telegram/1",
+        webhook_url="https://localhost/telegram/1",
+        secret_token=sys.argv[2],
+        bootstrap_retries=0,
     )
 
 

@@ -147,7 +147,9 @@ def message(member: Member, number: int) -> bytes:
     return json.dumps({"update_id": 100_000_000 + number, "message": written}, separators=(",", ":")).encode()
 
 
-async def _copy(connection: "asyncpg.Connection[asyncpg.Record]", table: str, rows: Iterator[dict[str, object]]) -> None:
+async def _copy(
+    connection: "asyncpg.Connection[asyncpg.Record]", table: str, rows: Iterator[dict[str, object]]
+) -> None:
     everything = list(rows)
     columns = list(everything[0])
     await connection.copy_records_to_table(table, columns=columns, records=[tuple(row.values()) for row in everything])
