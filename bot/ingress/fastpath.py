@@ -9,7 +9,7 @@ secret, no length, another protocol version, a pipeline behind an unfinished req
 from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bot.domain.ids import BotId
 from bot.ingress.webhook import Webhook
@@ -69,8 +69,9 @@ class FastPath(HttpToolsProtocol):
 
     def _is_plain(self) -> bool:
         """Whether nothing about the request or the connection asks for more than an answer."""
+        last = cast("RequestResponseCycle | None", self.cycle)
         return (
-            (self.cycle is None or self.cycle.response_complete)
+            (last is None or last.response_complete)
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()

@@ -1,10 +1,13 @@
-"""A rival: python-telegram-bot's own webhook server with one handler. `python tests/benchmarks/ptb_webhook.py PORT SECRET`."""
+"""A rival: python-telegram-bot's own webhook server with one handler.
+
+`python tests/benchmarks/ptb_webhook.py PORT SECRET`
+"""
 
 import sys
 
 from telegram import Update
-from telegram.ext import Application, ApplicationBuilder, BaseRateLimiter, ContextTypes, MessageHandler, filters
-from telegram.request import BaseRequest, RequestData
+from telegram.ext import ApplicationBuilder, ContextTypes, MessageHandler, filters
+from telegram.request import BaseRequest
 
 TOKEN = "1:rival"
 
@@ -22,9 +25,7 @@ class Offline(BaseRequest):
     async def shutdown(self) -> None:
         pass
 
-    async def do_request(
-        self, url: str, method: str, request_data: RequestData | None = None, *_: object, **__: object
-    ) -> tuple[int, bytes]:
+    async def do_request(self, url: str, *_: object, **__: object) -> tuple[int, bytes]:
         if url.endswith("/getMe"):
             return 200, b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"Rival","username":"rival_bot"}}'
         return 200, b'{"ok":true,"result":true}'

@@ -52,7 +52,7 @@ class Population:
                 await _copy(connection, "protected_groups", self._group_rows())
                 await _copy(connection, "group_channel_links", self._link_rows())
                 await connection.execute("UPDATE config_counter SET seq = 1")
-            await connection.execute("ANALYZE")
+            await connection.execute("VACUUM ANALYZE")
         finally:
             await connection.close()
 

@@ -18,6 +18,7 @@ from bot.core.clock import SystemClock
 from bot.core.crypto import Vault, new_key
 from bot.core.embedded import embedded_servers
 from bot.core.migrations import upgrade
+from bot.core.settings import Settings
 from bot.domain.ids import BotId
 from bot.simulator import Simulator
 from bot.utils.benchmarks.processes import BenchmarkError, Server, free_port, running_server
@@ -100,9 +101,7 @@ class Stage:
 @asynccontextmanager
 async def opened_stage() -> AsyncIterator[Stage]:
     """Start everything in a temporary home, and leave nothing behind."""
-    home = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    # As root the servers run as another user, who has to reach what is below.
-    home.chmod(0o711)
+    home = _temporary_home()
     simulator = Simulator(keeps=10_000)
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
@@ -115,6 +114,13 @@ async def opened_stage() -> AsyncIterator[Stage]:
         yield stage
 
 
+def _temporary_home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    # As root the servers run as another user, who has to reach what is below.
+    home.chmod(0o711)
+    return home
+
+
 def _cores() -> Cores:
     if not hasattr(os, "sched_getaffinity"):
         return Cores(None, None)
@@ -124,10 +130,9 @@ def _cores() -> Cores:
 
 def _inherited() -> dict[str, str]:
     """Return the environment without anything that configures an instance of the operator's."""
-    from bot.core.settings import Settings
-
     own = {name.upper() for name in Settings.model_fields}
-    return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in own}
+    given = os.environ  # noqa: TID251 - passed on to a process, which reads it in the one place for it
+    return {name: value for name, value in given.items() if name.removesuffix("_FILE") not in own}
 
 
 async def _until_healthy(server: Server) -> None:
