@@ -237,9 +237,14 @@ class FakeNotes:
 
     def __init__(self) -> None:
         self.notes: dict[BotId, str] = {}
+        self.dropped: list[BotId] = []
 
     async def webhook_set(self, bot: BotId) -> str | None:
         return self.notes.get(bot)
 
     async def note_webhook(self, bot: BotId, fingerprint: str) -> None:
         self.notes[bot] = fingerprint
+
+    async def drop_former_secret(self, bot: BotId) -> bool:
+        self.dropped.append(bot)
+        return True

@@ -295,9 +295,17 @@ class FakeSpawner:
         self.tasks: set[asyncio.Task[object]] = set()
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
+        self.start(work, name=name)
+
+    def start(self, work: Coroutine[object, object, None], *, name: str) -> Callable[[], None]:
         task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+        def stop() -> None:
+            task.cancel()
+
+        return stop
 
     async def finished(self) -> None:
         while self.tasks:

@@ -101,7 +101,7 @@ class Served:
 
 def secret_of(bot: int) -> str:
     """Return the secret that instances derive for a bot."""
-    return Vault(ENCRYPTION_KEY).webhook_secret(BotId(bot))
+    return Vault(ENCRYPTION_KEY).webhook_secret(BotId(bot)).reveal()
 
 
 @asynccontextmanager

@@ -2,9 +2,11 @@
 
 import typer
 
+from bot.cli.bots import build_bots
 from bot.cli.demo import demo
 from bot.cli.events import events
 from bot.cli.healthcheck import healthcheck
+from bot.cli.keys import build_keys
 from bot.cli.letters import build_letters
 from bot.cli.migrate import migrate
 from bot.cli.serve import serve
@@ -22,5 +24,7 @@ def build_cli() -> typer.Typer:
     )
     for command in (serve, demo, simulate, migrate, events, healthcheck):
         cli.command()(command)
+    cli.add_typer(build_bots(), name="bots")
+    cli.add_typer(build_keys(), name="keys")
     cli.add_typer(build_letters(), name="letters")
     return cli

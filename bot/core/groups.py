@@ -6,6 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
+from bot.core.configuration import audit, current_seq, next_seq
 from bot.core.database import Database, Session
 from bot.domain.errors import GateTakenError
 from bot.domain.event import Cause
@@ -23,8 +24,7 @@ class PostgresGroups:
     async def changed_since(self, seq: int) -> tuple[int, Sequence[ProtectedGroup]]:
         """Return the configuration counter and the groups changed after `seq`."""
         async with self._database.transaction() as session:
-            counter = await session.row("config_seq")
-            now = seq if counter is None else int(counter["seq"])
+            now = await current_seq(session)
             if now == seq:
                 return now, ()
             rows = await session.rows("groups_changed_since", seq)
@@ -43,7 +43,7 @@ class PostgresGroups:
         try:
             async with self._database.transaction() as session:
                 await _write_group(session, setup)
-                await _audit(session, setup.bot_id, setup.by, "protect", setup.group_id, _channel_ids(setup))
+                await audit(session, setup.bot_id, setup.by, "protect", setup.group_id, _channel_ids(setup))
                 return await _want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK, Cause.PROTECT)
         except asyncpg.UniqueViolationError as error:
             raise GateTakenError(f"group {setup.group_id} is guarded by another bot") from error
@@ -51,32 +51,32 @@ class PostgresGroups:
     async def unprotect(self, bot: BotId, group: GroupId, by: UserId) -> tuple[CaseId, ...] | None:
         """Turn the gate off. The group row comes first, so that no new case slips in behind the sweep."""
         async with self._database.transaction() as session:
-            if await session.row("unprotect_group", bot, group, await _bump(session)) is None:
+            if await session.row("unprotect_group", bot, group, await next_seq(session)) is None:
                 return None
             freed = await _want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
-            await _audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
+            await audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
             return freed
 
     async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]:
         """Stop gating until rights come back; `free` also frees everybody."""
         async with self._database.transaction() as session:
-            if await session.row("pause_group", bot, group, reason, await _bump(session)) is None:
+            if await session.row("pause_group", bot, group, reason, await next_seq(session)) is None:
                 return ()
-            await _audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
+            await audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
             return await _want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
 
     async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
         """Gate again, and look at every open case again."""
         async with self._database.transaction() as session:
-            if await session.row("pause_group", bot, group, None, await _bump(session)) is None:
+            if await session.row("pause_group", bot, group, None, await next_seq(session)) is None:
                 return ()
-            await _audit(session, bot, UserId(bot), "resume", group, {})
+            await audit(session, bot, UserId(bot), "resume", group, {})
             return await _want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         """Follow a group to its supergroup's id; a second time changes nothing."""
         async with self._database.transaction() as session:
-            seq = await _bump(session)
+            seq = await next_seq(session)
             if await session.row("move_group", bot, old, new, seq) is None:
                 # The new one was protected by hand before the move was heard of: it stands for the group alone.
                 await session.row("unprotect_group", bot, old, seq)
@@ -85,14 +85,14 @@ class PostgresGroups:
             rows = await session.rows("move_cases", bot, old, new)
             await session.execute("move_members_seen", bot, old, new)
             await session.execute("add_alias", bot, old, new)
-            await _audit(session, bot, UserId(bot), "move", new, {"from": old})
+            await audit(session, bot, UserId(bot), "move", new, {"from": old})
             return _case_ids(rows)
 
     async def set_on_unknown(self, bot: BotId, group: GroupId, on_unknown: OnUnknown, by: UserId) -> None:
         """Choose what happens to a message while membership cannot be checked."""
         async with self._database.transaction() as session:
-            await session.execute("set_on_unknown", bot, group, on_unknown.value, await _bump(session))
-            await _audit(session, bot, by, "set_on_unknown", group, {"to": on_unknown.value})
+            await session.execute("set_on_unknown", bot, group, on_unknown.value, await next_seq(session))
+            await audit(session, bot, by, "set_on_unknown", group, {"to": on_unknown.value})
 
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None:
         """Note in one statement who was seen where."""
@@ -102,7 +102,7 @@ class PostgresGroups:
 
 
 async def _write_group(session: Session, setup: GroupSetup) -> None:
-    seq = await _bump(session)
+    seq = await next_seq(session)
     await session.execute(
         "upsert_group",
         setup.bot_id,
@@ -127,21 +127,8 @@ async def _write_group(session: Session, setup: GroupSetup) -> None:
         await session.execute("link_channel", setup.bot_id, setup.group_id, channel.channel_id, position)
 
 
-async def _bump(session: Session) -> int:
-    row = await session.row("bump_config")
-    if row is None:
-        raise LookupError("config_counter has lost its row")
-    return int(row["seq"])
-
-
 async def _want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:
     return _case_ids(await session.rows("want_open_cases", bot, group, wanted.value, cause.value))
-
-
-async def _audit(
-    session: Session, bot: BotId, actor: UserId, action: str, chat: int, detail: dict[str, object]
-) -> None:
-    await session.execute("audit", bot, actor, action, chat, detail)
 
 
 def _case_ids(rows: Iterable[asyncpg.Record]) -> tuple[CaseId, ...]:

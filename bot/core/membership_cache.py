@@ -16,13 +16,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
 from bot.core.clock import SystemClock
-from bot.core.redis import check_redis
+from bot.core.redis import CONFIG_CHANNEL, announce_change, check_redis
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Stamp
 
 _EVENTS = "gmbot:membership"
-_CONFIG = "gmbot:config"
 _COUNTER = "gmbot:generation"
 # A question in flight lives seconds; its generation is kept for two minutes.
 _GENERATION_MS = 120_000
@@ -177,10 +176,7 @@ class MembershipAnswers:
 
     async def publish_config(self) -> None:
         """Tell all instances that the configuration changed. A lost message heals by their polling."""
-        try:
-            await self._redis.publish(_CONFIG, b"changed")
-        except _AWAY:
-            log.info("redis.publish_failed")
+        await announce_change(self._redis)
 
     def heard(self, message: bytes) -> None:
         """Take over an event that some instance recorded."""
@@ -301,7 +297,7 @@ class Subscription:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(_EVENTS, _CONFIG)
+            await pubsub.subscribe(_EVENTS, CONFIG_CHANNEL)
             heard_at = self._clock.monotonic()
             while True:
                 # A silent connection is pinged each second: a cut one is noticed before it costs many events.
@@ -331,7 +327,7 @@ class Subscription:
             await self._answers.catch_up()
 
     def _take(self, channel: bytes, data: bytes) -> None:
-        if channel == _CONFIG.encode():
+        if channel == CONFIG_CHANNEL.encode():
             self._on_config()
         else:
             self._answers.heard(data)

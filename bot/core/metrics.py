@@ -21,7 +21,7 @@ class Metrics(Collector):
         self._cases: Counter[Labels] = Counter()
         self._effects: Counter[Labels] = Counter()
         self._reconciled: Counter[Labels] = Counter()
-        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._gauges: dict[str, tuple[str, dict[tuple[tuple[str, str], ...], Callable[[], float]]]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -45,9 +45,10 @@ class Metrics(Collector):
         """Count a difference between the ledger and Telegram that was repaired."""
         self._reconciled[(difference,)] += 1
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+    def gauge(self, name: str, text: str, read: Callable[[], float], **labels: str) -> None:
         """Show what `read` returns whenever Prometheus asks."""
-        self._gauges[name] = (text, read)
+        _, series = self._gauges.setdefault(name, (text, {}))
+        series[tuple(sorted(labels.items()))] = read
 
     def include(self, collector: Collector) -> None:
         """Show what another part of the process counts."""
@@ -63,8 +64,12 @@ class Metrics(Collector):
         yield _counter("gmbot_cases_closed", "Cases that ended.", ["outcome"], self._cases)
         yield _counter("gmbot_effects", "Things done in Telegram.", ["kind", "result"], self._effects)
         yield _counter("gmbot_reconciled", "Differences repaired.", ["difference"], self._reconciled)
-        for name, (text, read) in self._gauges.items():
-            yield GaugeMetricFamily(name, text, value=read())
+        for name, (text, series) in self._gauges.items():
+            names = [label for label, _ in next(iter(series))]
+            gauge = GaugeMetricFamily(name, text, labels=names)
+            for labels, read in series.items():
+                gauge.add_metric([value for _, value in labels], read())
+            yield gauge
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

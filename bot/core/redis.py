@@ -1,7 +1,7 @@
 """Redis or Valkey: one client with bounds on every wait."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -14,6 +14,9 @@ from bot.domain.errors import NotReadyError
 # An update waits 300 ms for its verification in all; an instance without Redis asks Telegram instead.
 _TIMEOUT_SECONDS = 1.0
 _CONNECTIONS = 50
+
+CONFIG_CHANNEL = "gmbot:config"
+"""Says that the configuration changed. A lost message heals: instances poll a counter, too."""
 
 
 @asynccontextmanager
@@ -42,3 +45,9 @@ async def check_redis(client: Redis) -> None:
         await client.ping()
     except (RedisError, OSError) as error:
         raise NotReadyError(str(error) or type(error).__name__) from error
+
+
+async def announce_change(client: Redis) -> None:
+    """Tell all instances that the configuration changed, if Redis is there to tell them."""
+    with suppress(RedisError, OSError, TimeoutError):
+        await client.publish(CONFIG_CHANNEL, b"changed")

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.domain.errors import SettingsError
+from bot.domain.hosting import SIMULATED
 
 TELEGRAM_API = "https://api.telegram.org"
-_SIMULATED = ":SIM"
 
 _PLACEHOLDERS = frozenset({"changeme", "change-me", "replace-me", "secret", "password"})
 
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     gmbot_home: Path | None = None
     encryption_key: SecretStr | None = None
+    encryption_key_former: SecretStr | None = None
     operator_ids: Annotated[list[int], BeforeValidator(_ids)] = Field(default_factory=list)
     environment: str = "production"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -92,7 +93,12 @@ class Settings(BaseSettings):
     @property
     def at_telegram(self) -> bool:
         """Whether the Bot API is Telegram's own, and not a simulator or a self-hosted server."""
-        return urlsplit(self.telegram_api_url).hostname == urlsplit(TELEGRAM_API).hostname
+        return is_telegram(self.telegram_api_url)
+
+
+def is_telegram(api_url: str) -> bool:
+    """Whether a Bot API is Telegram's own."""
+    return urlsplit(api_url).hostname == urlsplit(TELEGRAM_API).hostname
 
 
 def _read(environment: Mapping[str, str], name: str) -> str | None:
@@ -118,7 +124,7 @@ def _refuse_contradictions(settings: Settings) -> None:
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
     if token and not token.partition(":")[0].isdigit():
         raise SettingsError("BOT_TOKEN does not look like one; @BotFather's are like 1234567890:AA...")
-    if _SIMULATED in token and settings.at_telegram:
+    if SIMULATED in token and settings.at_telegram:
         raise SettingsError("BOT_TOKEN is a simulator's; Telegram's own API does not know it")
     for name, secret in (("WEBHOOK_SECRET", settings.webhook_secret), ("ENCRYPTION_KEY", settings.encryption_key)):
         if secret is not None and secret.get_secret_value().lower() in _PLACEHOLDERS:

@@ -11,6 +11,7 @@ from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
 
 _KEY_FILE = "encryption.key"
+_FORMER_FILE = "encryption.key.former"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Stores:
     database_url: str
     redis_url: str
     encryption_key: str
+    former_key: str | None = None
+    """Opens what was sealed before the key was exchanged."""
     keep_running: Callable[[], Coroutine[object, object, None]] | None = None
     """Restarts embedded servers that die; None for the operator's own, which are the operator's to watch."""
 
@@ -30,6 +33,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
     Raises SettingsError without a key, EmbeddedUnavailableError where no embedded server can run.
     """
+    former = settings.encryption_key_former.get_secret_value() if settings.encryption_key_former else None
     if settings.database_url is not None and settings.redis_url is not None:
         if settings.encryption_key is None:
             raise SettingsError("ENCRYPTION_KEY must be set beside DATABASE_URL")
@@ -37,6 +41,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             settings.database_url.get_secret_value(),
             settings.redis_url.get_secret_value(),
             settings.encryption_key.get_secret_value(),
+            former,
         )
         return
     from bot.core.embedded import embedded_servers  # noqa: PLC0415 - not with servers of one's own
@@ -45,8 +50,32 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         raise SettingsError("GMBOT_HOME must be set to run embedded servers")
     async with embedded_servers(home=settings.gmbot_home) as servers:
         given = settings.encryption_key
-        key = given.get_secret_value() if given is not None else _own_key(settings.gmbot_home)
-        yield Stores(servers.database_url, servers.redis_url, key, servers.keep_running)
+        if given is None:
+            key, former = _own_key(settings.gmbot_home), former or _former_key(settings.gmbot_home)
+        else:
+            key = given.get_secret_value()
+        yield Stores(servers.database_url, servers.redis_url, key, former, servers.keep_running)
+
+
+def exchange_own_key(home: Path) -> None:
+    """Make the home a new key and keep the one before, which still opens what it sealed."""
+    former, path = home / _FORMER_FILE, home / _KEY_FILE
+    write_key(former, _own_key(home))
+    fresh = home / f".{_KEY_FILE}.{secrets.token_hex(4)}"
+    write_key(fresh, new_key())
+    fresh.replace(path)
+
+
+def write_key(path: Path, key: str) -> None:
+    """Write a key into a file that only its owner reads."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(key, encoding="ascii")
+
+
+def _former_key(home: Path) -> str | None:
+    path = home / _FORMER_FILE
+    return path.read_text(encoding="ascii").strip() if path.exists() else None
 
 
 def _own_key(home: Path) -> str:
@@ -54,8 +83,7 @@ def _own_key(home: Path) -> str:
     path = home / _KEY_FILE
     if not path.exists():
         fresh = home / f".{_KEY_FILE}.{secrets.token_hex(4)}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(new_key(), encoding="ascii")
+        write_key(fresh, new_key())
         try:
             path.hardlink_to(fresh)
         except FileExistsError:

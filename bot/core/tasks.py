@@ -23,9 +23,18 @@ class Tasks:
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
         """Run `work` until it ends or the application closes."""
+        self.start(work, name=name)
+
+    def start(self, work: Coroutine[object, object, None], *, name: str) -> Callable[[], None]:
+        """Do as `spawn` does, and return what ends the work."""
         task = self._group.create_task(_guarded(work, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+        def stop() -> None:
+            task.cancel()
+
+        return stop
 
     def keep(self, work: Callable[[], Coroutine[object, object, None]], *, name: str) -> None:
         """Run `work` until the application closes; should it fail, run it again after a second."""

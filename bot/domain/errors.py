@@ -25,6 +25,10 @@ class TelegramUnavailableError(TelegramError):
         self.retry_after = retry_after
 
 
+class TokenRefusedError(TelegramUnavailableError):
+    """Telegram does not know the token (401). That tells nothing about any chat or member."""
+
+
 class TelegramRefusedError(TelegramError):
     """Telegram understood and said no. Asking again brings the same answer."""
 
@@ -63,3 +67,27 @@ class GateTakenError(BotError):
 
 class NotReadyError(BotError):
     """A part of the instance does not work yet, or not any more; the text says which and why."""
+
+
+class InvalidInputError(BotError):
+    """An operator asked for something that cannot be; `field` names which part of it is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+class NotHostedError(BotError):
+    """This deployment has no such bot."""
+
+
+class AlreadyHostedError(BotError):
+    """This deployment has the bot already."""
+
+
+class StillHeldError(BotError):
+    """People are muted by this bot, and nobody but the bot may lift it; `held` tells how many."""
+
+    def __init__(self, held: int, text: str) -> None:
+        super().__init__(text)
+        self.held = held

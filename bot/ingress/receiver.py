@@ -140,7 +140,7 @@ class Receiver:
             return await self._bury(claim, body, "the instances that handled this update did not live to finish it")
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
-                intents = await self._dispatchers[claim.bot_id](body)
+                intents = await self._dispatch(claim.bot_id, body)
             cases = await self._inbox.settle(claim, intents)
             # Whoever has joined or pressed waits to write; nobody waits to be muted.
             self._wake(cases, first=any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents))
@@ -159,6 +159,12 @@ class Receiver:
             log.exception("update.failed", bot=claim.bot_id, update=claim.update_id, kind=kind, attempt=claim.attempt)
             return await self._failed(claim, body, error)
         return Answer.DONE
+
+    async def _dispatch(self, bot: BotId, body: bytes) -> Sequence[Intent]:
+        dispatch = self._dispatchers.get(bot)
+        if dispatch is None:
+            raise TelegramUnavailableError(method="none", description="the bot was stopped a moment ago")
+        return await dispatch(body)
 
     async def _failed(self, claim: Receipt, body: bytes, error: Exception) -> Answer:
         if claim.attempt < _ATTEMPTS:

@@ -346,13 +346,6 @@ class Webhooks(Protocol):
     async def delete_webhook(self, bot: BotId) -> None: ...
 
 
-class WebhookNotes(Protocol):
-    """What was set last: Telegram does not tell the secret back. Raises StoreUnavailableError."""
-
-    async def webhook_set(self, bot: BotId) -> str | None: ...
-    async def note_webhook(self, bot: BotId, fingerprint: str) -> None: ...
-
-
 class Leader(Protocol):
     """Elects one instance for a task."""
 

@@ -21,7 +21,9 @@ log = structlog.stdlib.get_logger()
 class Replays:
     """Looks for letters that are marked; their updates are claimed like any other, so one instance handles each."""
 
-    def __init__(self, *, letters: Letters, receive: Receive, bots: Sequence[BotId], clock: Clock) -> None:
+    def __init__(
+        self, *, letters: Letters, receive: Receive, bots: Callable[[], Sequence[BotId]], clock: Clock
+    ) -> None:
         self._letters = letters
         self._receive = receive
         self._bots = bots
@@ -37,7 +39,7 @@ class Replays:
         """Look every other second until cancelled."""
         while True:
             try:
-                for letter in await self._letters.waiting(self._bots, _BATCH):
+                for letter in await self._letters.waiting(self._bots(), _BATCH):
                     if await self._receive(letter.bot_id, letter.body):
                         await self._letters.replayed(letter)
                         log.info("letter.replayed", bot=letter.bot_id, update=letter.update_id)

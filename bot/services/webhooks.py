@@ -1,13 +1,17 @@
 """Keeps Telegram's idea of the webhooks right: one instance at a time, and only where it differs."""
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
 from bot.domain.errors import NotReadyError, StoreUnavailableError, TelegramError
+from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
-from bot.services.ports import Clock, Leader, WebhookNotes, Webhooks
+from bot.domain.secret import Secret
+from bot.services.hosting_ports import Starter, Stop, WebhookNotes
+from bot.services.ports import Clock, Leader, Webhooks
 
 ALLOWED_UPDATES = (
     "message",
@@ -24,6 +28,11 @@ CONNECTIONS = 100
 
 _PURPOSE = 0x67_77_65_62  # "gweb"
 _RETRY_SECONDS = 2.0
+_LONGEST_RETRY_SECONDS = 30.0
+_AT_ONCE = 10
+_HEARD_SECONDS = 0.7
+# Updates that Telegram sent before it heard of a new secret may still be on their way.
+_OVERLAP_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger()
 
@@ -38,16 +47,22 @@ class WebhookKeeper:
         notes: WebhookNotes,
         leader: Leader,
         clock: Clock,
+        starter: Starter,
         base_url: str,
-        secrets: Mapping[BotId, str],
+        secret: Secret | None,
     ) -> None:
         self._telegram = telegram
         self._notes = notes
         self._leader = leader
         self._clock = clock
+        self._starter = starter
         self._base_url = base_url.rstrip("/")
-        self._secrets = secrets
-        self._pending = set(secrets)
+        self._secret = secret
+        self._wanted: dict[BotId, tuple[Secret, Secret | None]] = {}
+        self._stops: dict[BotId, Stop] = {}
+        self._pending: set[BotId] = set()
+        # One bot that Telegram is slow for must not keep the others waiting, nor may all of them ask at once.
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     @property
     def pending(self) -> frozenset[BotId]:
@@ -59,30 +74,57 @@ class WebhookKeeper:
         if self._pending:
             raise NotReadyError(f"{len(self._pending)} webhooks are not set yet")
 
-    async def run(self) -> None:
-        """Set what differs, then end."""
-        while self._pending:
-            for bot in sorted(self._pending):
-                try:
-                    async with self._leader.held(_PURPOSE, bot):
-                        await self._set(bot)
-                except (TelegramError, StoreUnavailableError) as error:
-                    log.warning("webhook.not_set", bot=bot, error=str(error))
-                else:
-                    self._pending.discard(bot)
-            if self._pending:
-                await self._clock.sleep(_RETRY_SECONDS)
+    def take_on(self, bot: HostedBot) -> None:
+        """See to a bot's webhook, unless that is done or Telegram refuses the bot."""
+        secret = self._secret or bot.secrets[0]
+        if bot.refused_at is not None or not self._base_url:
+            self.let_go(bot.bot_id)
+        elif self._wanted.get(bot.bot_id) != (secret, bot.token):
+            self.let_go(bot.bot_id)
+            self._wanted[bot.bot_id] = secret, bot.token
+            self._pending.add(bot.bot_id)
+            work = self._keep(bot.bot_id, secret, exchanged=len(bot.secrets) > 1)
+            self._stops[bot.bot_id] = self._starter.start(work, name="webhook")
 
-    async def _set(self, bot: BotId) -> None:
+    def let_go(self, bot: BotId) -> None:
+        """Leave a bot's webhook as it is."""
+        self._wanted.pop(bot, None)
+        self._pending.discard(bot)
+        if stop := self._stops.pop(bot, None):
+            stop()
+
+    async def _keep(self, bot: BotId, secret: Secret, *, exchanged: bool) -> None:
+        """Set what differs, then end."""
+        pause = _RETRY_SECONDS
+        if exchanged:
+            # Instances hear of a new secret within half a second; then none refuses what Telegram sends.
+            await self._clock.sleep(_HEARD_SECONDS)
+        while bot in self._pending:
+            try:
+                async with self._places, self._leader.held(_PURPOSE, bot):
+                    await self._set(bot, secret)
+            except (TelegramError, StoreUnavailableError) as error:
+                log.warning("webhook.not_set", bot=bot, error=str(error))
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_RETRY_SECONDS)
+            else:
+                self._pending.discard(bot)
+        while exchanged:
+            await self._clock.sleep(_OVERLAP_SECONDS)
+            with suppress(StoreUnavailableError):
+                await self._notes.drop_former_secret(bot)
+                exchanged = False
+
+    async def _set(self, bot: BotId, secret: Secret) -> None:
         url = f"{self._base_url}/telegram/{bot}"
-        wanted = _fingerprint(url, self._secrets[bot])
+        wanted = _fingerprint(url, secret.reveal())
         info = await self._telegram.webhook(bot)
         allowed = info.get("allowed_updates")
         kinds_fit = isinstance(allowed, list | tuple) and set(allowed) == set(ALLOWED_UPDATES)
         if info.get("url") == url and kinds_fit and await self._notes.webhook_set(bot) == wanted:
             return
         await self._telegram.set_webhook(
-            bot, url, secret=self._secrets[bot], allowed=ALLOWED_UPDATES, connections=CONNECTIONS
+            bot, url, secret=secret.reveal(), allowed=ALLOWED_UPDATES, connections=CONNECTIONS
         )
         await self._notes.note_webhook(bot, wanted)
         log.info("webhook.set", bot=bot, url=url)

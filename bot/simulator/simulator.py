@@ -17,6 +17,7 @@ from .people import People
 from .polling import Poller
 from .record import Call, Delivery
 from .server import Application, listening
+from .world import TOKEN_PREFIX
 
 
 class Simulator(People):
@@ -125,6 +126,11 @@ class Simulator(People):
         if self._tasks is not None:
             self._pumps.append(self._tasks.create_task(delivery.run()))
         return bot
+
+    def revoke_token(self, bot: Bot) -> str:
+        """Give a bot another token, as /revoke does at @BotFather; the one before is refused from now on."""
+        bot.token = f"{bot.id}:{TOKEN_PREFIX}{self._backend.world.letters(32)}"
+        return bot.token
 
     def _wake(self, bot: Bot) -> None:
         self._backend.deliveries[bot.id].wake()

@@ -101,7 +101,7 @@ def _in_memory() -> Desk:
 async def _in_postgres(database: Database) -> Desk:
     first, second = InstanceId(uuid4()), InstanceId(uuid4())
     for bot in (BOT, OTHER_BOT):
-        await database.execute("put_bot", bot, "", b"sealed")
+        await database.execute("take_token", bot, b"sealed", None, 0)
     for instance in (first, second):
         await database.execute("beat", instance, "host", "1")
     groups = PostgresGroups(database=database)

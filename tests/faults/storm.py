@@ -29,6 +29,7 @@ from bot.core.telegram.client import TelegramClient
 from bot.core.telegram.demand import Kind, Limits
 from bot.core.telegram.opening import open_telegram
 from bot.domain.ids import BotId, ChannelId, UserId
+from bot.domain.secret import Secret
 from bot.simulator import Call, Message, NotAllowed, Simulator, User
 from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
 from tests.faults.stage import Note, home, servers
@@ -182,14 +183,15 @@ async def bulk_work(platform: Platform, lounge: Lounge) -> AsyncIterator[None]:
         redis = await stack.enter_async_context(_client(platform.redis_url))
         telegram = await stack.enter_async_context(
             open_telegram(
-                {bot: lounge.bot.token},
                 api_url=platform.sim.url,
                 limits=_LIMITS,
                 redis=redis,
                 instances=lambda: 1,
                 clock=SystemClock(),
+                token_refused=lambda _: None,
             )
         )
+        telegram.bots.put(bot, Secret(lounge.bot.token), resting=False)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         asking = [tasks.create_task(ask(telegram.for_bulk)) for _ in range(_BULK_TASKS)]
         try:

@@ -37,7 +37,7 @@ _TESTS_OWN = {
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Open the test's database, with one bot that guards one group."""
     async with open_database(database_url, pool_size=4, statements={**load_statements(), **_TESTS_OWN}) as database:
-        await database.execute("put_bot", BOT, "", b"sealed")
+        await database.execute("take_token", BOT, b"sealed", None, 0)
         await database.execute("protect", BOT, GROUP)
         yield database
 

@@ -16,8 +16,9 @@ from bot.core.statements import load_statements
 from bot.core.tasks import background_tasks
 from bot.domain.errors import SettingsError
 from bot.domain.ids import BotId
+from bot.domain.secret import Secret
 
-TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
+TOKEN = Secret("1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0")
 
 # Keys
 
@@ -27,7 +28,7 @@ def test_a_sealed_token_is_opened_with_the_same_key() -> None:
     vault = Vault("a key that only the tests know")
     sealed = vault.seal(TOKEN)
 
-    assert TOKEN.encode() not in sealed
+    assert TOKEN.reveal().encode() not in sealed
     assert sealed != vault.seal(TOKEN)
     assert Vault("a key that only the tests know").open(sealed) == TOKEN
 
@@ -40,6 +41,21 @@ def test_another_key_is_named_as_the_fault() -> None:
         Vault("another key of enough length").open(sealed)
 
 
+def test_a_former_key_opens_and_seals_nothing() -> None:
+    """Keys are exchanged while instances run: both are read, one is written."""
+    former, current = "a key that only the tests know", "another key of enough length"
+    both = Vault(current, former)
+
+    assert both.open(Vault(former).seal(TOKEN)) == TOKEN
+    assert Vault(current).open(both.seal(TOKEN)) == TOKEN
+    assert both.webhook_secret(BotId(1)) == Vault(former).webhook_secret(BotId(1))
+
+
+def test_a_secret_prints_as_stars() -> None:
+    """Wherever it lands by mistake: in a text, an error, a field of a log."""
+    assert f"{TOKEN} {TOKEN!r} {[TOKEN]} {ValueError(TOKEN)}" == "*** *** [***] ***"
+
+
 def test_a_short_key_is_refused() -> None:
     """It could be guessed."""
     with pytest.raises(SettingsError, match="at least 20 characters"):
@@ -48,7 +64,7 @@ def test_a_short_key_is_refused() -> None:
 
 def test_a_new_key_is_long_enough_and_new() -> None:
     """For those who let GMBot make one."""
-    assert Vault(new_key()).seal("x")
+    assert Vault(new_key()).seal(Secret("x"))
     assert new_key() != new_key()
 
 
@@ -60,8 +76,8 @@ def test_each_bot_has_its_own_webhook_secret() -> None:
     assert secret == Vault("a key that only the tests know").webhook_secret(BotId(1))
     assert secret != vault.webhook_secret(BotId(2))
     assert secret != Vault("another key of enough length").webhook_secret(BotId(1))
-    assert 1 <= len(secret) <= 256
-    assert secret.isalnum()
+    assert 1 <= len(secret.reveal()) <= 256
+    assert secret.reveal().isalnum()
 
 
 # Logs
@@ -83,12 +99,12 @@ def test_no_token_is_ever_logged(capsys: pytest.CaptureFixture[str], form: str) 
     """Not in a field, not in the text of an error, not by another library."""
     configure_logging(level="info", form="json" if form == "json" else "console")
     log = structlog.stdlib.get_logger("test")
-    log.info("telegram.called", url=f"https://api.telegram.org/bot{TOKEN}/getMe")
+    log.info("telegram.called", url=f"https://api.telegram.org/bot{TOKEN.reveal()}/getMe")
     try:
-        _fail(f"cannot connect to /bot{TOKEN}/getMe")
+        _fail(f"cannot connect to /bot{TOKEN.reveal()}/getMe")
     except RuntimeError:
         log.exception("telegram.failed")
-    logging.getLogger("some.library").warning("POST /bot%s/sendMessage", TOKEN)
+    logging.getLogger("some.library").warning("POST /bot%s/sendMessage", TOKEN.reveal())
 
     said = capsys.readouterr().err
     assert said.count("***") >= 3

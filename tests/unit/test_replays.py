@@ -44,7 +44,7 @@ async def replay(letters: FakeLetters, refusals: int = 0) -> tuple[Replays, list
         received.append(body)
         return len(received) > refusals
 
-    replays = Replays(letters=letters, receive=receive, bots=[BOT], clock=FakeClock())
+    replays = Replays(letters=letters, receive=receive, bots=lambda: [BOT], clock=FakeClock())
     task = asyncio.get_running_loop().create_task(replays.run())
     for _ in range(50):
         await asyncio.sleep(0)

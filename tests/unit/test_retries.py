@@ -17,10 +17,17 @@ from bot.core.telegram.gateway import Gateway
 from bot.core.telegram.own_budget import Grant, OwnBudget
 from bot.core.telegram.telemetry import Telemetry
 from bot.core.telegram.transport import SharedPool
-from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import (
+    ChatMovedError,
+    TelegramError,
+    TelegramRefusedError,
+    TelegramUnavailableError,
+    TokenRefusedError,
+)
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership
 from bot.domain.message import Outgoing
+from bot.domain.secret import Secret
 
 BOT, NEWS, USER, GROUP = BotId(7), ChannelId(-100), UserId(5), GroupId(-200)
 MESSAGES = (MessageId(1), MessageId(2))
@@ -113,7 +120,7 @@ async def line(*, give_up_after: float = 2.0) -> AsyncIterator[Line]:
     await pool.open()
     try:
         port = server.sockets[0].getsockname()[1]
-        bot = make_bot("7:TOKEN", api_url=f"http://127.0.0.1:{port}", pool=pool, timeout=give_up_after)
+        bot = make_bot(Secret("7:TOKEN"), api_url=f"http://127.0.0.1:{port}", pool=pool, timeout=give_up_after)
         budget = Alone(OwnBudget(limits=LIMITS, monotonic=clock.monotonic))
         gateway = Gateway(bots={BOT: bot}, budget=budget, circuits=circuits, telemetry=telemetry, clock=clock)
         yield Line(api, clock, circuits, telemetry, TelegramClient(gateway, priority=Priority.PRESS, patience=1.0))
@@ -161,6 +168,16 @@ async def test_telegrams_no_is_a_refusal(way: Line, status: int) -> None:
 
     assert isinstance(await end_of(delete(way)), TelegramRefusedError)
     assert way.api.requests == 1
+
+
+async def test_a_refused_token_tells_nothing_of_anybody(way: Line) -> None:
+    """A 401 is no answer about a chat: nothing may follow from it for its members."""
+    way.api.write = answering(401, refusal(401, "Unauthorized"))
+    error = await end_of(delete(way))
+
+    assert isinstance(error, TokenRefusedError)
+    assert isinstance(error, TelegramUnavailableError)
+    assert not isinstance(error, TelegramRefusedError)
 
 
 @pytest.mark.parametrize("status", [*REFUSING, *SILENT])

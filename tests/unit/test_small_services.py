@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
+from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, InstanceId, UserId
 from bot.services.activity import Activity
 from bot.services.directory import Directory
 from bot.services.housekeeping import Housekeeping
-from bot.services.webhooks import ALLOWED_UPDATES, WebhookKeeper
-from tests.fake_tables import FakeGroups, FakeLeader, FakeNotes
-from tests.fakes import FakeClock, FakeTelegram
+from tests.fake_tables import FakeGroups
+from tests.fakes import FakeClock
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, World
 
 
@@ -147,77 +146,6 @@ async def test_sightings_are_bounded(world: World) -> None:
     await activity.flush()
 
     assert len(world.store.seen) == 50_000
-
-
-# Webhooks
-
-
-def _keeper(telegram: FakeTelegram, notes: FakeNotes, secret: str = "s3cret") -> WebhookKeeper:
-    return WebhookKeeper(
-        telegram=telegram,
-        notes=notes,
-        leader=FakeLeader(),
-        clock=FakeClock(),
-        base_url="https://gate.example/",
-        secrets={BOT: secret},
-    )
-
-
-async def test_a_webhook_is_set_once() -> None:
-    """The second instance finds it right and leaves it alone."""
-    telegram, notes = FakeTelegram(), FakeNotes()
-    await _keeper(telegram, notes).run()
-    keeper = _keeper(telegram, notes)
-    await keeper.run()
-
-    assert telegram.called("set_webhook") == [(BOT, "https://gate.example/telegram/42", "s3cret", ALLOWED_UPDATES, 100)]
-    assert keeper.pending == frozenset()
-
-
-@pytest.mark.parametrize(
-    "theirs",
-    [
-        {"url": "https://elsewhere.example/telegram/42", "allowed_updates": list(ALLOWED_UPDATES)},
-        {"url": "https://gate.example/telegram/42", "allowed_updates": ["message"]},
-        {"url": "https://gate.example/telegram/42"},
-    ],
-)
-async def test_a_webhook_that_differs_is_set_again(theirs: dict[str, object]) -> None:
-    """Another address, or kinds of updates that leave joins out."""
-    telegram, notes = FakeTelegram(), FakeNotes()
-    await _keeper(telegram, notes).run()
-    telegram.hooks_set[BOT] = theirs
-    await _keeper(telegram, notes).run()
-
-    assert len(telegram.called("set_webhook")) == 2
-
-
-async def test_a_new_secret_is_told_to_telegram() -> None:
-    """Telegram does not tell the old one back, so a fingerprint is kept; not the secret itself."""
-    telegram, notes = FakeTelegram(), FakeNotes()
-    await _keeper(telegram, notes).run()
-    await _keeper(telegram, notes, "another").run()
-
-    assert [call[2] for call in telegram.called("set_webhook")] == ["s3cret", "another"]
-    assert "another" not in notes.notes[BOT]
-
-
-async def test_the_kinds_of_updates_include_those_of_members() -> None:
-    """`chat_member` is not among Telegram's defaults: without it no join would ever be heard of."""
-    assert {"chat_member", "my_chat_member", "callback_query", "message", "edited_message"} <= set(ALLOWED_UPDATES)
-
-
-async def test_a_webhook_that_cannot_be_set_is_tried_again() -> None:
-    """An instance starts without Telegram and is pending until it is back."""
-    telegram = FakeTelegram()
-    telegram.fail("set_webhook", TelegramUnavailableError(method="setWebhook", description="away"))
-    keeper = _keeper(telegram, FakeNotes())
-
-    assert keeper.pending == {BOT}
-    await keeper.run()
-
-    assert keeper.pending == frozenset()
-    assert len(telegram.called("set_webhook")) == 2
 
 
 # Housekeeping

@@ -6,6 +6,7 @@ WHERE action_id IN (
   SELECT action_id FROM scheduled_actions
   WHERE dead_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
     AND kind = 'delete_message'
+    AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))
   ORDER BY due_at
   LIMIT $2
   FOR UPDATE SKIP LOCKED

@@ -16,9 +16,11 @@ UPDATE restrictions SET lease_owner = NULL, lease_until = NULL
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
 
 -- due_cases --
+-- The work of a bot that is stopped, or whose token is refused, rests.
 SELECT restriction_id FROM restrictions
 WHERE closed_at IS NULL AND due_at <= now() AND due_at < 'infinity'
   AND (lease_until IS NULL OR lease_until < now())
+  AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))
 ORDER BY due_at
 LIMIT $1;
 

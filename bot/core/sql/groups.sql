@@ -1,10 +1,3 @@
--- bump_config --
--- Every configuration transaction begins here; the row's lock makes them serial and `seq` their commit order.
-UPDATE config_counter SET seq = seq + 1 RETURNING seq;
-
--- config_seq --
-SELECT seq FROM config_counter;
-
 -- get_protected_group --
 SELECT * FROM protected_groups WHERE bot_id = $1 AND group_id = $2;
 
@@ -101,9 +94,6 @@ ON CONFLICT DO NOTHING;
 
 -- add_alias --
 INSERT INTO group_aliases (bot_id, old_id, group_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
-
--- audit --
-INSERT INTO audit_log (bot_id, actor, action, chat_id, detail) VALUES ($1, $2, $3, $4, $5);
 
 -- members_seen --
 -- Whoever was not known in the group before has passed at first sight.

@@ -13,7 +13,7 @@ WITH picked AS (
   JOIN bots b USING (bot_id)
   WHERE r.closed_at IS NULL AND r.wanted = 'mute' AND r.done IN ('muted', 'noticed') AND r.due_at > now()
     AND r.lease_owner IS NULL AND coalesce(r.reviewed_at, r.done_at) < $1
-    AND g.protected AND g.paused_reason IS NULL AND b.enabled
+    AND g.protected AND g.paused_reason IS NULL AND b.enabled AND b.refused_at IS NULL
   ORDER BY coalesce(r.reviewed_at, r.done_at)
   LIMIT $2
   FOR UPDATE OF r SKIP LOCKED

@@ -1,7 +1,8 @@
 """From python-telegram-bot's errors to ours: Telegram said no, or Telegram did not answer.
 
-A refusal is a 400, 401, 403, 404 or 409 in Telegram's own form. The same status with anything else in it comes from
-something in between, and an answer that cannot be read tells nothing of what was done: both are silence.
+A refusal is a 400, 403, 404 or 409 in Telegram's own form; a 401 is about the token alone. The same status with
+anything else in it comes from something in between, and an answer that cannot be read tells nothing of what was done:
+both are silence.
 """
 
 from collections.abc import Iterator
@@ -23,10 +24,16 @@ from bot.domain.errors import (
     PollingConflictError,
     TelegramRefusedError,
     TelegramUnavailableError,
+    TokenRefusedError,
 )
 
 # A page of a proxy may be in the text; nobody needs all of it in a log.
 _LONGEST_DESCRIPTION = 200
+
+# 401; the library makes the same error of a 404, which may be said of a method, too.
+_UNAUTHORIZED = "unauthorized"
+# For what was begun before all instances hear of it; then no work of the bot is taken up at all.
+TOKEN_PAUSE_SECONDS = 5.0
 
 
 @contextmanager
@@ -47,6 +54,9 @@ def translated(method: str) -> Iterator[None]:
     except (BadRequest, Forbidden, InvalidToken) as error:
         if _unreadable(error):
             raise TelegramUnavailableError(method=method, description=_short(error)) from error
+        if isinstance(error, InvalidToken) and error.message.lower().startswith(_UNAUTHORIZED):
+            pause = TOKEN_PAUSE_SECONDS
+            raise TokenRefusedError(method=method, description=error.message, retry_after=pause) from error
         raise TelegramRefusedError(method=method, description=error.message) from error
     except (NetworkError, TelegramError) as error:
         raise TelegramUnavailableError(method=method, description=_short(error)) from error

@@ -1,6 +1,6 @@
 """The one way to Telegram: circuit, budget, request, and what its end means for the next ones."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
@@ -12,7 +12,7 @@ from bot.core.telegram.demand import Demand, Kind
 from bot.core.telegram.errors import translated
 from bot.core.telegram.own_budget import Grant
 from bot.core.telegram.telemetry import Telemetry
-from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError, TokenRefusedError
 from bot.domain.ids import BotId
 
 Result = TypeVar("Result")
@@ -32,23 +32,33 @@ class Timer(Protocol):
         ...
 
 
+class Bots(Protocol):
+    """The bots that run in this process."""
+
+    def __getitem__(self, bot: BotId) -> Bot:
+        """Return the bot. Raises TelegramUnavailableError for one that does not run, or not now."""
+        ...
+
+
 class Gateway:
     """Makes each call once or not at all; who may repeat a call is the caller's to know."""
 
     def __init__(
         self,
         *,
-        bots: Mapping[BotId, Bot],
+        bots: Bots,
         budget: Budget,
         circuits: Circuits,
         telemetry: Telemetry,
         clock: Timer,
+        token_refused: Callable[[BotId], None] = lambda _: None,
     ) -> None:
         self._bots = bots
         self._budget = budget
         self._circuits = circuits
         self._telemetry = telemetry
         self._clock = clock
+        self._token_refused = token_refused
 
     async def call(
         self,
@@ -63,13 +73,17 @@ class Gateway:
         Raises TelegramUnavailableError or TelegramRefusedError. A call that may not start in time is not made, and
         the error's `retry_after` says when it may. `channel` names whose circuit it goes through beside the bot's.
         """
-        circuits = _circuits(demand, channel)
+        api, circuits = self._bots[demand.bot], _circuits(demand, channel)
         grant = await self._admitted(demand, circuits, patience)
         self._circuits.enter(circuits)
         started = self._clock.monotonic()
         try:
             with translated(demand.method):
-                result = await request(self._bots[demand.bot])
+                result = await request(api)
+        except TokenRefusedError:
+            self._circuits.answered(circuits)
+            self._token_refused(demand.bot)
+            raise
         except TelegramUnavailableError as error:
             if error.retry_after is None:
                 self._circuits.silent(circuits)

@@ -1,14 +1,15 @@
 """Puts the way to Telegram together: connections, budgets, circuits, clients."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from redis.asyncio import Redis
-from telegram import Bot
 
 from bot.core.clock import SystemClock
-from bot.core.telegram.bots import make_bot
+from bot.core.settings import is_telegram
+from bot.core.telegram.bots import Clients, Desk, make_bot
 from bot.core.telegram.budget import SharedBudget
 from bot.core.telegram.circuit import Circuits
 from bot.core.telegram.client import TelegramClient
@@ -30,7 +31,8 @@ _BULK_PATIENCE_SECONDS = 30.0
 class Telegram:
     """The hosted bots, and one client for them in three urgencies."""
 
-    bots: Mapping[BotId, Bot]
+    bots: Clients
+    desk: Desk
     telemetry: Telemetry
     gateway: Gateway
 
@@ -52,13 +54,13 @@ class Telegram:
 
 @asynccontextmanager
 async def open_telegram(
-    tokens: Mapping[BotId, str],
     *,
     api_url: str,
     limits: Limits,
     redis: "Redis",
     instances: Callable[[], int],
     clock: SystemClock,
+    token_refused: Callable[[BotId], None],
 ) -> AsyncIterator[Telegram]:
     """Open the way to Telegram; nothing is called yet. `instances` counts those that share the limits."""
     own = OwnBudget(limits=limits, monotonic=clock.monotonic)
@@ -66,10 +68,29 @@ async def open_telegram(
     circuits = Circuits(monotonic=clock.monotonic)
     telemetry = Telemetry(open_circuits=circuits.open, shared=lambda: budget.shared)
     pool = SharedPool(observe=telemetry.request, monotonic=clock.monotonic)
+    make = partial(make_bot, api_url=api_url, pool=pool)
+    clients = Clients(make=make)
+    gateway = Gateway(
+        bots=clients,
+        budget=budget,
+        circuits=circuits,
+        telemetry=telemetry,
+        clock=clock,
+        token_refused=token_refused,
+    )
     await pool.open()
     try:
-        bots = {bot: make_bot(token, api_url=api_url, pool=pool) for bot, token in tokens.items()}
-        gateway = Gateway(bots=bots, budget=budget, circuits=circuits, telemetry=telemetry, clock=clock)
-        yield Telegram(bots, telemetry, gateway)
+        yield Telegram(clients, Desk(make=make, at_telegram=is_telegram(api_url)), telemetry, gateway)
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def open_desk(*, api_url: str, clock: SystemClock) -> AsyncIterator[Desk]:
+    """Open a way to ask about tokens, and nothing else."""
+    pool = SharedPool(observe=lambda *_: None, monotonic=clock.monotonic)
+    await pool.open()
+    try:
+        yield Desk(make=partial(make_bot, api_url=api_url, pool=pool), at_telegram=is_telegram(api_url))
     finally:
         await pool.close()

@@ -25,31 +25,35 @@ class SharedPool:
         self.monotonic = monotonic
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._waiting: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Open the session in the running event loop."""
-        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=50, ttl_dns_cache=300)
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = _session(self._connections)
+        # A long poll holds its connection: those of many bots must leave the others' calls their places.
+        self._waiting = _session(0)
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._waiting):
+            if session is not None:
+                await session.close()
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The open session."""
-        if self._session is None:
+    def session(self, *, waits: bool) -> aiohttp.ClientSession:
+        """Return the open session, for calls that are answered at once or for those that wait for news."""
+        session = self._waiting if waits else self._session
+        if session is None:
             raise RuntimeError("the pool is not open")
-        return self._session
+        return session
 
 
 class AiohttpRequest(BaseRequest):
     """What python-telegram-bot asks of a transport. The pool outlives it, so opening and closing do nothing."""
 
-    def __init__(self, pool: SharedPool, *, timeout: float = CALL_TIMEOUT_SECONDS) -> None:
+    def __init__(self, pool: SharedPool, *, timeout: float = CALL_TIMEOUT_SECONDS, waits: bool = False) -> None:
         self._pool = pool
         self._timeout = timeout
+        self._waits = waits
 
     @property
     def read_timeout(self) -> float:
@@ -77,7 +81,7 @@ class AiohttpRequest(BaseRequest):
         form = request_data.json_parameters if request_data else None
         started, outcome = self._pool.monotonic(), "cancelled"
         try:
-            async with self._pool.session.request(
+            async with self._pool.session(waits=self._waits).request(
                 method, url, data=form, timeout=aiohttp.ClientTimeout(total=wanted)
             ) as answer:
                 body = await answer.read()
@@ -102,6 +106,11 @@ class AiohttpRequest(BaseRequest):
         if answer is None:
             raise TelegramError("an answer that is no JSON object")
         return answer
+
+
+def _session(connections: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=50, ttl_dns_cache=300)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def _with_pause(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -9,6 +9,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from bot.domain.ids import BotId
+from bot.domain.secret import Secret
 from bot.simulator import Bot
 from bot.utils.benchmarks.load import request
 from bot.utils.benchmarks.stage import Stage
@@ -97,7 +98,7 @@ class Population:
 
     def _bot_rows(self, stage: Stage) -> Iterator[dict[str, object]]:
         for bot in self.bots:
-            sealed = stage.vault.seal(bot.token)
+            sealed = stage.vault.seal(Secret(bot.token))
             yield {"bot_id": bot.id, "username": bot.username, "token_encrypted": sealed}
 
     def _channel_rows(self) -> Iterator[dict[str, object]]:

@@ -50,7 +50,7 @@ class Stage:
 
     def secret(self, bot: BotId) -> str:
         """Return the secret that instances derive for a bot."""
-        return self.vault.webhook_secret(bot)
+        return self.vault.webhook_secret(bot).reveal()
 
     async def database(self) -> str:
         """Make an empty database with the current schema and return its URL."""

@@ -1,0 +1,103 @@
+"""The services of an instance, joined to infrastructure. Here mypy proves that every adapter fits its port."""
+
+from dataclasses import dataclass
+
+from bot.app.world import World
+from bot.core.cache import LocalCache
+from bot.core.cases import CaseStore
+from bot.core.groups import PostgresGroups
+from bot.core.membership_cache import MembershipAnswers
+from bot.core.texts import load_catalogs
+from bot.domain.restriction import Case
+from bot.handlers import UseCases
+from bot.services.activity import Activity
+from bot.services.admission import Doorkeeper
+from bot.services.directory import Directory
+from bot.services.events import MemberEvents
+from bot.services.prompter import Prompter
+from bot.services.protection import Protection
+from bot.services.renewal import Renewal
+from bot.services.rights import OwnRights
+from bot.services.setup import Setup
+from bot.services.shift import Shift
+from bot.services.verification import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services, joined to infrastructure."""
+
+    use: UseCases
+    answers: MembershipAnswers
+    local: LocalCache
+    activity: Activity
+    protection: Protection
+    renewal: Renewal
+
+
+async def join_services(world: World) -> Services:
+    """Build the services on the opened world."""
+    settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
+    instance, texts = world.heartbeat.instance_id, load_catalogs()
+    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic, life=settings.cache_positive_ttl)
+    answers = MembershipAnswers(
+        redis=world.redis,
+        local=local,
+        clock=clock,
+        positive=settings.cache_positive_ttl,
+        negative=settings.cache_negative_ttl,
+        jitter=settings.cache_jitter_percent,
+    )
+    # Buttons and commands before what follows from joining and speaking.
+    telegram, working = world.telegram.for_presses, world.telegram.for_work
+    metrics.include(world.telegram.telemetry)
+    groups = PostgresGroups(database=world.database)
+    ledger = CaseStore(database=world.database, instance=instance)
+    directory = Directory(store=groups)
+    await directory.refresh()
+    activity = Activity(store=groups, clock=clock)
+    verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
+    prompter = Prompter(telegram=working, texts=texts, clock=clock)
+
+    def shift(case: Case) -> Shift:
+        return Shift(
+            case,
+            ledger=ledger,
+            telegram=working,
+            verification=verification,
+            directory=directory,
+            prompter=prompter,
+            follow=setup.moved,
+            clock=clock,
+            journal=metrics,
+        )
+
+    protection = Protection(ledger=ledger, shifts=shift, clock=clock)
+    setup = Setup(
+        directory=directory,
+        groups=groups,
+        ledger=ledger,
+        telegram=telegram,
+        wake=protection.wake,
+        poke=answers.publish_config,
+    )
+    doorkeeper = Doorkeeper(
+        directory=directory, activity=activity, verification=verification, telegram=working, clock=clock
+    )
+    use = UseCases(
+        directory=directory,
+        doorkeeper=doorkeeper,
+        events=MemberEvents(
+            directory=directory, activity=activity, cache=answers, ledger=ledger, doorkeeper=doorkeeper
+        ),
+        rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
+        setup=setup,
+        verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
+        ledger=ledger,
+        telegram=telegram,
+        presses=telegram,
+        texts=texts,
+        clock=clock,
+    )
+    renewal = Renewal(cache=answers, verification=verification, clock=clock)
+    return Services(use=use, answers=answers, local=local, activity=activity, protection=protection, renewal=renewal)

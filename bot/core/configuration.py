@@ -1,0 +1,29 @@
+"""What all changes of the configuration have in common: their order, and a line in the audit."""
+
+from collections.abc import Mapping
+
+from bot.core.database import Session
+from bot.domain.ids import BotId, UserId
+
+
+async def next_seq(session: Session) -> int:
+    """Begin a change: the counter's lock makes such transactions serial. Instances poll the counter."""
+    row = await session.row("bump_config")
+    if row is None:
+        raise LookupError("config_counter has lost its row")
+    return int(row["seq"])
+
+
+async def current_seq(session: Session) -> int:
+    """Return the number of the last change."""
+    row = await session.row("config_seq")
+    if row is None:
+        raise LookupError("config_counter has lost its row")
+    return int(row["seq"])
+
+
+async def audit(
+    session: Session, bot: BotId, actor: UserId, action: str, chat: int | None, detail: Mapping[str, object]
+) -> None:
+    """Note who changed what, in the transaction of the change."""
+    await session.execute("audit", bot, actor, action, chat, detail)

@@ -1,0 +1,109 @@
+"""`gmbot bots` and `gmbot keys`, as processes against real servers and the simulator."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from bot.core.crypto import Vault, new_key
+from bot.simulator import Simulator
+from tests.platform import ENCRYPTION_KEY, Platform
+
+pytestmark = [pytest.mark.servers, pytest.mark.processes]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shell:
+    """Runs commands beside a deployment."""
+
+    platform: Platform
+
+    async def __call__(self, *arguments: str, typed: str = "", **environment: str) -> Outcome:
+        """Run `gmbot`, with something on its standard input."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
+        given = {**kept, **self.platform.environment(8000), "COLUMNS": "80", "NO_COLOR": "1", **environment}
+        given = {name: value for name, value in given.items() if value and name != "BOT_TOKEN"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            *arguments,
+            env=given,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate(typed.encode())
+        return Outcome(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def gmbot(platform: Platform) -> Shell:
+    """Return a shell beside the deployment."""
+    return Shell(platform)
+
+
+async def test_a_bot_is_hosted_from_a_pipe_and_listed(gmbot: Shell, sim: Simulator) -> None:
+    """Its token is asked of Telegram, sealed in the database, and printed nowhere."""
+    token = gmbot.platform.bot.token
+    added = await gmbot("bots", "add", "--name", "gate", typed=f"{token}\n")
+    listed = await gmbot("bots", "list")
+    as_json = await gmbot("bots", "list", "--json")
+
+    assert (added.status, added.err) == (0, "")
+    assert "@gate_bot" in added.out
+    assert "gate" in listed.out
+    assert [(bot["name"], bot["state"]) for bot in json.loads(as_json.out)] == [("gate", "running")]
+    assert token not in added.out + listed.out + as_json.out
+    rows = await gmbot.platform.fetch("SELECT token_encrypted FROM bots")
+    assert Vault(ENCRYPTION_KEY).open(rows[0]["token_encrypted"]).reveal() == token
+    assert sim.calls_of("getMe")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "part"),
+    [
+        (("bots", "add"), "hello\n", "looks like 1234567890:AA"),
+        (("bots", "add"), "7654321:SIMunknownunknownunknownunknown\n", "Telegram does not know this token"),
+        (("bots", "show", "nobody"), "", "there is no bot 'nobody'"),
+        (("bots", "add", "--token-file", "/nowhere"), "", "/nowhere cannot be read"),
+        (("keys", "rotate"), "", "ENCRYPTION_KEY_FORMER"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_sentence(
+    gmbot: Shell, arguments: tuple[str, ...], typed: str, part: str
+) -> None:
+    """With status 1, no traceback, and without what was typed."""
+    outcome = await gmbot(*arguments, typed=typed)
+
+    assert outcome.status == 1
+    assert part in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not typed or typed.strip() not in outcome.out + outcome.err
+
+
+async def test_the_key_is_exchanged(gmbot: Shell) -> None:
+    """Afterwards the new key alone opens everything, and the webhook's secret is the same."""
+    await gmbot("bots", "add", typed=f"{gmbot.platform.bot.token}\n")
+    before = await gmbot.platform.fetch("SELECT secret_encrypted FROM bots")
+    current = new_key()
+    rotated = await gmbot("keys", "rotate", ENCRYPTION_KEY=current, ENCRYPTION_KEY_FORMER=ENCRYPTION_KEY)
+    after = await gmbot.platform.fetch("SELECT token_encrypted, secret_encrypted FROM bots")
+
+    assert rotated.status == 0, rotated.err
+    assert Vault(current).open(after[0]["token_encrypted"]).reveal() == gmbot.platform.bot.token
+    assert Vault(current).open(after[0]["secret_encrypted"]) == Vault(ENCRYPTION_KEY).open(
+        before[0]["secret_encrypted"]
+    )
