@@ -116,6 +116,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("housekeeping", house.sweep),
     ):
         world.tasks.keep(work, name=name)
+    world.tasks.at_end(protection.drain)
     metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
     metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", services.local.__len__)
     for state in STATES:

@@ -20,6 +20,7 @@ class Tasks:
         self._group = group
         self._clock = clock
         self._running: set[asyncio.Task[None]] = set()
+        self._at_end: list[Callable[[], Coroutine[object, object, None]]] = []
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
         """Run `work` until it ends or the application closes."""
@@ -45,8 +46,14 @@ class Tasks:
             await _guarded(work(), name)
             await self._clock.sleep(_PAUSE_SECONDS)
 
+    def at_end(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Run `work` when the application closes, before all other work is cancelled."""
+        self._at_end.append(work)
+
     async def cancel(self) -> None:
         """End all work and wait for its end; a library that lost one cancellation gets another."""
+        for work in self._at_end:
+            await _guarded(work(), "end")
         while self._running:
             for task in self._running:
                 task.cancel()

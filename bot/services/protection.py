@@ -19,6 +19,8 @@ _SWEEP_LIMIT = 200
 _WORKERS = 32
 # After a fault of our own: not in a hot loop, and not so rarely that a passing one holds somebody for long.
 _LONGEST_PAUSE_SECONDS = 300.0
+# A call takes at most 2 s. What takes longer is given back, and found as a crash would have left it.
+_DRAIN_SECONDS = 3.0
 
 log = structlog.stdlib.get_logger()
 
@@ -36,6 +38,8 @@ class Protection:
         self._queued: dict[CaseId, int] = {}
         self._busy: set[CaseId] = set()
         self._again: set[CaseId] = set()
+        self._draining = asyncio.Event()
+        self._idle = asyncio.Event()
 
     def wake(self, cases: Sequence[CaseId], *, first: bool = False) -> None:
         """Look at these cases now; at those of people who are to be freed `first`."""
@@ -59,8 +63,16 @@ class Protection:
             for _ in range(_WORKERS):
                 tasks.create_task(self._work())
 
+    async def drain(self) -> None:
+        """Take up nothing more and let what is under way end: a call cut short may be done, and is done again."""
+        self._draining.set()
+        if self._busy:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await self._idle.wait()
+
     async def _sweep(self) -> None:
-        while True:
+        while not self._draining.is_set():
             try:
                 # Cases this process works on are leased, so they do not come up here.
                 self.wake(await self._ledger.due(_SWEEP_LIMIT))
@@ -71,13 +83,15 @@ class Protection:
     async def _work(self) -> None:
         while True:
             _, _, case_id = await self._queue.get()
-            if self._queued.pop(case_id, None) is None:
+            if self._queued.pop(case_id, None) is None or self._draining.is_set():
                 continue
             self._busy.add(case_id)
             try:
                 await self._one(case_id)
             finally:
                 self._busy.discard(case_id)
+                if self._draining.is_set() and not self._busy:
+                    self._idle.set()
                 if case_id in self._again:
                     self._again.discard(case_id)
                     self.wake([case_id])

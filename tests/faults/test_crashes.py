@@ -141,3 +141,19 @@ async def test_killed_and_restarted_alone(platform: Platform, lounge: Lounge) ->
         assert lounge.muted(lounge.stranger)
         assert len(lounge.prompts(lounge.stranger)) == 1
         assert len(await platform.open_cases()) == 1
+
+
+async def test_asked_to_end_while_prompting(doomed: Instance, lounge: Lounge, platform: Platform) -> None:
+    """Whoever is asked to end finishes the call it is at: the heir has nothing to do again."""
+    lounge.sim.faults.add(Fault(kind="delay", method="sendMessage", seconds=1.0))
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await lounge.until_running("sendMessage")
+    doomed.terminate()
+
+    await doomed.stop()
+    await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "the prompt is there")
+    await lounge.sim.settled(10)
+    await platform.at_rest()
+
+    assert len(lounge.calls("sendMessage")) == len(lounge.said())
+    assert len(lounge.prompts(lounge.stranger)) == 1

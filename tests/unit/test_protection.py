@@ -155,6 +155,32 @@ async def test_a_worker_that_is_stopped_gives_its_case_back(world: World) -> Non
     assert world.row().lease_owner is None
 
 
+async def test_a_worker_that_is_about_to_stop_ends_what_it_is_at(worker: _Worker) -> None:
+    """A call cut short may have been carried out, and would be done again; nothing new is taken up."""
+    world = worker.world
+    reached, answered = asyncio.Event(), asyncio.Event()
+
+    async def wait(name: str) -> None:
+        if name == "mute":
+            reached.set()
+            await answered.wait()
+
+    world.telegram.hook = wait
+    await world.speak(STRANGER)
+    await asyncio.wait_for(reached.wait(), 5)
+    drained = asyncio.get_running_loop().create_task(worker.protection.drain())
+    await world.speak(UserId(7))
+    worker.protection.wake([CaseId(2)])
+    await _turns()
+    waits = not drained.done()
+    answered.set()
+    await asyncio.wait_for(drained, 5)
+
+    assert waits
+    assert world.muted(STRANGER)
+    assert not world.muted(UserId(7))
+
+
 async def test_a_case_is_queued_once(world: World) -> None:
     """However often it is woken."""
     protection = _Worker(world).protection

@@ -52,6 +52,31 @@ async def test_a_fault_ends_only_its_own_work() -> None:
     assert done.is_set()
 
 
+async def test_the_end_waits_for_what_asks_for_it() -> None:
+    """Before other work is cancelled; a fault in it keeps nothing from ending."""
+    order: list[str] = []
+
+    async def works() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            order.append("cancelled")
+
+    async def fails() -> None:
+        raise RuntimeError("a fault")
+
+    async def ends() -> None:
+        order.append("ended")
+
+    async with background_tasks(QuickClock()) as tasks:
+        tasks.spawn(works(), name="works")
+        tasks.at_end(fails)
+        tasks.at_end(ends)
+        await asyncio.sleep(0)
+
+    assert order == ["ended", "cancelled"]
+
+
 async def test_the_end_insists() -> None:
     """Work that lost its cancellation, as libraries sometimes do, is cancelled again."""
     began = asyncio.Event()
