@@ -88,12 +88,12 @@ class WebhookDelivery:
     def _send_ready(self, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> float | None:
         """Send what is ready and return when the next will be."""
         webhook = self._log.webhook
-        if not webhook.url:
+        if not webhook.url or self._in_flight >= webhook.max_connections:
             return None
         now = self._clock.now()
         self._load(now, webhook)
         waiting = [queue for queue in self._queues.values() if queue.updates and not queue.is_in_flight]
-        ready = [queue for queue in waiting if not self._is_held(queue.updates[0])]
+        ready = [queue for queue in waiting if not self._is_held(queue.updates[0])] if self._faults.holds else waiting
         ready.sort(key=lambda queue: (queue.updates[0].wakeup_at, queue.id))
         if self._faults.shuffles_queues:
             self._dice.shuffle(ready)

@@ -50,7 +50,8 @@ class Meters:
             if pid is None:
                 continue
             with suppress(OSError, IndexError, ValueError):
-                self._read(name, pid, at, _family(pid, children))
+                # Everything that is measured is a child of this process.
+                self._read(name, pid, at, [] if pid == os.getpid() else _family(pid, children))
 
     def memory(self, name: str) -> float:
         """Return the last reading of a process' memory."""
@@ -58,7 +59,8 @@ class Meters:
 
     def _read(self, name: str, pid: int, at: float, family: list[int]) -> None:
         # What a child used comes to its parent when it has ended.
-        ticks = sum(map(int, _stat(pid)[_OWN_AND_REAPED])) + sum(_ticks(child) for child in family)
+        fields = _OWN if pid == os.getpid() else _OWN_AND_REAPED
+        ticks = sum(map(int, _stat(pid)[fields])) + sum(_ticks(child) for child in family)
         used, before = ticks / _TICKS, self._seen.get(name)
         if before is None or before.pid != pid:
             before = _Seen(pid, before.at if before else at - 1, 0.0 if before else used)

@@ -139,11 +139,8 @@ class _Canvas:
 
     def _labels(self) -> list[str]:
         """Write each label at the end of its line, moved apart where lines end together."""
-        wanted = (
-            sorted((self._y(s.points[-1][1]), s) for s in self._panel.series if s.label and s.points)
-            if not (self._panel.lanes)
-            else []
-        )
+        named = [each for each in self._panel.series if each.label and each.points]
+        wanted = sorted(((self._y(each.points[-1][1]), each) for each in named), key=lambda pair: pair[0])
         taken = [self._y(limit) for limit, _ in self._panel.limits]
         places = _apart([y for y, _ in wanted], taken)
         return [

@@ -13,6 +13,7 @@ from tests.faults.stage import Note
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _PLOTS = "reliability"
+_OURS = "simulator and load"
 
 Json = Mapping[str, Any]
 
@@ -242,12 +243,18 @@ def _soak_panels(report: Json, every: float) -> list[Panel]:
             limits=[(soak.MOST_P99_MS, "ceiling of p99")],
         ),
         Panel(title="CPU, percent of one core", series=_by_process(report, "cpu_percent"), unit_x="s", most_x=most),
-        Panel(title="Memory, MB", series=_by_process(report, "memory_mb"), unit_x="s", most_x=most),
+        Panel(
+            title="Memory, MB",
+            series=[each for each in _by_process(report, "memory_mb") if each.label != _OURS],
+            unit_x="s",
+            most_x=most,
+            limits=[(soak.MOST_MEMORY * max(report["baseline_mb"].values()), "ceiling of an instance")],
+        ),
     ]
 
 
 def _by_process(report: Json, what: str) -> list[Series]:
-    found, colours = list[Series](), {"simulator and load": 5, "nginx": 3, "PostgreSQL": 2, "Valkey": 4}
+    found, colours = list[Series](), {_OURS: 5, "nginx": 3, "PostgreSQL": 2, "Valkey": 4}
     for name, readings in report["readings"].items():
         points = [(each["at"], each[what]) for each in _without_the_first(readings, what)]
         label = "instances" if name == "instance 1" else "" if name.startswith("instance") else name
