@@ -49,7 +49,7 @@ def change_of(update: Update, change: ChatMemberUpdated) -> MemberChange:
         user_name=name_of(user),
         is_bot=user.is_bot,
         actor=UserId(change.from_user.id),
-        old=read_member(change.old_chat_member.to_dict()),
-        new=read_member(change.new_chat_member.to_dict()),
+        old=read_member(change.old_chat_member.to_dict(recursive=False)),
+        new=read_member(change.new_chat_member.to_dict(recursive=False)),
         stamp=Stamp(int(change.date.timestamp()), UpdateId(update.update_id)),
     )

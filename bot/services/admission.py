@@ -22,6 +22,8 @@ PATIENCE_SECONDS = 0.3
 
 # A promoted member is told of by an event; this bounds how long a missed one matters.
 _ADMINS_FRESH_SECONDS = 600.0
+# Of so many groups; the list that was asked for first is forgotten first.
+MOST_GROUPS_REMEMBERED = 10_000
 
 
 class Admission(Enum):
@@ -104,8 +106,14 @@ class Doorkeeper:
             except TelegramError:
                 return known is not None and user in known[1]
             known = (now + _ADMINS_FRESH_SECONDS, admins)
-            self._admins[bot, group] = known
+            self._remember(bot, group, known)
         return user in known[1]
+
+    def _remember(self, bot: BotId, group: GroupId, known: tuple[float, frozenset[UserId]]) -> None:
+        self._admins.pop((bot, group), None)
+        self._admins[bot, group] = known
+        if len(self._admins) > MOST_GROUPS_REMEMBERED:
+            del self._admins[next(iter(self._admins))]
 
     def admins_changed(self, bot: BotId, group: GroupId) -> None:
         """Forget the list of admins: an event says that it is out of date."""

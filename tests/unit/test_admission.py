@@ -10,7 +10,7 @@ from bot.domain.intent import OpenCase
 from bot.domain.membership import Membership
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
-from bot.services.admission import Admission
+from bot.services.admission import MOST_GROUPS_REMEMBERED, Admission
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 
@@ -79,6 +79,18 @@ async def test_a_promotion_is_known_at_once(world: World) -> None:
     world.doorkeeper.admins_changed(BOT, GROUP)
 
     assert await world.doorkeeper.look(world.speaker(STRANGER)) == (Admission.ADMITTED, ())
+
+
+async def test_lists_of_admins_do_not_pile_up(world: World) -> None:
+    """A deployment with many groups forgets the oldest list, and asks again when it is wanted."""
+    for number in range(MOST_GROUPS_REMEMBERED):
+        await world.doorkeeper.is_admin(BOT, GroupId(-number), ADMIN)
+    asked = len(world.telegram.called("administrators"))
+    await world.doorkeeper.is_admin(BOT, GroupId(-MOST_GROUPS_REMEMBERED), ADMIN)
+    await world.doorkeeper.is_admin(BOT, GroupId(-1), ADMIN)
+    await world.doorkeeper.is_admin(BOT, GroupId(0), ADMIN)
+
+    assert len(world.telegram.called("administrators")) == asked + 2
 
 
 async def test_without_a_list_of_admins_the_last_one_counts(world: World) -> None:

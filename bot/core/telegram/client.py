@@ -74,7 +74,7 @@ class TelegramClient:
 
         async def ask(api: Bot) -> MemberState:
             member: ChatMember = await api.get_chat_member(chat, user)
-            return read_member(member.to_dict())
+            return read_member(member.to_dict(recursive=False))
 
         demand = Demand(bot, "getChatMember", chat, Priority.PRESS if urgent else self._priority)
         return await self._gateway.call(demand, ask, patience=self._patience)
