@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
-from bot.domain.intent import Deletion, Echo, Moderated, Noted, OpenCase, Regate, WentAway
+from bot.domain.intent import Deletion, Echo, Moderated, Noted, OpenCase, Pardon, Regate, Unban, WentAway
 from bot.domain.permissions import Prior
-from bot.domain.restriction import Case, Done, PromptState, Wanted
+from bot.domain.policy import Enforcement, OnLeave
+from bot.domain.restriction import OBSERVED, Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
 
 _LEASE = timedelta(seconds=3)
@@ -54,6 +55,11 @@ class FakeStore:
     marks: dict[tuple[BotId, UpdateId], Mark] = field(default_factory=dict)
     dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
+    unbans: list[Unban] = field(default_factory=list)
+    observed: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
+    joined: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)
+    passed: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)
+    exempt_names: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
     alive: set[InstanceId] = field(default_factory=set)
     audit: list[tuple[str, GroupId, UserId]] = field(default_factory=list)
     notes: list[Noted] = field(default_factory=list)
@@ -80,8 +86,11 @@ class FakeStore:
 
     def open_case(self, intent: OpenCase) -> list[CaseId]:
         self.seen.add((intent.bot_id, intent.group_id, intent.user_id))
-        if self.gating(intent.bot_id, intent.group_id) is None:
+        group = self.gating(intent.bot_id, intent.group_id)
+        if group is None or intent.user_id in group.exempt:
             return []
+        observing = group.enforcement is Enforcement.OBSERVE
+        intent = replace(intent, enforcement=group.enforcement, delete_ids=() if observing else intent.delete_ids)
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
         if row is None:
             return [self._insert(intent)]
@@ -96,6 +105,7 @@ class FakeStore:
             self.touch(
                 row,
                 delete_ids=case.delete_ids + intent.delete_ids,
+                enforcement=intent.enforcement,
                 topic_id=intent.topic_id or case.topic_id,
                 wanted=Wanted.CHECK if check else case.wanted,
                 done=Done.MUTING if younger else case.done,
@@ -110,7 +120,12 @@ class FakeStore:
             row = self.find(bot, group_id, intent.user_id)
             if row is not None:
                 found.append(self.touch(row, wanted=Wanted.CHECK))
-            elif group.gating and (bot, group_id, intent.user_id) in self.seen:
+            elif (
+                group.gating
+                and (bot, group_id, intent.user_id) in self.seen
+                and intent.user_id not in group.exempt
+                and group.policy.on_leave is OnLeave.REGATE
+            ):
                 opened = OpenCase(
                     bot, group_id, intent.user_id, intent.user_name, group.language, group.enforcement, Wanted.MUTE
                 )
@@ -132,6 +147,28 @@ class FakeStore:
                 done=Done.MUTING if may_send and case.done is Done.MUTED else case.done,
             )
         ]
+
+    def told(self, intent: Moderated | WentAway | Echo) -> list[CaseId]:
+        match intent:
+            case Moderated():
+                return self.moderated(intent)
+            case WentAway():
+                self.went_away(intent)
+                return []
+            case Echo():
+                return self.echo(intent)
+
+    def pardon(self, intent: Pardon) -> None:
+        row = self.find(intent.bot_id, intent.group_id, intent.user_id)
+        if row is not None and row.case.our_until == intent.until:
+            self.exempt(intent.bot_id, intent.group_id, intent.user_id, row.case.user_name)
+
+    def exempt(self, bot: BotId, group: GroupId, user: UserId, name: str) -> None:
+        """Put somebody on a group's list."""
+        self.seq += 1
+        found = self.groups[bot, group][1]
+        self.groups[bot, group] = (self.seq, replace(found, exempt=found.exempt | {user}))
+        self.exempt_names[bot, group, user] = name
 
     def went_away(self, intent: WentAway) -> None:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
@@ -182,6 +219,7 @@ class FakeStore:
             prompt_message_id=None,
             prompt_channels=(),
             opened_at=now,
+            done_at=now,
         )
         self.events.append(("stopped", intent.user_id, intent.missing))
         self.rows[number] = Row(case, done_at=now, due_at=now)
@@ -240,7 +278,7 @@ class FakeLedger:
         row = self._held(case.case_id)
         if row is None:
             return None
-        row.change(done=done, attempts=0)
+        row.change(done=done, attempts=0, done_at=self._store.clock.now())
         row.done_at = self._store.clock.now()
         self._store.events.append((done.value, row.case.user_id, tuple(missing)))
         return row.case
@@ -289,6 +327,15 @@ class FakeLedger:
         row.change(prompt_state=state, prompt_message_id=message, prompt_channels=tuple(channels))
         return row.case
 
+    async def kicking(self, case: Case, *, until: datetime) -> bool:
+        await self._store.hook("kicking")
+        row = self._held(case.case_id, fresh=True)
+        if row is None or row.case.version != case.version:
+            return False
+        unbans = self._store.unbans
+        unbans.append(Unban(len(unbans) + 1, case.bot_id, case.group_id, case.user_id, until))
+        return True
+
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
         await self._store.hook("rest")
         row = self._held(case.case_id)
@@ -307,6 +354,8 @@ class FakeLedger:
             return False
         row.closed, row.outcome, row.lease_owner, row.lease_until = True, outcome, None, None
         self._store.events.append((outcome, row.case.user_id, row.case.prompt_channels))
+        if outcome == OBSERVED:
+            self._store.observed[case.bot_id, case.group_id, case.user_id] = case.user_name
         return True
 
     async def postpone(self, case: Case, *, seconds: float) -> None:

@@ -7,9 +7,26 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from bot.domain.errors import ClaimLostError, GateTakenError, StoreUnavailableError
-from bot.domain.group import Enforcement, GroupSetup, OnUnknown, ProtectedGroup
+from bot.domain.group import Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, UpdateId, UserId
-from bot.domain.intent import Deletion, Echo, Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import (
+    Arrived,
+    Deletion,
+    Echo,
+    Intent,
+    Moderated,
+    Noted,
+    Observe,
+    OpenCase,
+    Pardon,
+    Receipt,
+    Regate,
+    Remove,
+    Unban,
+    Want,
+    WentAway,
+)
+from bot.domain.policy import Enforcement, Policy, Presence, reopens
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.fake_store import FakeStore, Mark
 
@@ -63,20 +80,31 @@ class FakeInbox:
         match intent:
             case OpenCase():
                 return self._store.open_case(intent)
-            case Noted():
-                self._store.notes.append(intent)
             case Want(case_ids, wanted, _):
                 rows = [self._store.rows[case] for case in case_ids if case in self._store.rows]
                 return [self._store.touch(row, wanted=wanted) for row in rows if not row.closed]
             case Regate():
                 return self._store.regate(intent)
-            case Moderated():
-                return self._store.moderated(intent)
-            case WentAway():
-                self._store.went_away(intent)
-            case Echo():
-                return self._store.echo(intent)
+            case Moderated() | WentAway() | Echo():
+                return self._store.told(intent)
+            case _:
+                self._note(intent)
         return []
+
+    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove) -> None:
+        match intent:
+            case Noted():
+                self._store.notes.append(intent)
+            case Pardon():
+                self._store.pardon(intent)
+            case Arrived(bot, group, user):
+                self._store.seen.add((bot, group, user))
+                self._store.joined.setdefault((bot, group, user), self._store.clock.now())
+            case Observe(bot, group, user, name, _, _):
+                self._store.observed.setdefault((bot, group, user), name)
+            case Remove(bot, group, message):
+                deletions = self._store.deletions
+                deletions.append(Deletion(len(deletions) + 1, bot, group, message))
 
 
 class FakeGroups:
@@ -107,9 +135,11 @@ class FakeGroups:
                 username=setup.username,
                 channels=setup.channels,
                 configured_by=setup.by,
-                enforcement=setup.enforcement,
-                on_unknown=OnUnknown.ALLOW if known is None else known.on_unknown,
+                policy=Policy() if known is None else known.policy,
+                basic_group=setup.basic_group,
                 language=setup.language,
+                protected_since=known.protected_since if known and known.protected else self._store.clock.now(),
+                exempt=frozenset() if known is None else known.exempt,
             )
         )
         return self._want_all(setup.bot_id, setup.group_id, Wanted.CHECK)
@@ -151,12 +181,13 @@ class FakeGroups:
                     row.closed, row.outcome, row.lease_owner, row.lease_until = True, "moved", None, None
             return ()
         del self._store.groups[bot, old]
-        self.put(replace(known, group_id=new, enforcement=Enforcement.MUTE, former_ids=frozenset({old})))
+        moved = replace(known, group_id=new, basic_group=False, former_ids=frozenset({old}))
+        self.put(moved)
         return tuple(
             self._store.touch(
                 row,
                 group_id=new,
-                enforcement=Enforcement.MUTE,
+                enforcement=moved.enforcement,
                 wanted=Wanted.CHECK,
                 done=Done.NOTHING,
                 delete_ids=(),
@@ -167,39 +198,81 @@ class FakeGroups:
             if (row.case.bot_id, row.case.group_id) == (bot, old)
         )
 
-    async def set_on_unknown(self, bot: BotId, group: GroupId, on_unknown: OnUnknown, by: UserId) -> None:
-        await self._store.hook("set_on_unknown")
+    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
+        await self._store.hook("set_policy")
         known = self._get(bot, group)
-        if known is not None:
-            self._store.audit.append(("set_on_unknown", group, by))
-            self.put(replace(known, on_unknown=on_unknown))
+        if known is None:
+            return ()
+        self._store.audit.append(("set_policy", group, by))
+        changed = replace(known, policy=policy)
+        self.put(changed)
+        if not reopens(known.policy, policy):
+            return ()
+        free = changed.enforcement is Enforcement.OBSERVE or not known.protected
+        wanted = Wanted.FREE if free else Wanted.CHECK
+        return self._want_all(bot, group, wanted, enforcement=changed.enforcement)
+
+    async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
+        await self._store.hook("exempt")
+        self._store.audit.append(("exempt", group, by))
+        self._store.exempt(bot, group, who.user_id, who.user_name)
+        row = self._store.find(bot, group, who.user_id)
+        return () if row is None else (self._store.touch(row, wanted=Wanted.FREE),)
+
+    async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
+        await self._store.hook("unexempt")
+        self._store.audit.append(("unexempt", group, by))
+        known = self._get(bot, group)
+        if known is None or user not in known.exempt:
+            return False
+        self.put(replace(known, exempt=known.exempt - {user}))
+        return True
+
+    async def exemptions(self, bot: BotId, group: GroupId, limit: int) -> Sequence[Exemption]:
+        await self._store.hook("exemptions")
+        known = self._get(bot, group)
+        names = self._store.exempt_names
+        exempt = sorted(known.exempt) if known is not None else []
+        return [Exemption(user, names[bot, group, user]) for user in exempt][:limit]
+
+    async def observed(self, bot: BotId, group: GroupId, since: datetime) -> Observed:
+        await self._store.hook("observed")
+        del since
+        names = [name for (of, where, _), name in self._store.observed.items() if (of, where) == (bot, group)]
+        return Observed(len(names), tuple(names[:10]))
+
+    async def presence(self, bot: BotId, group: GroupId, user: UserId) -> Presence:
+        await self._store.hook("presence")
+        key = (bot, group, user)
+        return Presence(self._store.joined.get(key), self._store.passed.get(key))
 
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None:
         await self._store.hook("seen")
         self._store.seen.update((bot, group, user) for bot, group, user, _ in sightings)
+        self._store.passed.update({(bot, group, user): at for bot, group, user, at in sightings})
 
     def _get(self, bot: BotId, group: GroupId) -> ProtectedGroup | None:
         return self._store.groups.get((bot, group), (0, None))[1]
 
-    def _want_all(self, bot: BotId, group: GroupId, wanted: Wanted) -> tuple[CaseId, ...]:
+    def _want_all(self, bot: BotId, group: GroupId, wanted: Wanted, **values: object) -> tuple[CaseId, ...]:
         return tuple(
-            self._store.touch(row, wanted=wanted)
+            self._store.touch(row, wanted=wanted, **values)
             for row in self._store.open_rows()
             if (row.case.bot_id, row.case.group_id) == (bot, group)
         )
 
 
 class FakeActions:
-    """Deletions that are due, and what became of them."""
+    """Actions that are due, and what became of them."""
 
-    def __init__(self, *due: Deletion) -> None:
+    def __init__(self, *due: Deletion | Unban) -> None:
         self.waiting = list(due)
         self.finished: list[int] = []
         self.failures: list[tuple[int, str]] = []
         self.delays: list[tuple[int, float]] = []
         self.outages = 0
 
-    async def take(self, limit: int) -> Sequence[Deletion]:
+    async def take(self, limit: int) -> Sequence[Deletion | Unban]:
         if self.outages:
             self.outages -= 1
             raise StoreUnavailableError("away")

@@ -168,6 +168,18 @@ class FakeTelegram:
         await self._call("delete_webhook", bot)
         self.hooks_set.pop(bot, None)
 
+    async def ban(self, _: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
+        await self._call("ban", group, user, until)
+        if self.state(group, user).is_admin:
+            raise TelegramRefusedError(method="banChatMember", description="user is an administrator of the chat")
+        self.states[group, user] = MemberState(Role.BANNED, until=until, is_member=False)
+        await self.hook("after ban")
+
+    async def unban(self, _: BotId, group: GroupId, user: UserId) -> None:
+        await self._call("unban", group, user)
+        if self.state(group, user).role is Role.BANNED:
+            self.states[group, user] = MemberState(Role.LEFT, is_member=False)
+
     def _restrict(self, group: int, user: UserId, prior: Prior | None) -> None:
         """Full permissions make a plain member again, as in Telegram; who is away stays away."""
         before = self.state(group, user)

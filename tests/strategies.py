@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from bot.domain.group import Enforcement
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,4 +52,5 @@ cases = st.builds(
     prompt_message_id=st.none() | st.integers(1, 10**6).map(MessageId),
     prompt_channels=st.just(()),
     opened_at=st.just(START),
+    done_at=st.just(START),
 )

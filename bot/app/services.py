@@ -14,12 +14,14 @@ from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.policies import Policies
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
 from bot.services.renewal import Renewal
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.shift import Shift
+from bot.services.sparing import Judgement, Sparing
 from bot.services.verification import Verification
 
 
@@ -57,6 +59,7 @@ async def join_services(world: World) -> Services:
     await directory.refresh()
     activity = Activity(store=groups, clock=clock)
     verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
+    sparing = Sparing(store=groups, activity=activity, telegram=working, clock=clock)
     prompter = Prompter(telegram=working, texts=texts, clock=clock)
 
     def shift(case: Case) -> Shift:
@@ -64,7 +67,7 @@ async def join_services(world: World) -> Services:
             case,
             ledger=ledger,
             telegram=working,
-            verification=verification,
+            judgement=Judgement(verification=verification, sparing=sparing),
             directory=directory,
             prompter=prompter,
             follow=setup.moved,
@@ -82,7 +85,12 @@ async def join_services(world: World) -> Services:
         poke=answers.publish_config,
     )
     doorkeeper = Doorkeeper(
-        directory=directory, activity=activity, verification=verification, telegram=working, clock=clock
+        directory=directory,
+        activity=activity,
+        verification=verification,
+        sparing=sparing,
+        telegram=working,
+        clock=clock,
     )
     use = UseCases(
         directory=directory,
@@ -91,6 +99,9 @@ async def join_services(world: World) -> Services:
             directory=directory, activity=activity, cache=answers, ledger=ledger, doorkeeper=doorkeeper
         ),
         rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
+        policies=Policies(
+            directory=directory, groups=groups, clock=clock, wake=protection.wake, poke=answers.publish_config
+        ),
         setup=setup,
         verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
         ledger=ledger,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bot.core.database import Database
-from bot.domain.ids import BotId, GroupId, InstanceId, MessageId
-from bot.domain.intent import Deletion
+from bot.core.database import Database, Record
+from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
+from bot.domain.intent import Deletion, Unban
 
 
 class ScheduledActions:
@@ -14,13 +14,10 @@ class ScheduledActions:
         self._database = database
         self._instance = instance
 
-    async def take(self, limit: int) -> Sequence[Deletion]:
+    async def take(self, limit: int) -> Sequence[Deletion | Unban]:
         """Lease due actions for 10 s."""
         rows = await self._database.rows("take_actions", self._instance, limit)
-        return [
-            Deletion(row["action_id"], BotId(row["bot_id"]), GroupId(row["chat_id"]), MessageId(row["message_id"]))
-            for row in rows
-        ]
+        return [_action(row) for row in rows]
 
     async def done(self, actions: Sequence[int]) -> None:
         """Strike actions off."""
@@ -33,3 +30,10 @@ class ScheduledActions:
     async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
         """Put actions back that were not tried."""
         await self._database.execute("actions_wait", list(actions), self._instance, seconds)
+
+
+def _action(row: Record) -> Deletion | Unban:
+    where = (row["action_id"], BotId(row["bot_id"]), GroupId(row["chat_id"]))
+    if row["kind"] == "unban":
+        return Unban(*where, UserId(row["user_id"]), row["until"])
+    return Deletion(*where, MessageId(row["message_id"]))

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import asyncpg
 
 from bot.core.database import Database
-from bot.domain.group import Enforcement
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -18,6 +17,7 @@ from bot.domain.ids import (
     UserId,
 )
 from bot.domain.permissions import Prior
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 
 
@@ -82,6 +82,11 @@ class CaseStore:
                 "case_prompted", case.case_id, self._instance, state.value, message, list(channels)
             )
         )
+
+    async def kicking(self, case: Case, *, until: datetime) -> bool:
+        """Schedule the end of the ban that is about to be imposed; unless the case changed meanwhile."""
+        row = await self._database.row("case_kicking", case.case_id, self._instance, case.version, until)
+        return row is not None
 
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
         """Put the case down until it changes or `wake_at`."""
@@ -157,6 +162,7 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         prompt_message_id=None if row["prompt_message_id"] is None else MessageId(row["prompt_message_id"]),
         prompt_channels=tuple(ChannelId(channel) for channel in row["prompt_channels"]),
         opened_at=row["opened_at"],
+        done_at=row["done_at"],
         prompt_sent_at=row["prompt_sent_at"],
         review_version=row["review_version"],
     )

@@ -10,9 +10,13 @@ from bot.core.configuration import audit, current_seq, next_seq
 from bot.core.database import Database, Session
 from bot.domain.errors import GateTakenError
 from bot.domain.event import Cause
-from bot.domain.group import Channel, Enforcement, GroupSetup, OnUnknown, ProtectedGroup
+from bot.domain.group import Channel, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.policy import Enforcement, Policy, Presence, in_force, read, reopens, written
 from bot.domain.restriction import Wanted
+
+# A report names so many.
+_MOST_NAMES = 10
 
 
 class PostgresGroups:
@@ -35,7 +39,9 @@ class PostgresGroups:
             for bot, groups in by_bot.items():
                 ids = [row["group_id"] for row in groups]
                 links = await session.rows("get_group_channels", bot, ids)
-                found.extend(_groups(groups, links, await session.rows("former_ids", bot, ids)))
+                former = await session.rows("former_ids", bot, ids)
+                exempt = await session.rows("exempt_of_groups", bot, ids)
+                found.extend(_groups(groups, links, former, exempt))
             return now, found
 
     async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
@@ -77,22 +83,62 @@ class PostgresGroups:
         """Follow a group to its supergroup's id; a second time changes nothing."""
         async with self._database.transaction() as session:
             seq = await next_seq(session)
-            if await session.row("move_group", bot, old, new, seq) is None:
+            moved = await session.row("move_group", bot, old, new, seq)
+            if moved is None:
                 # The new one was protected by hand before the move was heard of: it stands for the group alone.
                 await session.row("unprotect_group", bot, old, seq)
                 await session.execute("close_cases_of_group", bot, old)
                 return ()
-            rows = await session.rows("move_cases", bot, old, new)
+            rows = await session.rows("move_cases", bot, old, new, moved["enforcement"])
             await session.execute("move_members_seen", bot, old, new)
             await session.execute("add_alias", bot, old, new)
             await audit(session, bot, UserId(bot), "move", new, {"from": old})
             return _case_ids(rows)
 
-    async def set_on_unknown(self, bot: BotId, group: GroupId, on_unknown: OnUnknown, by: UserId) -> None:
-        """Choose what happens to a message while membership cannot be checked."""
+    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
+        """Choose a policy. What it may decide otherwise is looked at again; a gate that only observes holds nobody."""
         async with self._database.transaction() as session:
-            await session.execute("set_on_unknown", bot, group, on_unknown.value, await next_seq(session))
-            await audit(session, bot, by, "set_on_unknown", group, {"to": on_unknown.value})
+            seq, row = await next_seq(session), await session.row("get_protected_group", bot, group)
+            if row is None:
+                return ()
+            enforcement = in_force(policy.enforcement, basic_group=row["basic_group"])
+            await session.execute("set_policy", bot, group, written(policy), enforcement.value, seq)
+            await audit(session, bot, by, "set_policy", group, dict(written(policy)))
+            if not reopens(read(row["policy"]), policy):
+                return ()
+            wanted = Wanted.FREE if enforcement is Enforcement.OBSERVE or not row["protected"] else Wanted.CHECK
+            return _case_ids(await session.rows("rule_open_cases", bot, group, enforcement.value, wanted.value))
+
+    async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
+        """Let somebody write whatever they are in, and free them."""
+        async with self._database.transaction() as session:
+            if not await touch_group(session, bot, group):
+                return ()
+            await session.execute("exempt_user", bot, group, who.user_id, who.user_name, by)
+            await audit(session, bot, by, "exempt", group, {"user": who.user_id})
+            return _case_ids(await session.rows("want_case_of", bot, group, who.user_id, Wanted.FREE.value))
+
+    async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
+        """Ask somebody for the channels again."""
+        async with self._database.transaction() as session:
+            await touch_group(session, bot, group)
+            await audit(session, bot, by, "unexempt", group, {"user": user})
+            return bool(await session.execute("unexempt_user", bot, group, user))
+
+    async def exemptions(self, bot: BotId, group: GroupId, limit: int) -> Sequence[Exemption]:
+        """Return who is exempt, the last ones first."""
+        rows = await self._database.rows("exemptions", bot, group, limit)
+        return [Exemption(UserId(row["user_id"]), row["user_name"]) for row in rows]
+
+    async def observed(self, bot: BotId, group: GroupId, since: datetime) -> Observed:
+        """Return whom the gate only observed since then."""
+        rows = await self._database.rows("observed", bot, group, since)
+        return Observed(len(rows), tuple(row["user_name"] for row in rows[:_MOST_NAMES]))
+
+    async def presence(self, bot: BotId, group: GroupId, user: UserId) -> Presence:
+        """Return what is known of somebody's time in a group."""
+        row = await self._database.row("presence", bot, group, user)
+        return Presence() if row is None else Presence(row["joined_at"], row["passed_at"])
 
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None:
         """Note in one statement who was seen where."""
@@ -102,14 +148,16 @@ class PostgresGroups:
 
 
 async def _write_group(session: Session, setup: GroupSetup) -> None:
-    seq = await next_seq(session)
+    seq, known = await next_seq(session), await session.row("get_protected_group", setup.bot_id, setup.group_id)
+    policy = Policy() if known is None else read(known["policy"])
     await session.execute(
         "upsert_group",
         setup.bot_id,
         setup.group_id,
         setup.title,
         setup.username,
-        setup.enforcement.value,
+        in_force(policy.enforcement, basic_group=setup.basic_group).value,
+        setup.basic_group,
         setup.language,
         setup.by,
         seq,
@@ -127,6 +175,11 @@ async def _write_group(session: Session, setup: GroupSetup) -> None:
         await session.execute("link_channel", setup.bot_id, setup.group_id, channel.channel_id, position)
 
 
+async def touch_group(session: Session, bot: BotId, group: GroupId) -> bool:
+    """Have instances read the group anew; False when there is no such group. It comes before its cases."""
+    return await session.row("touch_group", bot, group, await next_seq(session)) is not None
+
+
 async def _want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:
     return _case_ids(await session.rows("want_open_cases", bot, group, wanted.value, cause.value))
 
@@ -140,8 +193,14 @@ def _channel_ids(setup: GroupSetup) -> dict[str, object]:
 
 
 def _groups(
-    groups: Iterable[asyncpg.Record], links: Iterable[asyncpg.Record], aliases: Iterable[asyncpg.Record]
+    groups: Iterable[asyncpg.Record],
+    links: Iterable[asyncpg.Record],
+    aliases: Iterable[asyncpg.Record],
+    exemptions: Iterable[asyncpg.Record],
 ) -> Iterable[ProtectedGroup]:
+    exempt: dict[int, set[UserId]] = defaultdict(set)
+    for exemption in exemptions:
+        exempt[exemption["group_id"]].add(UserId(exemption["user_id"]))
     former: dict[int, set[GroupId]] = defaultdict(set)
     for alias in aliases:
         former[alias["group_id"]].add(GroupId(alias["old_id"]))
@@ -158,10 +217,12 @@ def _groups(
             username=row["username"],
             channels=tuple(channels[row["group_id"]]),
             configured_by=UserId(row["configured_by"]),
-            enforcement=Enforcement(row["enforcement"]),
-            on_unknown=OnUnknown(row["on_unknown"]),
+            policy=read(row["policy"]),
+            basic_group=row["basic_group"],
             language=row["language"],
             protected=row["protected"],
+            protected_since=row["protected_since"],
+            exempt=frozenset(exempt[row["group_id"]]),
             paused_reason=row["paused_reason"],
             former_ids=frozenset(former[row["group_id"]]),
         )

@@ -6,10 +6,25 @@ import asyncpg
 
 from bot.core.cases import prior_to_json
 from bot.core.database import Database, Session
+from bot.core.groups import touch_group
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
-from bot.domain.intent import Echo, Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.intent import (
+    Arrived,
+    Echo,
+    Intent,
+    Moderated,
+    Noted,
+    Observe,
+    OpenCase,
+    Pardon,
+    Receipt,
+    Regate,
+    Remove,
+    Want,
+    WentAway,
+)
 
 _MOST_OWED = 10_000
 _OWED_AT_ONCE = 20
@@ -102,13 +117,38 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             opened = await session.rows("regate", bot_id, user_id, channel_id, user_name)
             ids = [row["restriction_id"] for row in opened]
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
+        case Moderated() | WentAway() | Echo():
+            return await _told(session, intent)
+        case Noted() | Pardon() | Arrived() | Observe() | Remove():
+            await _note(session, intent)
+    return []
+
+
+async def _told(session: Session, intent: Moderated | WentAway | Echo) -> list[asyncpg.Record]:
+    """Take over what happened to a member who has a case."""
+    match intent:
         case Moderated() | WentAway():
             return await _by_others(session, intent)
         case Echo(bot_id, group_id, user_id, until):
             again = await session.rows("echo_open", bot_id, group_id, user_id, until)
             return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
-        case Noted():
-            return await _note(session, intent)
+
+
+async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | Remove) -> None:
+    """Write down what concerns no case."""
+    match intent:
+        case Noted(bot_id, group_id, user_id, kind, cause, channels):
+            await session.execute("save_event", bot_id, group_id, user_id, kind, cause.value, list(channels))
+        case Pardon(bot_id, group_id, user_id, until, by):
+            if await session.rows("exempt_unmuted", bot_id, group_id, user_id, until, by):
+                await touch_group(session, bot_id, group_id)
+        case Arrived(bot_id, group_id, user_id):
+            await session.execute("arrive", bot_id, group_id, user_id)
+        case Observe(bot_id, group_id, user_id, user_name, cause, missing):
+            who = (bot_id, group_id, user_id, user_name)
+            await session.execute("observe", *who, cause.value, list(missing))
+        case Remove(bot_id, group_id, message_id):
+            await session.execute("remove_message", bot_id, group_id, message_id)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:
@@ -120,7 +160,6 @@ async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]
         intent.user_id,
         intent.user_name,
         intent.language,
-        intent.enforcement.value,
         intent.wanted.value,
         list(intent.delete_ids),
         intent.topic_id,
@@ -128,19 +167,6 @@ async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]
         (Cause.MESSAGE if intent.delete_ids else Cause.JOIN).value,
         list(intent.missing),
     )
-
-
-async def _note(session: Session, intent: Noted) -> list[asyncpg.Record]:
-    await session.execute(
-        "save_event",
-        intent.bot_id,
-        intent.group_id,
-        intent.user_id,
-        intent.kind,
-        intent.cause.value,
-        list(intent.channels),
-    )
-    return []
 
 
 async def _by_others(session: Session, intent: Moderated | WentAway) -> list[asyncpg.Record]:

@@ -21,6 +21,9 @@ class Cause(Enum):
     UNPROTECT = "unprotect"
     PAUSE = "pause"
     RESUME = "resume"
+    POLICY = "policy"
+    """The group's admins chose otherwise."""
+    EXEMPT = "exempt"
 
 
 @dataclass(frozen=True, slots=True)

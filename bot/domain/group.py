@@ -1,24 +1,10 @@
 """A protected group and the channels that guard it."""
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
-
-
-class Enforcement(Enum):
-    """What happens to somebody who is not in the channels."""
-
-    MUTE = "mute"
-    DELETE = "delete"
-    """Messages only: what is left in a basic group, where Telegram has no restrictions."""
-
-
-class OnUnknown(Enum):
-    """What happens to a message while membership cannot be checked."""
-
-    ALLOW = "pass"
-    HOLD = "hold"
+from bot.domain.policy import ChannelPosts, Enforcement, OnUnknown, Policy, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +32,15 @@ class ProtectedGroup:
     username: str | None
     channels: tuple[Channel, ...]
     configured_by: UserId
-    enforcement: Enforcement = Enforcement.MUTE
-    on_unknown: OnUnknown = OnUnknown.ALLOW
+    policy: Policy = field(default_factory=Policy)
+    basic_group: bool = False
+    """Telegram lets nobody be restricted here."""
     language: str = "en"
     protected: bool = True
+    protected_since: datetime | None = None
     paused_reason: str | None = None
+    exempt: frozenset[UserId] = frozenset()
+    """Who may write whatever they are in."""
     former_ids: frozenset[GroupId] = frozenset()
     """Ids the group had before Telegram made it a supergroup."""
 
@@ -58,6 +48,22 @@ class ProtectedGroup:
     def gating(self) -> bool:
         """Whether anybody is checked here at the moment."""
         return self.protected and self.paused_reason is None
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What happens here to somebody who is not in the channels."""
+        return in_force(self.policy.enforcement, basic_group=self.basic_group)
+
+    @property
+    def on_unknown(self) -> OnUnknown:
+        """What happens to a message while membership cannot be checked; while observing, nothing does."""
+        return OnUnknown.ALLOW if self.policy.enforcement is Enforcement.OBSERVE else self.policy.on_unknown
+
+    def may_be_silenced(self, channel: int, *, automatic: bool) -> bool:
+        """Whether a post in the name of this channel is to be removed, unless the channel is the linked one."""
+        if self.policy.channel_posts is ChannelPosts.ALLOW or self.policy.enforcement is Enforcement.OBSERVE:
+            return False
+        return not automatic and channel != self.group_id and channel not in self.channel_ids
 
     @property
     def channel_ids(self) -> tuple[ChannelId, ...]:
@@ -75,6 +81,25 @@ class ChatInfo:
     title: str
     username: str | None
     invite_link: str | None
+    linked_id: int | None = None
+    """The channel whose discussion group it is, or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Somebody who may write in a group whatever they are in."""
+
+    user_id: UserId
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Whom a gate that only observes would have kept from writing."""
+
+    count: int
+    names: tuple[str, ...]
+    """Some of them, the last ones first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +110,7 @@ class GroupSetup:
     group_id: GroupId
     title: str
     username: str | None
-    enforcement: Enforcement
+    basic_group: bool
     language: str
     channels: tuple[Channel, ...]
     by: UserId

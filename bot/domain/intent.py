@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.event import Cause
-from bot.domain.group import Enforcement
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, TopicId, UpdateId, UserId
 from bot.domain.permissions import Prior
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Wanted
 
 
@@ -72,6 +72,17 @@ class Moderated:
 
 
 @dataclass(frozen=True, slots=True)
+class Pardon:
+    """A moderator lifted a restriction with this end from somebody: if it was our mute, the user is exempt."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    until: datetime
+    by: UserId
+
+
+@dataclass(frozen=True, slots=True)
 class WentAway:
     """The user left the group: nobody is there to read the prompt."""
 
@@ -102,7 +113,37 @@ class Noted:
     channels: tuple[ChannelId, ...] = ()
 
 
-Intent = OpenCase | Want | Regate | Moderated | WentAway | Echo | Noted
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The user was seen to come into the group."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """The user would have been kept from writing, if the gate did more than observe."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    user_name: str
+    cause: Cause
+    missing: tuple[ChannelId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete a message that belongs to no case."""
+
+    bot_id: BotId
+    group_id: GroupId
+    message_id: MessageId
+
+
+Intent = OpenCase | Want | Regate | Pardon | Moderated | WentAway | Echo | Noted | Arrived | Observe | Remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +154,17 @@ class Deletion:
     bot_id: BotId
     chat_id: GroupId
     message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Unban:
+    """A ban of ours, recognised by its end, that is due to be over."""
+
+    action_id: int
+    bot_id: BotId
+    chat_id: GroupId
+    user_id: UserId
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,19 @@ class Membership(Enum):
     UNKNOWN = "unknown"
 
 
+class Require(Enum):
+    """How many of a group's channels one has to be in."""
+
+    ALL = "all"
+    ANY = "any"
+
+
 Standing = Mapping[ChannelId, Membership]
 
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """The user is in every required channel."""
+    """The user is in as many channels as the group requires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,19 @@ class Doubt:
 Verdict = Allow | Missing | Doubt
 
 
-def judge(standing: Standing) -> Verdict:
-    """Find against a user only on a proven absence; an outage is not one."""
+def judge(standing: Standing, require: Require = Require.ALL) -> Verdict:
+    """Find against a user only on a proven absence; an outage is not one.
+
+    Where any channel will do, one membership is enough and only absence from all of them counts.
+    """
     missing = tuple(channel for channel, answer in standing.items() if answer is Membership.ABSENT)
+    unknown = tuple(channel for channel, answer in standing.items() if answer is Membership.UNKNOWN)
+    if require is Require.ANY:
+        if not standing or len(missing) + len(unknown) < len(standing):
+            return Allow()
+        return Doubt(unknown) if unknown else Missing(missing)
     if missing:
         return Missing(missing)
-    unknown = tuple(channel for channel, answer in standing.items() if answer is Membership.UNKNOWN)
     return Doubt(unknown) if unknown else Allow()
 
 

@@ -100,7 +100,9 @@ def read_member(fields: Mapping[str, object]) -> MemberState:
                 until=_until(fields.get("until_date")),
                 is_member=fields.get("is_member") is True,
             )
-        case Role.LEFT | Role.BANNED:
+        case Role.BANNED:
+            return MemberState(role, until=_until(fields.get("until_date")), is_member=False)
+        case Role.LEFT:
             return MemberState(role, is_member=False)
         case Role.MEMBER:
             return MemberState(role)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from bot.domain.group import Enforcement
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, TopicId, UserId
 from bot.domain.permissions import MemberState, Prior, Role
+from bot.domain.policy import Enforcement, Policy
 
 
 class Wanted(Enum):
@@ -31,6 +31,10 @@ class Done(Enum):
     NOTICED = "noticed"
     """Enforcement is deletion: nobody is muted, the prompt stands."""
     LIFTED = "lifted"
+
+
+# How a case ends whose group only observes.
+OBSERVED = "observed"
 
 
 class PromptState(Enum):
@@ -65,6 +69,7 @@ class Case:
     prompt_message_id: MessageId | None
     prompt_channels: tuple[ChannelId, ...]
     opened_at: datetime
+    done_at: datetime | None = None
     prompt_sent_at: datetime | None = None
     review_version: int | None = None
 
@@ -84,6 +89,7 @@ class Step(Enum):
     DELETE_MESSAGES = "delete_messages"
     PROMPT = "prompt"
     REST = "rest"
+    OBSERVE = "observe"
     LIFT = "lift"
     DELETE_PROMPT = "delete_prompt"
     CLOSE = "close"
@@ -95,7 +101,7 @@ def next_step(case: Case) -> Step:
         case Wanted.CHECK:
             return Step.ASK
         case Wanted.MUTE:
-            return _towards_mute(case)
+            return _observing(case) if case.enforcement is Enforcement.OBSERVE else _towards_mute(case)
         case Wanted.FREE:
             return _towards_freedom(case)
 
@@ -104,6 +110,10 @@ def _towards_mute(case: Case) -> Step:
     match case.done:
         case Done.NOTHING | Done.LIFTED:
             return Step.NOTICE if case.enforcement is Enforcement.DELETE else Step.PREPARE
+        case Done.MUTING | Done.MUTED if case.enforcement is Enforcement.DELETE:
+            return Step.LIFT
+        case Done.NOTICED if case.enforcement is not Enforcement.DELETE:
+            return Step.PREPARE
         case Done.MUTING:
             return Step.MUTE
         case Done.MUTED | Done.NOTICED:
@@ -111,6 +121,12 @@ def _towards_mute(case: Case) -> Step:
                 return Step.DELETE_MESSAGES
             needs_prompt = case.prompt_state in {PromptState.NONE, PromptState.SENDING, PromptState.GONE}
             return Step.PROMPT if needs_prompt else Step.REST
+
+
+def _observing(case: Case) -> Step:
+    """Undo what a stricter gate has done, and note who would have been kept from writing."""
+    step = _towards_freedom(case)
+    return Step.OBSERVE if step is Step.CLOSE and case.done is Done.NOTHING else step
 
 
 def _towards_freedom(case: Case) -> Step:
@@ -179,6 +195,18 @@ def prompt_ends_at(case: Case) -> datetime | None:
     if case.prompt_state is not PromptState.SENT or case.prompt_sent_at is None:
         return None
     return case.prompt_sent_at + PROMPT_LIFE
+
+
+# Long enough that Telegram does not read a late call's end as "for ever"; it is taken back long before.
+KICK_BAN = timedelta(minutes=5)
+
+
+def kick_at(case: Case, policy: Policy) -> datetime | None:
+    """Tell when somebody muted is removed. A ban wipes out a moderator's restriction, so whoever has one stays."""
+    kicks = policy.enforcement is case.enforcement is Enforcement.KICK
+    if not kicks or case.done is not Done.MUTED or case.prior is not None or case.done_at is None:
+        return None
+    return case.done_at + timedelta(minutes=policy.kick_minutes)
 
 
 # A mute ends by itself between these, should GMBot be gone for good.

@@ -9,6 +9,7 @@ from bot.domain.message import Button
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
+from bot.services.policies import OBSERVED_DAYS
 
 
 class Information:
@@ -47,6 +48,11 @@ class Information:
         channels = ", ".join(channel.title for channel in status.group.channels)
         key = "status.on" if status.group.gating else "status.paused"
         lines = [self._replies.say(update, key, channels=channels, count=status.muted)]
+        observed = await self._use.policies.observed(status.group)
+        if observed is not None:
+            key = "status.observing" if observed.count else "status.observing_nobody"
+            names = ", ".join(observed.names) + ("…" if observed.count > len(observed.names) else "")
+            lines.append(self._replies.say(update, key, days=OBSERVED_DAYS, total=observed.count, names=names))
         if status.problems:
             lines.append(self._replies.problems(update, "status.problems", status.problems))
         else:

@@ -1,13 +1,14 @@
 """Messages in groups: who may speak."""
 
-from telegram import Message, Update, User
+from telegram import Message, MessageEntity, Update, User
 from telegram.ext import ApplicationHandlerStop, ContextTypes
 
-from bot.domain.ids import TELEGRAM_SERVICE, GroupId
+from bot.domain.ids import TELEGRAM_SERVICE, GroupId, MessageId
+from bot.domain.policy import Commands, Edits
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of, speaker_of
 from bot.handlers.usecases import UseCases
-from bot.services.admission import Admission
+from bot.services.admission import Admission, Post
 
 
 class GroupMessages:
@@ -20,12 +21,30 @@ class GroupMessages:
     async def spoke(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Gate whoever wrote or edited a message."""
         message = update.effective_message
-        if message is None or message.from_user is None or _speaks_for_a_chat(message, message.from_user):
+        if message is None or message.from_user is None or self._is_let_pass(update, message):
             return
-        admission, intents = await self._use.doorkeeper.look(speaker_of(update, message, message.from_user))
+        if message.sender_chat is not None:
+            post = Post(
+                message.sender_chat.id, MessageId(message.message_id), automatic=bool(message.is_automatic_forward)
+            )
+            decision = await self._use.doorkeeper.look_at_post(bot_of(update), GroupId(message.chat.id), post)
+        elif _has_no_membership(message.from_user):
+            return
+        else:
+            decision = await self._use.doorkeeper.look(speaker_of(update, message, message.from_user))
+        admission, intents = decision
         self._baskets.add(update, intents)
         if admission is Admission.STOPPED:
             raise ApplicationHandlerStop
+
+    def _is_let_pass(self, update: Update, message: Message) -> bool:
+        """Whether the group's policy looks at this kind of message at all."""
+        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id))
+        if group is None:
+            return False
+        if update.edited_message is not None:
+            return group.policy.edits is Edits.IGNORE
+        return group.policy.commands is Commands.ANSWER and _is_bare_command(message)
 
     async def moved(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Follow a group that became a supergroup; both of its service messages say so."""
@@ -41,6 +60,14 @@ class GroupMessages:
         await self._use.setup.moved(bot_of(update), GroupId(old), GroupId(new))
 
 
-def _speaks_for_a_chat(message: Message, user: User) -> bool:
-    """Anonymous admins, channels and Telegram itself have no membership that could be asked for."""
-    return message.sender_chat is not None or user.is_bot or user.id == TELEGRAM_SERVICE
+def _has_no_membership(user: User) -> bool:
+    """Bots and Telegram itself have no membership that could be asked for."""
+    return user.is_bot or user.id == TELEGRAM_SERVICE
+
+
+def _is_bare_command(message: Message) -> bool:
+    """Whether the message is a command and nothing else, so that no advert hides behind one."""
+    return any(
+        entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0 and entity.length == len(message.text or "")
+        for entity in message.entities
+    )

@@ -45,7 +45,7 @@ class VerifyPress:
 
     async def _verify(self, update: Update, group: ProtectedGroup, user: UserId, language: str) -> str:
         standing = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
-        match judge(standing):
+        match judge(standing, group.policy.require):
             case Allow():
                 case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)
                 if case is None:

@@ -5,9 +5,9 @@ from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import GateTakenError, TelegramError
-from bot.domain.group import Enforcement
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, GroupId, UserId
 from bot.domain.message import Button
+from bot.domain.policy import Enforcement
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases

@@ -4,9 +4,10 @@ from telegram import CallbackQuery, Update
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
-from bot.domain.group import OnUnknown, ProtectedGroup
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
+from bot.domain.policy import OnUnknown, choose
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
@@ -23,11 +24,22 @@ class Settings:
 
     async def show(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/settings`."""
-        chat = update.effective_chat
-        group = self._use.directory.group(bot_of(update), GroupId(chat.id)) if chat else None
-        if group is None or not group.protected:
+        message = update.effective_message
+        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
+        if message is None or group is None or not group.protected:
             await self._replies.reply(update, self._replies.say(update, "status.off"))
             return
+        policy = group.policy
+        for part in (message.text or "").split()[1:]:
+            try:
+                policy = choose(policy, *part.split("=", 1))
+            except (TypeError, ValueError):
+                await self._replies.reply(update, self._replies.say(update, "settings.unknown_option", part=part))
+                return
+        if policy != group.policy and message.from_user is not None:
+            group = await self._use.policies.choose(group, policy, UserId(message.from_user.id))
+            # What is wanted now may need rights that were not needed before.
+            await self._use.rights.changed(group.bot_id, group.group_id)
         panel = self._panel(group, self._replies.language(update))
         await self._replies.reply(update, panel.text, panel.buttons)
 
@@ -56,7 +68,8 @@ class Settings:
             return "press.stale"
         if not await self._use.setup.may_configure(bot, chat, user):
             return "press.not_admin"
-        changed = await self._use.setup.on_unknown(group, OnUnknown(query.data.removeprefix(PREFIX)), user)
+        policy = choose(group.policy, "on_unknown", query.data.removeprefix(PREFIX))
+        changed = await self._use.policies.choose(group, policy, user)
         try:
             await self._use.presses.edit(bot, chat, MessageId(message.message_id), self._panel(changed, language))
         except TelegramError:

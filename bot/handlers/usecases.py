@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.policies import Policies
 from bot.services.ports import CaseLedger, Clock, Presses, TelegramChats, Texts
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
@@ -19,6 +20,7 @@ class UseCases:
     doorkeeper: Doorkeeper
     events: MemberEvents
     rights: OwnRights
+    policies: Policies
     setup: Setup
     verification: Verification
     ledger: CaseLedger

@@ -4,7 +4,8 @@ from typing import Protocol
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import TELEGRAM_SERVICE, BotId, ChannelId, GroupId, UserId
-from bot.domain.membership import Membership
+from bot.domain.membership import Membership, Require
+from bot.domain.policy import Edits
 from bot.ingress.shapes import MessageHead, UpdateHead
 
 
@@ -51,15 +52,29 @@ class Gate:
         if message.new_chat_members or message.left_chat_member:
             # Telegram sends these when it likes; who came and went is told by `chat_member`.
             return "service"
+        if message.sender_chat is not None:
+            silenced = group.may_be_silenced(message.sender_chat.id, automatic=message.is_automatic_forward)
+            return None if silenced else "exempt"
+        return self._member_passes(group, message, edited=update.message is None)
+
+    def _member_passes(self, group: ProtectedGroup, message: MessageHead, *, edited: bool) -> str | None:
         sender = message.sender
-        if sender is None or message.sender_chat is not None or sender.is_bot or sender.id == TELEGRAM_SERVICE:
+        if sender is None or sender.is_bot or sender.id == TELEGRAM_SERVICE or sender.id in group.exempt:
             return "exempt"
-        user = UserId(sender.id)
-        for channel in group.channels:
-            if self._memory.recall(bot, user, channel.channel_id) is not Membership.MEMBER:
-                return None
-        self._sightings.sighted(bot, group.group_id, user)
+        if edited and group.policy.edits is Edits.IGNORE:
+            return "edit"
+        if not self._is_known(group, UserId(sender.id)):
+            return None
+        self._sightings.sighted(group.bot_id, group.group_id, UserId(sender.id))
         return "verified"
+
+    def _is_known(self, group: ProtectedGroup, user: UserId) -> bool:
+        any_will_do = group.policy.require is Require.ANY
+        for channel in group.channels:
+            member = self._memory.recall(group.bot_id, user, channel.channel_id) is Membership.MEMBER
+            if member is any_will_do:
+                return member
+        return not any_will_do
 
 
 def _special(message: MessageHead) -> bool:

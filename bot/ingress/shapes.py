@@ -36,6 +36,7 @@ class MessageHead(Struct, rename={"sender": "from"}):
     chat: ChatHead
     sender: UserHead | None = None
     sender_chat: ChatHead | None = None
+    is_automatic_forward: bool = False
     text: str | None = None
     new_chat_members: list[Raw] | None = None
     left_chat_member: UserHead | None = None
@@ -93,6 +94,8 @@ class Message(Struct, rename={"sender": "from"}):
     text: Text | None = None
     entities: list[Entity] | None = None
     message_thread_id: Id | None = None
+    sender_chat: Chat | None = None
+    is_automatic_forward: bool | None = None
     migrate_to_chat_id: Id | None = None
     migrate_from_chat_id: Id | None = None
 

@@ -8,7 +8,8 @@ import structlog
 
 from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId, GroupId
-from bot.domain.intent import Deletion
+from bot.domain.intent import Deletion, Unban
+from bot.domain.permissions import Role
 from bot.services.ports import ActionStore, Clock, TelegramModeration
 
 _PAUSE_SECONDS = 0.5
@@ -42,15 +43,46 @@ class Actions:
     async def _turn(self) -> None:
         until = self._clock.monotonic() + _LEASE_YOUNG_SECONDS
         by_chat: defaultdict[tuple[BotId, GroupId], list[Deletion]] = defaultdict(list)
-        for deletion in await self._store.take(_BATCH):
-            by_chat[deletion.bot_id, deletion.chat_id].append(deletion)
+        unbans: list[Unban] = []
+        for action in await self._store.take(_BATCH):
+            if isinstance(action, Unban):
+                unbans.append(action)
+            else:
+                by_chat[action.bot_id, action.chat_id].append(action)
         async with asyncio.TaskGroup() as chats:
+            for unban in unbans:
+                chats.create_task(self._unban(unban, until))
             for deletions in by_chat.values():
                 chats.create_task(self._in_chat(deletions, until))
 
     async def _in_chat(self, deletions: Sequence[Deletion], until: float) -> None:
         for start in range(0, len(deletions), _AT_ONCE):
             await self._delete(deletions[start : start + _AT_ONCE], until)
+
+    async def _unban(self, action: Unban, until: float) -> None:
+        """End a ban of ours. Anybody else's, which has another end, stays."""
+        if self._clock.monotonic() >= until:
+            await self._store.wait([action.action_id], seconds=0)
+            return
+        who = (action.bot_id, action.chat_id, action.user_id)
+        try:
+            state = await self._telegram.member_state(*who)
+            if state.role is Role.BANNED and state.until == action.until:
+                await self._telegram.unban(*who)
+        except TelegramUnavailableError as error:
+            await self._unavailable([action.action_id], error)
+        except TelegramRefusedError as error:
+            # The ban ends by itself.
+            log.info("action.refused", action=action.action_id, description=error.description)
+            await self._store.done([action.action_id])
+        else:
+            await self._store.done([action.action_id])
+
+    async def _unavailable(self, numbers: Sequence[int], error: TelegramUnavailableError) -> None:
+        if error.retry_after is None:
+            await self._store.failed(numbers, str(error))
+        else:
+            await self._store.wait(numbers, seconds=error.retry_after)
 
     async def _delete(self, deletions: Sequence[Deletion], until: float) -> None:
         """Delete messages of one chat together; one that cannot be deleted makes Telegram refuse them all."""
@@ -63,10 +95,7 @@ class Actions:
         try:
             await self._telegram.delete_messages(first.bot_id, first.chat_id, messages)
         except TelegramUnavailableError as error:
-            if error.retry_after is None:
-                await self._store.failed(numbers, str(error))
-            else:
-                await self._store.wait(numbers, seconds=error.retry_after)
+            await self._unavailable(numbers, error)
         except TelegramRefusedError as error:
             await self._refused(deletions, error, until)
         else:

@@ -6,14 +6,17 @@ from datetime import datetime
 from enum import Enum
 
 from bot.domain.errors import TelegramError
-from bot.domain.group import OnUnknown, ProtectedGroup
+from bot.domain.event import Cause
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, TopicId, UserId
-from bot.domain.intent import Intent, OpenCase
+from bot.domain.intent import Intent, Observe, OpenCase, Remove
 from bot.domain.membership import Allow, Doubt, Missing, Standing, judge
+from bot.domain.policy import Enforcement, OnUnknown
 from bot.domain.restriction import Wanted
 from bot.services.activity import Activity
 from bot.services.directory import Directory
 from bot.services.ports import Clock, TelegramChats
+from bot.services.sparing import Sparing
 from bot.services.verification import Verification
 
 # How long an update waits for its verification; after that the question itself becomes the intent, so that a
@@ -24,6 +27,8 @@ PATIENCE_SECONDS = 0.3
 _ADMINS_FRESH_SECONDS = 600.0
 # Of so many groups; the list that was asked for first is forgotten first.
 MOST_GROUPS_REMEMBERED = 10_000
+# A channel that is linked anew must not lose posts for long; most of its posts are forwards, which say so themselves.
+_LINKED_FRESH_SECONDS = 30.0
 
 
 class Admission(Enum):
@@ -45,6 +50,21 @@ class Speaker:
     topic_id: TopicId | None = None
     sent_at: datetime | None = None
 
+    @property
+    def arriving(self) -> bool:
+        """Whether they came in, rather than said something."""
+        return self.message_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message in the name of a channel."""
+
+    channel: int
+    message_id: MessageId
+    automatic: bool
+    """Telegram forwarded it from the linked channel by itself."""
+
 
 class Doorkeeper:
     """Decides on speakers; the deciding is here, the doing is the worker's."""
@@ -55,20 +75,23 @@ class Doorkeeper:
         directory: Directory,
         activity: Activity,
         verification: Verification,
+        sparing: Sparing,
         telegram: TelegramChats,
         clock: Clock,
     ) -> None:
+        self._sparing = sparing
         self._directory = directory
         self._activity = activity
         self._verification = verification
         self._telegram = telegram
         self._clock = clock
         self._admins: dict[tuple[BotId, GroupId], tuple[float, frozenset[UserId]]] = {}
+        self._linked: dict[tuple[BotId, GroupId], tuple[float, int | None]] = {}
 
     async def look(self, speaker: Speaker) -> tuple[Admission, tuple[Intent, ...]]:
         """Decide on somebody who spoke or came in. Raises StoreUnavailableError."""
         group = self._directory.group(speaker.bot_id, speaker.group_id)
-        if group is None or not group.gating:
+        if group is None or not group.gating or speaker.user_id in group.exempt:
             return Admission.ADMITTED, ()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -80,18 +103,59 @@ class Doorkeeper:
     async def _decide(
         self, group: ProtectedGroup, speaker: Speaker, standing: Standing
     ) -> tuple[Admission, tuple[Intent, ...]]:
-        match judge(standing):
+        match judge(standing, group.policy.require):
             case Allow():
                 self._activity.sighted(speaker.bot_id, speaker.group_id, speaker.user_id)
                 return Admission.ADMITTED, ()
             case Missing(channels):
                 if await self.is_admin(speaker.bot_id, speaker.group_id, speaker.user_id):
                     return Admission.ADMITTED, ()
-                return Admission.STOPPED, (_case(group, speaker, Wanted.MUTE, missing=channels),)
+                return await self._absent(group, speaker, channels)
             case Doubt():
                 if group.on_unknown is OnUnknown.HOLD and speaker.message_id is not None:
                     return Admission.STOPPED, (_case(group, speaker, Wanted.CHECK),)
                 return Admission.ADMITTED, ()
+
+    async def _absent(
+        self, group: ProtectedGroup, speaker: Speaker, missing: tuple[ChannelId, ...]
+    ) -> tuple[Admission, tuple[Intent, ...]]:
+        try:
+            spared = await self._sparing.of(group, speaker.user_id, arriving=speaker.arriving)
+        except TelegramError:
+            return Admission.ADMITTED, (_case(group, speaker, Wanted.CHECK),)
+        if spared is not None:
+            # Whose time runs out is looked at again then.
+            again = speaker.arriving and spared.until is not None
+            return Admission.ADMITTED, (_case(group, speaker, Wanted.CHECK),) if again else ()
+        if group.enforcement is Enforcement.OBSERVE:
+            cause = Cause.JOIN if speaker.arriving else Cause.MESSAGE
+            who = Observe(speaker.bot_id, speaker.group_id, speaker.user_id, speaker.name, cause, missing)
+            return Admission.ADMITTED, (who,)
+        return Admission.STOPPED, (_case(group, speaker, Wanted.MUTE, missing=missing),)
+
+    async def look_at_post(self, bot: BotId, group_id: GroupId, post: Post) -> tuple[Admission, tuple[Intent, ...]]:
+        """Decide on a post in the name of a channel; when the linked channel is not known, it stays."""
+        group = self._directory.group(bot, group_id)
+        if group is None or not group.gating or not group.may_be_silenced(post.channel, automatic=post.automatic):
+            return Admission.ADMITTED, ()
+        try:
+            linked = await self._linked_channel(group)
+        except TelegramError:
+            return Admission.ADMITTED, ()
+        if linked == post.channel:
+            return Admission.ADMITTED, ()
+        return Admission.STOPPED, (Remove(bot, group_id, post.message_id),)
+
+    async def _linked_channel(self, group: ProtectedGroup) -> int | None:
+        key, now = (group.bot_id, group.group_id), self._clock.monotonic()
+        until, linked = self._linked.get(key, (0.0, None))
+        if until < now:
+            linked = (await self._telegram.chat(*key)).linked_id
+            self._linked.pop(key, None)
+            self._linked[key] = (now + _LINKED_FRESH_SECONDS, linked)
+            if len(self._linked) > MOST_GROUPS_REMEMBERED:
+                del self._linked[next(iter(self._linked))]
+        return linked
 
     async def is_admin(self, bot: BotId, group: GroupId, user: UserId) -> bool:
         """Whether the user is an admin of the group, from a list at most ten minutes old.

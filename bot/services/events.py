@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
-from bot.domain.intent import Echo, Intent, Moderated, Regate, Want, WentAway
-from bot.domain.membership import Allow, Membership, Stamp, judge
+from bot.domain.intent import Arrived, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
+from bot.domain.membership import Allow, Membership, Require, Stamp, judge
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
 from bot.services.activity import Activity
@@ -81,7 +81,9 @@ class MemberEvents:
             others = [required for required in group.channel_ids if required != channel] if group else []
             known = {other: self._cache.recall(change.bot_id, change.user_id, other) for other in others}
             standing = {other: answer or Membership.UNKNOWN for other, answer in known.items()}
-            (free if isinstance(judge(standing), Allow) else check).append(case_id)
+            standing[channel] = Membership.MEMBER
+            require = group.policy.require if group else Require.ALL
+            (free if isinstance(judge(standing, require), Allow) else check).append(case_id)
         wants = (
             Want(tuple(free), Wanted.FREE, Cause.JOINED_CHANNEL),
             Want(tuple(check), Wanted.CHECK, Cause.JOINED_CHANNEL),
@@ -100,9 +102,13 @@ class MemberEvents:
         intents: list[Intent] = []
         if _restricted_by_somebody(change):
             banned = change.new.role is Role.BANNED
+            if change.new.role is Role.MEMBER and change.old.until is not None:
+                intents.append(Pardon(change.bot_id, group, change.user_id, change.old.until, change.actor))
             intents.append(Moderated(change.bot_id, group, change.user_id, change.new.restriction, banned=banned))
         if change.left and change.new.role is not Role.BANNED:
             intents.append(WentAway(change.bot_id, group, change.user_id))
+        if change.joined:
+            intents.append(Arrived(change.bot_id, group, change.user_id))
         if change.joined and not change.new.is_admin:
             speaker = Speaker(change.bot_id, group, change.user_id, change.user_name)
             intents.extend(await self._at_the_door(change, speaker))

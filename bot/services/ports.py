@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.group import ChatInfo, GroupSetup, OnUnknown, ProtectedGroup
+from bot.domain.group import ChatInfo, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -16,10 +16,11 @@ from bot.domain.ids import (
     UpdateId,
     UserId,
 )
-from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt
+from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt, Unban
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
+from bot.domain.policy import Policy, Presence
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 
 
@@ -45,15 +46,21 @@ class TelegramMembers(Protocol):
         ...
 
 
-class TelegramModeration(Protocol):
-    """What is done to a member. Every method raises TelegramUnavailableError or TelegramRefusedError."""
+class TelegramStates(Protocol):
+    """What a user is in a chat. Raises TelegramUnavailableError or TelegramRefusedError."""
 
     async def member_state(self, bot: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
         """Return a user's state; `urgent` goes before all other work, as what frees somebody does."""
         ...
 
+
+class TelegramModeration(TelegramStates, Protocol):
+    """What is done to a member. Every method raises TelegramUnavailableError or TelegramRefusedError."""
+
     async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None: ...
     async def put_back(self, bot: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None: ...
+    async def ban(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None: ...
+    async def unban(self, bot: BotId, group: GroupId, user: UserId) -> None: ...
     async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...
 
 
@@ -179,6 +186,10 @@ class CaseLedger(Protocol):
         channels: Sequence[ChannelId] = (),
     ) -> Case | None: ...
 
+    async def kicking(self, case: Case, *, until: datetime) -> bool:
+        """Schedule, before the call, the end of the ban that is about to be imposed; False when the case changed."""
+        ...
+
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
         """Put the case down until it changes or `wake_at`; False when it changed meanwhile."""
         ...
@@ -224,12 +235,28 @@ class GroupStore(Protocol):
     async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]: ...
     async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]: ...
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]: ...
-    async def set_on_unknown(self, bot: BotId, group: GroupId, on_unknown: OnUnknown, by: UserId) -> None: ...
+    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
+        """Choose a policy; return open cases that it makes worth another look, or frees."""
+        ...
+
+    async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
+        """Let somebody write whatever they are in, and free them."""
+        ...
+
+    async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool: ...
+    async def exemptions(self, bot: BotId, group: GroupId, limit: int) -> Sequence[Exemption]:
+        """Return who is exempt, the last ones first."""
+        ...
+
+    async def observed(self, bot: BotId, group: GroupId, since: datetime) -> Observed:
+        """Return whom the gate only observed since then."""
+        ...
 
 
 class ActivityStore(Protocol):
-    """Who has been seen where."""
+    """Who has been seen where. All methods raise StoreUnavailableError."""
 
+    async def presence(self, bot: BotId, group: GroupId, user: UserId) -> Presence: ...
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None: ...
 
 
@@ -292,7 +319,7 @@ class Presses(Protocol):
 class ActionStore(Protocol):
     """Actions that are due. All methods raise StoreUnavailableError."""
 
-    async def take(self, limit: int) -> Sequence[Deletion]:
+    async def take(self, limit: int) -> Sequence[Deletion | Unban]:
         """Lease due actions for 10 s."""
         ...
 

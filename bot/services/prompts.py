@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import ChannelId
+from bot.domain.membership import Require
 from bot.domain.message import Button, Outgoing
 from bot.domain.restriction import Case
 from bot.services.ports import Texts
@@ -20,6 +21,8 @@ def prompt(case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], text
     """Build the message that names every missing channel, with a button each and one to be checked again."""
     language = group.language
     key = "prompt.mute" if case.our_until else "prompt.delete"
+    if group.policy.require is Require.ANY and len(missing) > 1:
+        key = "prompt.mute_any" if case.our_until else "prompt.delete_any"
     wanted = [channel for channel in group.channels if channel.channel_id in set(missing)]
     rows = [
         (

@@ -10,8 +10,9 @@ import structlog
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import CaseId
 from bot.domain.restriction import Case
+from bot.services.pauses import doubled
 from bot.services.ports import CaseLedger, Clock
-from bot.services.shift import Shift, ShiftMaker, doubled
+from bot.services.shift import Shift, ShiftMaker
 
 # A dead instance's case is taken over when its lease of 3 s is out and the next sweep sees it: within 5 s.
 _SWEEP_SECONDS = 0.5

@@ -1,19 +1,28 @@
 """The bot's own rights: without them a gate would mute people it cannot free, so it pauses instead."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import structlog
 
 from bot.domain.errors import TelegramError, TelegramRefusedError
-from bot.domain.group import Enforcement, ProtectedGroup
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement
 from bot.services.directory import Directory
 from bot.services.ports import GroupStore, TelegramChats, Texts, Waker
 
 # What the bot needs in a group. In a basic group there are no restrictions, so deleting is all it can do.
 NEEDED_IN_GROUP = ("can_restrict_members", "can_delete_messages")
+
+_NEEDED_FOR = MappingProxyType(
+    {
+        "can_restrict_members": {Enforcement.MUTE, Enforcement.KICK},
+        "can_delete_messages": {Enforcement.MUTE, Enforcement.KICK, Enforcement.DELETE},
+    }
+)
 
 CHANNEL_LOST = "channel_lost"
 RIGHTS_LOST = "rights_lost"
@@ -35,7 +44,7 @@ class Missing:
 
 def missing_in_group(state: MemberState, enforcement: Enforcement) -> Missing:
     """Compare the bot's state in a group with what it needs there."""
-    needed = NEEDED_IN_GROUP if enforcement is Enforcement.MUTE else NEEDED_IN_GROUP[1:]
+    needed = [right for right in NEEDED_IN_GROUP if enforcement in _NEEDED_FOR[right]]
     rights = tuple(right for right in needed if right not in state.rights)
     return Missing(not_admin=not state.is_admin, rights=rights)
 

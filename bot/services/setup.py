@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from bot.domain.errors import TelegramRefusedError
-from bot.domain.group import Channel, ChatInfo, Enforcement, GroupSetup, OnUnknown, ProtectedGroup
+from bot.domain.group import Channel, ChatInfo, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.policy import Enforcement, Policy, in_force
 from bot.services.directory import Directory
 from bot.services.ports import CaseLedger, GroupStore, Poke, TelegramChats, Waker
 from bot.services.rights import NEEDED_IN_GROUP, missing_in_group
@@ -72,7 +73,9 @@ class Setup:
 
     async def protect(self, request: Request) -> ProtectedGroup | tuple[Problem, ...]:
         """Make these channels the ones to be in, or name everything that is missing and change nothing."""
-        enforcement = Enforcement.DELETE if request.basic_group else Enforcement.MUTE
+        known = self._directory.group(request.bot_id, request.group_id)
+        policy = Policy() if known is None else known.policy
+        enforcement = in_force(policy.enforcement, basic_group=request.basic_group)
         problems = await self._problems_of_group(request.bot_id, request.group_id, enforcement)
         channels: list[Channel] = []
         for reference in dict.fromkeys(request.references):
@@ -88,7 +91,7 @@ class Setup:
             group_id=request.group_id,
             title=request.title,
             username=request.username,
-            enforcement=enforcement,
+            basic_group=request.basic_group,
             language=request.language,
             channels=tuple(channels),
             by=request.by,
@@ -115,12 +118,6 @@ class Setup:
             if not await self._bot_is_admin(bot, channel.channel_id):
                 problems.append(Problem("setup.bot_not_in_channel", {"channel": channel.title}))
         return Status(group, await self._ledger.count_open(bot, group_id), tuple(problems))
-
-    async def on_unknown(self, group: ProtectedGroup, choice: OnUnknown, by: UserId) -> ProtectedGroup:
-        """Choose what happens to messages while membership cannot be checked; return the group as it is then."""
-        await self._groups.set_on_unknown(group.bot_id, group.group_id, choice, by)
-        await self._applied(())
-        return self._directory.group(group.bot_id, group.group_id) or group
 
     async def moved(self, bot: BotId, old: GroupId, new: GroupId) -> None:
         """Follow a group that became a supergroup. Doing it twice changes nothing."""

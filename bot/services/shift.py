@@ -1,15 +1,19 @@
 """One lease holder's work on one case: step after step until it rests, is closed or must wait."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
-from bot.domain.group import OnUnknown, ProtectedGroup
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId
-from bot.domain.membership import Allow, Doubt, Missing, Verdict, judge
+from bot.domain.membership import Allow, Doubt, Missing, Verdict
 from bot.domain.permissions import MemberState, Role, restored
+from bot.domain.policy import OnUnknown, Spared
 from bot.domain.restriction import (
+    OBSERVED,
     Case,
     Done,
     Finding,
@@ -19,6 +23,7 @@ from bot.domain.restriction import (
     Wanted,
     inspect,
     is_ours,
+    kick_at,
     mute_until,
     next_step,
     prepare,
@@ -26,23 +31,20 @@ from bot.domain.restriction import (
     prompt_ends_at,
 )
 from bot.services.directory import Directory
+from bot.services.kicks import kick
+from bot.services.pauses import after_refusal, without_answer
 from bot.services.ports import CaseLedger, Clock, Journal, TelegramModeration
 from bot.services.prompter import Prompter
-from bot.services.verification import Verification
+from bot.services.sparing import Judgement
 
 # A lease lasts 3 s. A call to Telegram takes at most 2 s and waits 0.4 s for its budget: it may be asked for while the
 # lease is younger than this.
 _LEASE_YOUNG_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 300.0
-# Who may have joined and cannot write must not wait for minutes after an outage; an open circuit spares the calls.
-_LONGEST_PAUSE_OF_THE_MUTED_SECONDS = 15.0
-# Telegram said no to a lift: rights are missing. An event brings the case back earlier when they return.
-_REFUSED_PAUSE_SECONDS = 600.0
-_LONGEST_REFUSED_PAUSE_SECONDS = 3_600.0
 # The second question is asked again after 1, 2 and 4 s; then the case ends with nobody muted.
 _DOUBTS = 3
 # A review that gets no answer for a minute leaves everything as it is: others wait for their turn.
 _REVIEW_ATTEMPTS = 6
+_FREED = "freed"
 
 Follow = Callable[[BotId, GroupId, GroupId], Awaitable[None]]
 """Moves everything a group has to its new id."""
@@ -59,7 +61,7 @@ class Shift:
         *,
         ledger: CaseLedger,
         telegram: TelegramModeration,
-        verification: Verification,
+        judgement: Judgement,
         directory: Directory,
         prompter: Prompter,
         follow: Follow,
@@ -69,15 +71,16 @@ class Shift:
         self._case = case
         self._ledger = ledger
         self._telegram = telegram
-        self._verification = verification
+        self._judgement = judgement
         self._directory = directory
         self._prompter = prompter
         self._follow = follow
         self._clock = clock
         self._journal = journal
         self._leased_at = clock.monotonic()
-        self._outcome = "freed"
+        self._outcome = _FREED
         self._missing: tuple[ChannelId, ...] = ()
+        self._spared: Spared | None = None
         self._prepared_version: int | None = None
 
     async def run(self) -> None:
@@ -93,7 +96,7 @@ class Shift:
         return self._case
 
     async def _perform(self, step: Step, case: Case) -> Case | None:
-        steps = {
+        steps: dict[Step, Callable[[Case], Awaitable[Case | None]]] = {
             Step.ASK: self._ask,
             Step.PREPARE: self._prepare,
             Step.MUTE: self._mute,
@@ -101,6 +104,7 @@ class Shift:
             Step.DELETE_MESSAGES: self._delete_messages,
             Step.PROMPT: self._prompt,
             Step.REST: self._rest,
+            Step.OBSERVE: partial(self._close, outcome=OBSERVED),
             Step.LIFT: self._lift,
             Step.DELETE_PROMPT: self._delete_prompt,
             Step.CLOSE: self._close_with_outcome,
@@ -108,16 +112,13 @@ class Shift:
         try:
             return await steps[step](case)
         except TelegramUnavailableError as error:
-            longest = _LONGEST_PAUSE_OF_THE_MUTED_SECONDS if _may_be_held_wrongly(case) else _LONGEST_PAUSE_SECONDS
-            pause = error.retry_after or doubled(1.0, case.attempts, longest)
-            await self._postpone(case, step, error, pause)
+            await self._postpone(case, step, error, without_answer(case, error))
         except ChatMovedError as error:
             # The service message that says so may be lost; the refusal says it just as well.
             await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
             await self._postpone(case, step, error, 1.0)
         except TelegramRefusedError as error:
-            pause = doubled(_REFUSED_PAUSE_SECONDS, case.attempts, _LONGEST_REFUSED_PAUSE_SECONDS)
-            await self._postpone(case, step, error, pause)
+            await self._postpone(case, step, error, after_refusal(case))
         return None
 
     async def _postpone(self, case: Case, step: Step, error: TelegramError, pause: float) -> None:
@@ -134,19 +135,40 @@ class Shift:
             return await self._ledger.prompted(
                 case, PromptState.SENT, message=case.prompt_message_id, channels=self._missing
             )
-        ends_at = prompt_ends_at(case)
+        ends_at, kicked_at = prompt_ends_at(case), kick_at(case, group.policy) if group is not None else None
         if ends_at is not None and ends_at <= self._clock.now():
             # While Telegram still deletes it; a new one follows for whoever is still there.
             return await self._delete_prompt(case)
-        return None if await self._ledger.rest(case, wake_at=ends_at) else await self._again(case)
+        if kicked_at is not None and kicked_at <= self._clock.now():
+            return await self._kick(case)
+        return await self._sleep(case, min(filter(None, (ends_at, kicked_at)), default=None))
+
+    async def _sleep(self, case: Case, wake_at: datetime | None) -> Case | None:
+        return None if await self._ledger.rest(case, wake_at=wake_at) else await self._again(case)
+
+    async def _kick(self, case: Case) -> Case | None:
+        """Remove somebody whose time is over, after another absence asked of Telegram."""
+        verdict = await self._examine(case)
+        if isinstance(verdict, Allow):
+            return await self._ledger.want(case, Wanted.FREE)
+        if isinstance(verdict, Doubt):
+            raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
+        if await self._hold(case) and await kick(case, ledger=self._ledger, telegram=self._telegram, clock=self._clock):
+            self._journal.effect("kick", "done")
+            self._outcome = "kicked"
+            return await self._ledger.want(case, Wanted.FREE)
+        # Gone, or somebody else's business by now.
+        return await self._sleep(case, prompt_ends_at(case))
 
     async def _close_with_outcome(self, case: Case) -> Case | None:
-        nothing_to_free = self._outcome == "freed" and case.done is Done.NOTHING
+        nothing_to_free = self._outcome == _FREED and case.done is Done.NOTHING
         return await self._close(case, "passed" if nothing_to_free else self._outcome)
 
     async def _ask(self, case: Case) -> Case | None:
         match await self._examine(case):
             case Allow():
+                if self._spared is not None and self._spared.until is not None and case.done is Done.NOTHING:
+                    return await self._wait_out(case, self._spared.until)
                 if case.under_review:
                     self._reconciled(case, "joined")
                 return await self._ledger.want(case, Wanted.FREE)
@@ -154,6 +176,11 @@ class Shift:
                 return await (self._compare(case) if case.under_review else self._ledger.want(case, Wanted.MUTE))
             case Doubt():
                 return await self._doubt(case)
+
+    async def _wait_out(self, case: Case, until: datetime) -> Case | None:
+        """Let somebody write until then, and look again."""
+        fresh = await self._ledger.deleted(case, case.delete_ids) if case.delete_ids else case
+        return None if fresh is None else await self._sleep(fresh, until)
 
     async def _doubt(self, case: Case) -> Case | None:
         """Nobody is muted on a doubt, and nobody who is muted is freed on one: the question is asked again."""
@@ -309,7 +336,7 @@ class Shift:
         """Give back exactly what was there before, unless somebody else's restriction is in force by now."""
         state = await self._telegram.member_state(case.bot_id, case.group_id, case.user_id, urgent=True)
         ours = is_ours(state, case.our_until)
-        if not ours and case.done is Done.MUTED:
+        if not ours and case.done is Done.MUTED and self._outcome == _FREED:
             self._outcome = "overruled"
         if not ours and (case.done is not Done.MUTED or state.role is not Role.MEMBER):
             return await self._ledger.lifted(case)
@@ -329,6 +356,9 @@ class Shift:
         return await self._ledger.prompted(case, PromptState.GONE)
 
     async def _close(self, case: Case, outcome: str) -> Case | None:
+        if case.prompt_state is PromptState.SENT:
+            self._outcome = outcome
+            return await self._ledger.want(case, Wanted.FREE)
         if await self._ledger.close(case, outcome=outcome):
             self._journal.case_closed(outcome)
             log.info("case.closed", case=case.case_id, outcome=outcome)
@@ -344,9 +374,9 @@ class Shift:
         group = self._group(case)
         if group is None:
             return Allow()
-        verdict = judge(await self._verification.examine(case.bot_id, case.user_id, group.channel_ids))
+        verdict, self._spared = await self._judgement.on(group, case.user_id)
         self._missing = verdict.channels if isinstance(verdict, Missing) else ()
-        return verdict
+        return verdict if self._spared is None else Allow()
 
     async def _state(self, case: Case) -> MemberState:
         return await self._telegram.member_state(case.bot_id, case.group_id, case.user_id)
@@ -363,15 +393,6 @@ class Shift:
         """Return the group while it is gating: where nobody is gated, everybody is free."""
         group = self._directory.group(case.bot_id, case.group_id)
         return group if group is not None and group.gating else None
-
-
-def _may_be_held_wrongly(case: Case) -> bool:
-    return case.wanted is not Wanted.MUTE and case.done in {Done.MUTING, Done.MUTED}
-
-
-def doubled(first: float, times: int, longest: float) -> float:
-    """Double a pause so many times. The exponent is bounded: attempts go on for months, and a float does not."""
-    return min(first * 2.0 ** min(times, 32), longest)
 
 
 ShiftMaker = Callable[[Case], Shift]

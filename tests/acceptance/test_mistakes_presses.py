@@ -135,7 +135,7 @@ async def test_the_settings_panel_obeys_admins_only(lounge: Lounge, platform: Pl
     press = lounge.sim.press(lounge.member, lounge.group, panel, "s:hold")
     await finished(lounge, platform)
 
-    rows = await platform.fetch("SELECT on_unknown FROM protected_groups")
-    assert [row["on_unknown"] for row in rows] == ["pass"]
+    rows = await platform.fetch("SELECT policy FROM protected_groups")
+    assert [row["policy"] for row in rows] == ["{}"]
     assert press.answer is not None
     assert "Only admins" in str(press.answer.text)

@@ -12,9 +12,10 @@ from bot.core.database import Database, open_database
 from bot.core.groups import PostgresGroups
 from bot.core.statements import load_statements
 from bot.core.updates import UpdateStore
-from bot.domain.group import Channel, Enforcement, GroupSetup
+from bot.domain.group import Channel, GroupSetup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, OpenCase, Receipt
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Wanted
 from bot.services.ports import ActivityStore, CaseLedger, GroupStore, Inbox
 from tests.fake_store import FakeLedger, FakeStore
@@ -30,7 +31,7 @@ SETUP = GroupSetup(
     group_id=GROUP,
     title="Lounge",
     username=None,
-    enforcement=Enforcement.MUTE,
+    basic_group=False,
     language="en",
     channels=(Channel(NEWS, "News", "gm_news", None), Channel(BLOG, "Blog", None, "https://t.me/+abc")),
     by=ADMIN,

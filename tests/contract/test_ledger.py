@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.event import Cause
-from bot.domain.group import Enforcement
 from bot.domain.ids import GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Echo, Moderated, Regate, Want, WentAway
 from bot.domain.permissions import Prior
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.contract.desk import ADMIN, BLOG, BOT, GROUP, NEWS, OTHER_BOT, SETUP, USER, Desk
 
@@ -36,7 +36,9 @@ async def test_a_lease_runs_out_after_three_seconds(desk: Desk) -> None:
     assert not await desk.ledger.renew(case.case_id)
     assert await desk.ledger.want(case, Wanted.FREE) is None
     assert await desk.ledger.muting(case, prior=None, until=desk.now()) is None
-    assert await desk.rival.lease(case.case_id) == case
+    again = await desk.rival.lease(case.case_id)
+    assert again is not None
+    assert replace(again, done_at=case.done_at) == case
     assert await desk.ledger.did(case, Done.MUTED) is None
     assert not await desk.ledger.close(case, outcome="freed")
 

@@ -9,6 +9,7 @@ from bot.core.actions import ScheduledActions
 from bot.core.database import Database, open_database
 from bot.core.statements import load_statements
 from bot.domain.ids import InstanceId
+from bot.domain.intent import Deletion
 
 pytestmark = pytest.mark.servers
 
@@ -46,7 +47,7 @@ async def test_two_instances_share_what_is_due(database: Database) -> None:
 
     mine, theirs, rest = await here.take(20), await there.take(20), await here.take(20)
 
-    assert {action.message_id for action in (*mine, *theirs)} == set(range(1, 31))
+    assert {action.message_id for action in (*mine, *theirs) if isinstance(action, Deletion)} == set(range(1, 31))
     assert (len(mine), len(theirs), len(rest)) == (20, 10, 0)
 
 

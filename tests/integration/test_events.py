@@ -17,6 +17,7 @@ from bot.core.updates import UpdateStore
 from bot.domain.event import Cause, Event, EventKey, event_key
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 from tests.contract.desk import ADMIN, BLOG, BOT, GROUP, NEWS, SETUP, USER
 
@@ -44,7 +45,7 @@ class Desk:
 
     async def opened(self) -> Case:
         opening = OpenCase(
-            BOT, GROUP, USER, "Sam", "en", SETUP.enforcement, Wanted.MUTE, (MessageId(7),), missing=(NEWS,)
+            BOT, GROUP, USER, "Sam", "en", Enforcement.MUTE, Wanted.MUTE, (MessageId(7),), missing=(NEWS,)
         )
         (case_id,) = await self.commit(opening)
         return await self.leased(case_id)

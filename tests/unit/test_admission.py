@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from bot.domain.errors import TelegramUnavailableError
-from bot.domain.group import Enforcement, OnUnknown
 from bot.domain.ids import GroupId, MessageId, TopicId
 from bot.domain.intent import OpenCase
 from bot.domain.membership import Membership
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import Wanted
 from bot.services.admission import MOST_GROUPS_REMEMBERED, Admission
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
@@ -113,7 +113,7 @@ async def test_a_doubt_lets_the_message_pass(world: World) -> None:
 
 async def test_a_strict_group_holds_the_message_on_a_doubt(world: World) -> None:
     """Its admins chose so; the worker checks again and removes the message."""
-    await world.configure(replace(LOUNGE, on_unknown=OnUnknown.HOLD))
+    await world.configure(replace(LOUNGE, policy=Policy(on_unknown=OnUnknown.HOLD)))
     world.telegram.silent = {NEWS, INSIDERS}
 
     admission, intents = await world.doorkeeper.look(world.speaker(STRANGER))
@@ -124,7 +124,7 @@ async def test_a_strict_group_holds_the_message_on_a_doubt(world: World) -> None
 
 async def test_a_join_is_not_held_on_a_doubt(world: World) -> None:
     """There is no message that could be."""
-    await world.configure(replace(LOUNGE, on_unknown=OnUnknown.HOLD))
+    await world.configure(replace(LOUNGE, policy=Policy(on_unknown=OnUnknown.HOLD)))
     world.telegram.silent = {NEWS, INSIDERS}
     joining = replace(world.speaker(STRANGER), message_id=None)
 

@@ -14,11 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.event import Cause
-from bot.domain.group import GroupSetup
+from bot.domain.group import GroupSetup, ProtectedGroup
 from bot.domain.ids import CaseId, ChannelId, UserId
 from bot.domain.intent import Want
-from bot.domain.membership import Allow, judge
+from bot.domain.membership import Allow, Require, judge
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from bot.domain.policy import Enforcement, OnLeave, Policy
 from bot.domain.restriction import Done, Wanted
 from bot.services.events import MemberChange
 from tests.fake_store import FakeLedger
@@ -32,9 +33,18 @@ _NO_LINKS = ALL_PERMISSIONS - {"can_add_web_page_previews"}
 # After this, what is left of a restriction is not worth putting back.
 _NEARLY_OVER = timedelta(seconds=35)
 
-_CALLS = ("mute", "put_back", "delete_messages", "send", "edit")
+_POLICIES = (
+    Policy(),
+    Policy(require=Require.ANY),
+    Policy(enforcement=Enforcement.OBSERVE),
+    Policy(enforcement=Enforcement.DELETE),
+    Policy(enforcement=Enforcement.KICK),
+    Policy(on_leave=OnLeave.NOTHING, grandfather=True, grace_minutes=60),
+)
+
+_CALLS = ("mute", "ban", "put_back", "delete_messages", "send", "edit")
 _TELEGRAM = {"member_state", *_CALLS, *(f"after {call}" for call in _CALLS)}
-_ACTS = ("join", "toggle", "press", "speak", "unprotect", "restrict", "unrestrict", "ban")
+_ACTS = ("observe", "join", "toggle", "press", "speak", "unprotect", "restrict", "unrestrict", "ban")
 
 users = st.sampled_from(_USERS)
 channels = st.sampled_from(_CHANNELS)
@@ -122,6 +132,10 @@ class AnyOrder(RuleBasedStateMachine):
     def protect(self) -> None:
         self.run(self._protect())
 
+    @rule(policy=st.sampled_from(_POLICIES))
+    def choose(self, policy: Policy) -> None:
+        self.run(self._choose(policy))
+
     @rule(seconds=st.sampled_from((1, 5, 70, 700, 4000)))
     def wait(self, seconds: int) -> None:
         self.world.clock.advance(seconds)
@@ -184,7 +198,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.run(self._settle())
         self._check()
         self.run(self._protect())
+        self.run(self._choose(Policy()))
         self.run(self._settle())
+        self._check()
         self.world.clock.advance(5)
         for user in _USERS:
             self.run(self._speak(user))
@@ -192,7 +208,8 @@ class AnyOrder(RuleBasedStateMachine):
         self._check()
         for user in _USERS:
             state = self.world.telegram.state(GROUP, user)
-            assert self._inside(user) or not state.is_member or not state.may_send, "a stranger may write"
+            expected = self._inside(user) or user in self._group().exempt
+            assert expected or not state.is_member or not state.may_send, "a stranger may write"
 
     # How it is done
 
@@ -200,7 +217,7 @@ class AnyOrder(RuleBasedStateMachine):
         await asyncio.sleep(0)
         if self.acting:
             return
-        if step in {"lease", "after put_back"}:
+        if step in {"lease", "after put_back", "after ban"}:
             self.reading_before_a_lift = False
         elif step == "member_state":
             self.reading_before_a_lift = True
@@ -241,6 +258,7 @@ class AnyOrder(RuleBasedStateMachine):
                     "toggle": lambda: self._toggle_channel(user, NEWS),
                     "press": lambda: self._press(user),
                     "speak": lambda: self._speak(user),
+                    "observe": lambda: self._choose(Policy(enforcement=Enforcement.OBSERVE)),
                     "unprotect": self._unprotect,
                     "restrict": lambda: self._moderate(user, Prior(_NO_LINKS, None)),
                     "unrestrict": lambda: self._moderate(user, None),
@@ -249,8 +267,14 @@ class AnyOrder(RuleBasedStateMachine):
                 await acts[what]()
                 await self._deliver_all(user)
 
+    def _group(self) -> ProtectedGroup:
+        group = self.world.directory.group(BOT, GROUP)
+        assert group is not None
+        return group
+
     def _inside(self, user: UserId) -> bool:
-        return all(user in self.world.telegram.in_channel[channel] for channel in _CHANNELS)
+        inside = [user in self.world.telegram.in_channel[channel] for channel in _CHANNELS]
+        return any(inside) if self._group().policy.require is Require.ANY else all(inside)
 
     async def _speak(self, user: UserId) -> None:
         state = self.world.telegram.state(GROUP, user)
@@ -269,9 +293,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _press(self, user: UserId) -> None:
         world = self.world
-        if world.directory.group(BOT, GROUP) is None:
-            return
-        if isinstance(judge(await world.verification.examine(BOT, user, _CHANNELS)), Allow):
+        standing = await world.verification.examine(BOT, user, _CHANNELS)
+        if isinstance(judge(standing, self._group().policy.require), Allow):
             case = await world.ledger.open_case(BOT, GROUP, user)
             if case is not None:
                 await world.commit(Want((case,), Wanted.FREE, Cause.JOINED_CHANNEL))
@@ -311,12 +334,15 @@ class AnyOrder(RuleBasedStateMachine):
         while self.queues[user]:
             await self._deliver(user, again=False, fails=False)
 
+    async def _choose(self, policy: Policy) -> None:
+        await self.world.policies.choose(self._group(), policy, ADMIN)
+
     async def _unprotect(self) -> None:
         await self.world.setup.unprotect(BOT, GROUP, ADMIN)
 
     async def _protect(self) -> None:
         await self.world.groups.protect(
-            GroupSetup(BOT, GROUP, "Lounge", None, LOUNGE.enforcement, "en", LOUNGE.channels, ADMIN)
+            GroupSetup(BOT, GROUP, "Lounge", None, LOUNGE.basic_group, "en", LOUNGE.channels, ADMIN)
         )
         await self.world.directory.refresh()
 
@@ -364,10 +390,17 @@ class AnyOrder(RuleBasedStateMachine):
             waiting = [row for row in rows if row.lease_owner or (row.due_at is not None and row.due_at < tomorrow)]
             if not waiting:
                 break
-            self.world.clock.advance(10)
+            dates = [row.due_at for row in waiting if row.due_at is not None]
+            self.world.clock.advance(
+                max([10, *((date - self.world.clock.now()).total_seconds() for date in dates[:1])])
+            )
             self._expire()
         else:
             raise AssertionError("the work does not come to an end")
+        for unban in self.world.store.unbans:
+            key = (GROUP, unban.user_id)
+            if self.world.telegram.state(*key).until == unban.until:
+                self.world.telegram.states[key] = MemberState(Role.LEFT, is_member=False)
         for deletion in self.world.store.deletions:
             self.world.telegram.deleted.add(deletion.message_id)
 
@@ -381,14 +414,15 @@ class AnyOrder(RuleBasedStateMachine):
     # What must hold whenever everything has settled
 
     def _check(self) -> None:
-        group = self.world.directory.group(BOT, GROUP)
-        gating = group is not None and group.gating
+        group = self._group()
         for user in _USERS:
             state = self.world.telegram.state(GROUP, user)
             ours = [row.case for row in self.world.store.rows.values() if row.case.our_until == state.until]
             if state.restriction is not None and state.until is not None and ours:
                 self._check_ours(user)
-                assert gating, "nobody is muted where nothing is protected"
+                assert group.gating, "nobody is muted where nothing is protected"
+                assert group.enforcement in {Enforcement.MUTE, Enforcement.KICK}, "nobody is muted by this policy"
+                assert user not in group.exempt, "somebody exempt is muted"
                 assert not self._inside(user), "a member is muted"
             else:
                 self._check_theirs(user, state)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.event import Cause
 from bot.domain.ids import ChannelId, GroupId, UserId
-from bot.domain.intent import Moderated, OpenCase, Regate, Want, WentAway
+from bot.domain.intent import Arrived, Moderated, OpenCase, Regate, Want, WentAway
 from bot.domain.membership import Membership
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
@@ -98,10 +98,10 @@ async def test_a_stranger_who_comes_in_is_gated_without_a_word(world: World) -> 
 
 
 async def test_a_member_of_the_channels_comes_in_freely(world: World) -> None:
-    """Nothing follows."""
+    """When they came is noted, and nothing follows."""
     world.telegram.states[GROUP, MEMBER] = _OUT
 
-    assert await world.events.in_group(world.change(GROUP, MEMBER, _IN)) == ()
+    assert await world.events.in_group(world.change(GROUP, MEMBER, _IN)) == (Arrived(BOT, GROUP, MEMBER),)
 
 
 async def test_a_bot_or_an_admin_who_comes_in_is_not_gated(world: World) -> None:
@@ -110,7 +110,7 @@ async def test_a_bot_or_an_admin_who_comes_in_is_not_gated(world: World) -> None
     as_admin = world.change(GROUP, STRANGER, ADMIN_STATE, actor=ADMIN)
     as_bot = replace(world.change(GROUP, STRANGER, _IN), old=_OUT, is_bot=True)
 
-    assert await world.events.in_group(as_admin) == ()
+    assert await world.events.in_group(as_admin) == (Arrived(BOT, GROUP, STRANGER),)
     assert await world.events.in_group(as_bot) == ()
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import TELEGRAM_SERVICE, BotId, ChannelId, GroupId, UserId
-from bot.domain.membership import Membership
+from bot.domain.membership import Membership, Require
+from bot.domain.policy import ChannelPosts, Edits, Enforcement, Policy
 from bot.ingress.gate import Gate
 from bot.ingress.parse import Parser
 
@@ -161,3 +162,47 @@ def test_only_known_membership_in_every_channel_passes(
 
     assert passed == ("verified" if joined else None)
     assert world.seen == ([USER] if joined else [])
+
+
+def _under(world: World, policy: Policy, **changes: object) -> World:
+    """Have the group go by a policy."""
+    world.groups[GROUP] = replace(PROTECTED, policy=policy, **changes)  # type: ignore[arg-type]  # names are its own
+    return world
+
+
+def test_one_channel_is_enough_where_any_will_do() -> None:
+    """The others are not even looked at."""
+    policy = Policy(require=Require.ANY)
+
+    assert _under(World(known={INSIDERS: Membership.MEMBER}), policy).passes(message()) == "verified"
+    assert _under(World(known={NEWS: Membership.ABSENT}), policy).passes(message()) is None
+
+
+def test_who_is_exempt_passes() -> None:
+    """Without a look at any membership."""
+    assert _under(World(), Policy(), exempt=frozenset({USER})).passes(message()) == "exempt"
+
+
+def test_edits_pass_where_they_are_not_judged() -> None:
+    """Messages do not."""
+    world = _under(World(), Policy(edits=Edits.IGNORE))
+
+    assert world.passes({"edited_message": message()["message"]}) == "edit"
+    assert world.passes(message()) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "passes"),
+    [
+        ({"sender_chat": {"id": -3001, "type": "channel"}}, None),
+        ({"sender_chat": {"id": -3001, "type": "channel"}, "is_automatic_forward": True}, "exempt"),
+        ({"sender_chat": {"id": NEWS, "type": "channel"}}, "exempt"),
+        ({"sender_chat": {"id": GROUP, "type": "supergroup"}}, "exempt"),
+    ],
+)
+def test_posts_as_a_channel_are_looked_at_by_choice(fields: dict[str, object], passes: str | None) -> None:
+    """Forwards of the linked channel, required channels and anonymous admins always pass; nothing while observing."""
+    policy = Policy(channel_posts=ChannelPosts.REMOVE)
+
+    assert _under(World(), policy).passes(message(**fields)) == passes
+    assert _under(World(), replace(policy, enforcement=Enforcement.OBSERVE)).passes(message(**fields)) == "exempt"

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.group import Enforcement
 from bot.domain.ids import CaseId, MessageId
 from bot.domain.permissions import MemberState, Prior, Role
+from bot.domain.policy import Enforcement, Policy, choose, options
 from bot.domain.restriction import (
     LONGEST_MUTE,
     SHORTEST_MUTE,
@@ -20,6 +20,7 @@ from bot.domain.restriction import (
     Step,
     Wanted,
     is_ours,
+    kick_at,
     mute_until,
     next_step,
     prepare,
@@ -27,7 +28,7 @@ from bot.domain.restriction import (
 )
 from tests.strategies import START, cases, member_states
 
-_END = {Step.REST, Step.CLOSE}
+_END = {Step.REST, Step.CLOSE, Step.OBSERVE}
 # From any state, after the last change of what is wanted: ask, prepare, mute, three deletions, prompt; then rest.
 _LONGEST_CHAIN = 16
 
@@ -91,7 +92,7 @@ def test_nobody_is_muted_unless_it_is_wanted_and_committed(case: Case, luck: lis
 @given(cases, _lucks, _changes)
 def test_a_case_is_not_closed_over_a_mute(case: Case, luck: list[bool], changes: list[Wanted]) -> None:
     """Whoever is or may be muted by GMBot keeps an open case."""
-    closed = [before for before, step in _run(case, luck, changes) if step is Step.CLOSE]
+    closed = [before for before, step in _run(case, luck, changes) if step in {Step.CLOSE, Step.OBSERVE}]
 
     assert all(before.done in {Done.NOTHING, Done.LIFTED, Done.NOTICED} for before in closed)
 
@@ -116,6 +117,35 @@ def test_where_only_messages_go_nobody_new_is_muted(case: Case) -> None:
     deleting = replace(case, enforcement=Enforcement.DELETE)
 
     assert next_step(deleting) is not Step.PREPARE
+
+
+@given(cases)
+def test_a_gate_that_observes_touches_nobody(case: Case) -> None:
+    """It asks, notes, and at most undoes what a stricter one has done."""
+    observing = replace(case, enforcement=Enforcement.OBSERVE)
+
+    assert next_step(observing) in {Step.ASK, Step.OBSERVE, Step.LIFT, Step.DELETE_PROMPT, Step.CLOSE}
+
+
+@given(cases)
+def test_a_gate_that_removes_messages_keeps_nobody_muted(case: Case) -> None:
+    """Who was muted by a stricter one is given their word back before anything else."""
+    muted = replace(case, enforcement=Enforcement.DELETE, wanted=Wanted.MUTE, done=Done.MUTED)
+
+    assert next_step(muted) is Step.LIFT
+
+
+@given(cases, st.sampled_from(options("kick_minutes")))
+def test_only_whom_we_muted_is_removed(case: Case, minutes: str) -> None:
+    """A ban would wipe out a moderator's restriction, and one who is not muted has not been told."""
+    policy = choose(choose(Policy(), "enforcement", "kick"), "kick_minutes", minutes)
+    due = kick_at(case, policy)
+
+    assert kick_at(case, Policy()) is None
+    if due is not None:
+        assert case.done is Done.MUTED
+        assert case.enforcement is Enforcement.KICK
+        assert case.prior is None
 
 
 @given(member_states, cases)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
-from bot.domain.group import Enforcement
 from bot.domain.ids import ChannelId, UserId
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement
 from bot.services.rights import missing_in_group
 from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, LOUNGE, NEWS, STRANGER, World
 

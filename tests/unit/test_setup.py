@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import GateTakenError, TelegramRefusedError
-from bot.domain.group import ChatInfo, Enforcement, OnUnknown, ProtectedGroup
+from bot.domain.group import ChatInfo, ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement
 from bot.services.setup import Problem, Request
 from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
@@ -254,18 +255,9 @@ async def test_what_is_not_protected_has_no_status(channels: World) -> None:
     assert await channels.setup.status(BOT, GroupId(-99)) is None
 
 
-async def test_a_choice_takes_effect_at_once(world: World) -> None:
-    """And is written down with whoever made it."""
-    group = await world.setup.on_unknown(LOUNGE, OnUnknown.HOLD, ADMIN)
-
-    assert group.on_unknown is OnUnknown.HOLD
-    assert world.directory.group(BOT, GROUP) == group
-    assert world.store.audit == [("set_on_unknown", GROUP, ADMIN)]
-
-
 async def test_a_group_is_followed_to_its_supergroup(world: World) -> None:
     """Twice told is once done; under the new id members can be muted."""
-    await world.configure(replace(LOUNGE, enforcement=Enforcement.DELETE))
+    await world.configure(replace(LOUNGE, basic_group=True))
     new = GroupId(-100_500)
     await world.setup.moved(BOT, GROUP, new)
     await world.setup.moved(BOT, GROUP, new)

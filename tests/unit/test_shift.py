@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.errors import ChatMovedError, TelegramRefusedError, TelegramUnavailableError
-from bot.domain.group import Enforcement, OnUnknown
 from bot.domain.ids import GroupId, MessageId, UpdateId
 from bot.domain.intent import Moderated, OpenCase
 from bot.domain.membership import Membership, Stamp
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import PROMPT_LIFE, Done, PromptState, Wanted
 from tests.fake_store import FakeLedger
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
@@ -431,7 +431,7 @@ async def test_a_check_without_an_answer_ends_without_a_trace(world: World) -> N
 
 async def test_a_strict_group_s_message_is_removed_and_nobody_is_muted(world: World) -> None:
     """And the group hears why, once a minute."""
-    await world.configure(replace(LOUNGE, on_unknown=OnUnknown.HOLD))
+    await world.configure(replace(LOUNGE, policy=Policy(on_unknown=OnUnknown.HOLD)))
     world.telegram.silent = {NEWS, INSIDERS}
     for message in (7, 8):
         await world.commit(_check(world, message))
@@ -628,7 +628,7 @@ async def test_a_message_after_the_mute_says_that_it_is_not_in_force(world: Worl
 
 async def test_in_a_basic_group_messages_go_and_nobody_is_muted(world: World) -> None:
     """With a prompt that says so, and an end when the user has joined."""
-    await world.configure(replace(LOUNGE, enforcement=Enforcement.DELETE))
+    await world.configure(replace(LOUNGE, basic_group=True))
     await world.speak(STRANGER, 7)
     await world.work()
     assert world.row().case.done is Done.NOTICED
@@ -642,7 +642,7 @@ async def test_in_a_basic_group_messages_go_and_nobody_is_muted(world: World) ->
 
 async def test_deleting_too_needs_a_second_absence_and_no_admin(world: World) -> None:
     """A message is as little to be lost as a voice."""
-    await world.configure(replace(LOUNGE, enforcement=Enforcement.DELETE))
+    await world.configure(replace(LOUNGE, basic_group=True))
     await world.speak(STRANGER, 7)
     world.telegram.in_channel[NEWS] = world.telegram.in_channel[INSIDERS] = {STRANGER}
     await world.work()

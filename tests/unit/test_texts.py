@@ -31,6 +31,10 @@ _VALUES: dict[str, str | int] = {
     "most": 10,
     "count": 3,
     "on_unknown": "x" * 40,
+    "part": "x" * 40,
+    "days": 7,
+    "total": 100,
+    "names": "N" * 340,
 }
 
 

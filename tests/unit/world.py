@@ -17,11 +17,13 @@ from bot.services.activity import Activity
 from bot.services.admission import Admission, Doorkeeper, Speaker
 from bot.services.directory import Directory
 from bot.services.events import MemberChange, MemberEvents
+from bot.services.policies import Policies
 from bot.services.ports import Texts
 from bot.services.prompter import Prompter
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.shift import Shift
+from bot.services.sparing import Judgement, Sparing
 from bot.services.verification import Verification
 from tests.fake_store import FakeLedger, FakeStore, Row
 from tests.fake_tables import FakeGroups, FakeInbox
@@ -70,10 +72,16 @@ class World:
         self.verification = Verification(
             cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal
         )
+        self.sparing = Sparing(store=self.groups, activity=self.activity, telegram=self.telegram, clock=self.clock)
+        self.judgement = Judgement(verification=self.verification, sparing=self.sparing)
+        self.policies = Policies(
+            directory=self.directory, groups=self.groups, clock=self.clock, wake=self.wake, poke=self.poke
+        )
         self.doorkeeper = Doorkeeper(
             directory=self.directory,
             activity=self.activity,
             verification=self.verification,
+            sparing=self.sparing,
             telegram=self.telegram,
             clock=self.clock,
         )
@@ -193,7 +201,7 @@ class World:
             case,
             ledger=ledger or self.ledger,
             telegram=self.telegram,
-            verification=self.verification,
+            judgement=self.judgement,
             directory=self.directory,
             prompter=self.prompter,
             follow=self.setup.moved,

@@ -5,13 +5,13 @@ SET lease_owner = $1, lease_until = now() + interval '10 seconds', attempts = at
 WHERE action_id IN (
   SELECT action_id FROM scheduled_actions
   WHERE dead_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
-    AND kind = 'delete_message'
+    AND kind IN ('delete_message', 'unban')
     AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))
   ORDER BY due_at
   LIMIT $2
   FOR UPDATE SKIP LOCKED
 )
-RETURNING action_id, bot_id, chat_id, message_id;
+RETURNING action_id, bot_id, kind, chat_id, message_id, user_id, until;
 
 -- actions_done --
 DELETE FROM scheduled_actions WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;

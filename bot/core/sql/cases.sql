@@ -86,6 +86,13 @@ SET prompt_state = $3, prompt_message_id = $4, prompt_channels = $5,
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
 RETURNING *;
 
+-- case_kicking --
+-- The end of the ban is committed before its beginning.
+INSERT INTO scheduled_actions (bot_id, kind, chat_id, user_id, until, due_at)
+SELECT bot_id, 'unban', group_id, user_id, $4, now() + interval '1 minute' FROM restrictions
+WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND version = $3 AND closed_at IS NULL
+RETURNING action_id;
+
 -- rest_case --
 -- Never due at once: an instance whose clock is behind the database's would not find anything to do yet.
 UPDATE restrictions

@@ -1,31 +1,37 @@
 -- open_case --
 -- The group row is locked against `/unprotect`, which updates it first: no case slips in behind it.
 -- A message that is younger than our mute by more than the clocks may differ says that the mute is not in force.
+-- What may be done is read from that row, too: an instance may not have heard of the latest settings.
 WITH gating AS (
-  SELECT 1 FROM protected_groups
+  SELECT enforcement FROM protected_groups g
   WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NULL
-  FOR SHARE
+    AND NOT EXISTS (
+      SELECT 1 FROM group_exemptions e WHERE e.bot_id = $1 AND e.group_id = $2 AND e.user_id = $3
+    )
+  FOR SHARE OF g
 ), opened AS (
   INSERT INTO restrictions AS r
     (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id, cause)
-  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11 FROM gating
+  SELECT
+    $1, $2, $3, $4, $5, enforcement, $6, CASE WHEN enforcement = 'observe' THEN '{}' ELSE $7::bigint[] END, $8, $10
+  FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
-  SET delete_ids = r.delete_ids || excluded.delete_ids,
+  SET delete_ids = r.delete_ids || excluded.delete_ids, enforcement = excluded.enforcement,
       topic_id = coalesce(excluded.topic_id, r.topic_id),
       wanted = CASE
-        WHEN r.wanted = 'free' OR $10::timestamptz IS NULL THEN 'check'
-        WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'check'
+        WHEN r.wanted = 'free' OR $9::timestamptz IS NULL THEN 'check'
+        WHEN r.done = 'muted' AND $9::timestamptz > r.done_at + interval '2 seconds' THEN 'check'
         ELSE r.wanted
       END,
       done = CASE
-        WHEN r.done = 'muted' AND $10::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
+        WHEN r.done = 'muted' AND $9::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
         ELSE r.done
       END,
       cause = excluded.cause, version = r.version + 1, due_at = now(), attempts = 0
   RETURNING restriction_id, version
 ), noted AS (
   INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
-  SELECT $1, $2, $3, 'stopped', $11, $12, restriction_id, 0 FROM opened
+  SELECT $1, $2, $3, 'stopped', $10, $11, restriction_id, 0 FROM opened
   WHERE version = 1
 )
 SELECT restriction_id FROM opened;
@@ -71,6 +77,8 @@ WITH gating AS (
   JOIN protected_groups g USING (bot_id, group_id)
   JOIN group_members_seen s USING (bot_id, group_id)
   WHERE l.bot_id = $1 AND l.channel_id = $3 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
+    AND coalesce(g.policy ->> 'on_leave', 'regate') = 'regate'
+    AND NOT EXISTS (SELECT 1 FROM group_exemptions e WHERE (e.bot_id, e.group_id, e.user_id) = ($1, g.group_id, $2))
   FOR SHARE OF g
 ), opened AS (
   INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause)
@@ -178,3 +186,35 @@ WITH orphan AS (
   RETURNING r.restriction_id
 )
 SELECT restriction_id FROM adopted UNION ALL SELECT restriction_id FROM reopened;
+
+-- arrive --
+INSERT INTO group_members_seen AS s (bot_id, group_id, user_id, seen_at, joined_at) VALUES ($1, $2, $3, now(), now())
+ON CONFLICT (bot_id, group_id, user_id) DO UPDATE SET joined_at = now() WHERE s.joined_at IS NULL;
+
+-- observe --
+-- A case that is closed as soon as it is open; one a day, for a report counts people, not messages.
+WITH noted AS (
+  INSERT INTO restrictions
+    (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause, closed_at, outcome)
+  SELECT $1, $2, $3, $4, language, enforcement, 'check', $5, now(), 'observed' FROM protected_groups
+  WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NULL AND enforcement = 'observe'
+    AND NOT EXISTS (
+      SELECT 1 FROM restrictions
+      WHERE bot_id = $1 AND user_id = $3 AND group_id = $2 AND outcome = 'observed'
+        AND closed_at > now() - interval '1 day'
+    )
+  RETURNING restriction_id
+)
+INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
+SELECT $1, $2, $3, 'observed', $5, $6, restriction_id, 0 FROM noted;
+
+-- remove_message --
+INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at) VALUES ($1, 'delete_message', $2, $3, now());
+
+-- exempt_unmuted --
+-- Only whose mute was ours, recognised by its end.
+INSERT INTO group_exemptions (bot_id, group_id, user_id, user_name, added_by)
+SELECT bot_id, group_id, user_id, user_name, $5 FROM restrictions
+WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL
+ON CONFLICT (bot_id, group_id, user_id) DO NOTHING
+RETURNING user_id;

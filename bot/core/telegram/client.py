@@ -93,7 +93,8 @@ class TelegramClient:
 
         async def ask(api: Bot) -> ChatInfo:
             info = await api.get_chat(reference)
-            return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link)
+            linked = info.linked_chat_id
+            return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link, linked)
 
         return await self._call(bot, "getChat", reference, ask)
 
@@ -114,6 +115,16 @@ class TelegramClient:
         allowed = permissions_to_send(ALL_PERMISSIONS if prior is None else prior.permissions)
         # Whoever the work is for, setting somebody free goes before taking anybody's word away.
         await self._restrict(bot, group, user, allowed, prior.until if prior is not None else None, Priority.PRESS)
+
+    async def ban(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
+        """Remove somebody, who may come back after that."""
+        await self._call(bot, "banChatMember", group, lambda api: api.ban_chat_member(group, user, until_date=until))
+
+    async def unban(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """End a ban; nothing for who is not banned."""
+        await self._call(
+            bot, "unbanChatMember", group, lambda api: api.unban_chat_member(group, user, only_if_banned=True)
+        )
 
     async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None:
         """Delete 1 to 100 messages; one that cannot be deleted makes Telegram refuse them all."""

@@ -40,6 +40,8 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "sendMessage": Kind.SEND,
         "editMessageText": Kind.SEND,
         "restrictChatMember": Kind.MODERATE,
+        "banChatMember": Kind.MODERATE,
+        "unbanChatMember": Kind.MODERATE,
         "deleteMessage": Kind.MODERATE,
         "deleteMessages": Kind.MODERATE,
         "createChatInviteLink": Kind.MODERATE,
