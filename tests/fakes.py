@@ -107,6 +107,9 @@ class FakeTelegram:
         await self.hook("after membership")
         return answer
 
+    async def ask_membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
+        return await self.membership(bot, channel, user)
+
     async def member_state(self, _: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
         del urgent
         await self._call("member_state", chat, user)

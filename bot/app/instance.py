@@ -7,6 +7,7 @@ from functools import partial
 
 from bot.app.fleet import Fleet
 from bot.app.services import join_services
+from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.world import World, given_secret, opened
 from bot.core.actions import ScheduledActions
 from bot.core.groups import PostgresGroups
@@ -77,9 +78,10 @@ async def _wire(world: World, mode: Mode) -> Site:
         counter=metrics,
     )
     intake = _intake(world, mode, telegram, receiver)
+    warmer = partial(make_warmer, world, directory, services.answers)
     fleet = Fleet(
         clients=world.telegram.bots,
-        build=lambda bot, client: build_dispatcher(client, use, partial(telegram.introduce, bot)),
+        build=lambda bot, client: build_dispatcher(client, use, partial(telegram.introduce, bot), warmer(bot)),
         intake=intake,
         dispatchers=dispatchers,
         secrets=secrets,
@@ -117,6 +119,7 @@ async def _wire(world: World, mode: Mode) -> Site:
     ):
         world.tasks.keep(work, name=name)
     world.tasks.at_end(protection.drain)
+    warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
     metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
     metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", services.local.__len__)
     for state in STATES:

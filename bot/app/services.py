@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from redis.asyncio import Redis
+
 from bot.app.world import World
 from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
+from bot.core.clock import SystemClock
 from bot.core.groups import PostgresGroups
 from bot.core.membership_cache import MembershipAnswers
+from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
 from bot.domain.restriction import Case
 from bot.handlers import UseCases
@@ -41,15 +45,7 @@ async def join_services(world: World) -> Services:
     """Build the services on the opened world."""
     settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
     instance, texts = world.heartbeat.instance_id, load_catalogs()
-    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic, life=settings.cache_positive_ttl)
-    answers = MembershipAnswers(
-        redis=world.redis,
-        local=local,
-        clock=clock,
-        positive=settings.cache_positive_ttl,
-        negative=settings.cache_negative_ttl,
-        jitter=settings.cache_jitter_percent,
-    )
+    answers, local = answers_of(settings, world.redis, clock)
     # Buttons and commands before what follows from joining and speaking.
     telegram, working = world.telegram.for_presses, world.telegram.for_work
     metrics.include(world.telegram.telemetry)
@@ -112,3 +108,18 @@ async def join_services(world: World) -> Services:
     )
     renewal = Renewal(cache=answers, verification=verification, clock=clock)
     return Services(use=use, answers=answers, local=local, activity=activity, protection=protection, renewal=renewal)
+
+
+def answers_of(settings: Settings, redis: "Redis", clock: SystemClock) -> tuple[MembershipAnswers, LocalCache]:
+    """Build the memory of memberships: what all instances share, and this process' part of it."""
+    life = settings.cache_positive_ttl
+    local = LocalCache(size=settings.cache_l1_size, monotonic=clock.monotonic, life=life)
+    answers = MembershipAnswers(
+        redis=redis,
+        local=local,
+        clock=clock,
+        positive=life,
+        negative=settings.cache_negative_ttl,
+        jitter=settings.cache_jitter_percent,
+    )
+    return answers, local

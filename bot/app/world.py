@@ -64,7 +64,7 @@ async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
         telegram = await stack.enter_async_context(
             open_telegram(
                 api_url=settings.telegram_api_url,
-                limits=_limits(settings),
+                limits=limits_of(settings),
                 redis=redis,
                 instances=heartbeat.live,
                 clock=clock,
@@ -102,7 +102,8 @@ async def _leave(heartbeat: Heartbeat) -> None:
         await heartbeat.leave()
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Return the budgets of a bot."""
     return Limits(
         per_second=settings.rate_limit_global,
         per_chat=settings.rate_limit_per_chat,

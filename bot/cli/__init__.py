@@ -11,6 +11,7 @@ from bot.cli.letters import build_letters
 from bot.cli.migrate import migrate
 from bot.cli.serve import serve
 from bot.cli.simulate import simulate
+from bot.cli.warm import warm
 
 
 def build_cli() -> typer.Typer:
@@ -22,7 +23,7 @@ def build_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (serve, demo, simulate, migrate, events, healthcheck):
+    for command in (serve, demo, simulate, migrate, events, healthcheck, warm):
         cli.command()(command)
     cli.add_typer(build_bots(), name="bots")
     cli.add_typer(build_keys(), name="keys")

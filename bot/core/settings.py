@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import SIMULATED
+from bot.domain.schedule import Schedule, parse_schedule
 
 TELEGRAM_API = "https://api.telegram.org"
 
@@ -19,6 +20,10 @@ _PLACEHOLDERS = frozenset({"changeme", "change-me", "replace-me", "secret", "pas
 
 def _ids(value: object) -> object:
     return [part for part in value.replace(" ", ",").split(",") if part] if isinstance(value, str) else value
+
+
+def _schedule(value: object) -> object:
+    return parse_schedule(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -57,6 +62,7 @@ class Settings(BaseSettings):
     audit_retention_days: int = Field(365, ge=1, le=3650)
     member_retention_days: int = Field(180, ge=1, le=3650)
     letter_retention_days: int = Field(30, ge=1, le=3650)
+    warm_schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None
 
     @classmethod
     def settings_customise_sources(

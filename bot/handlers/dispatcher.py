@@ -28,7 +28,9 @@ from bot.handlers.protect import CONFIRM, Protect
 from bot.handlers.replies import Replies
 from bot.handlers.settings import PREFIX, Settings
 from bot.handlers.usecases import UseCases
+from bot.services.batch_verification import WARMER
 from bot.services.prompts import VERIFY
+from bot.services.warmer import Warmer
 
 log = structlog.stdlib.get_logger()
 
@@ -83,7 +85,7 @@ class Dispatcher:
                 self._started = True
 
 
-def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce) -> Dispatcher:
+def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warmer) -> Dispatcher:
     """Wire the handlers of one bot. The table below is the list of everything GMBot reacts to.
 
     `introduce` has the bot ask who it is; it raises TelegramUnavailableError or TelegramRefusedError.
@@ -92,6 +94,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce) -> Dispatche
     messages, members = GroupMessages(use, baskets), Members(use, baskets)
     protect, information, settings = Protect(use, replies), Information(use, replies), Settings(use, replies)
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
+    # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
+    application.bot_data[WARMER] = warmer
     in_groups, new = filters.ChatType.GROUPS, filters.UpdateType.MESSAGE
     for handler, group in (
         (MessageHandler(in_groups & filters.StatusUpdate.MIGRATE, messages.moved), _GATE_GROUP),

@@ -32,6 +32,11 @@ class Directory:
         linked = [self._groups[bot][group] for group in sorted(self._linked.get((bot, channel), ()))]
         return [group for group in linked if group.protected]
 
+    def gating(self, bot: BotId) -> Sequence[ProtectedGroup]:
+        """Return the bot's groups in which people are checked at the moment, in the order of their ids."""
+        groups = self._groups[bot]
+        return [groups[group] for group in sorted(groups) if groups[group].gating]
+
     def follows(self, bot: BotId, channel: ChannelId) -> bool:
         """Whether memberships of the channel may be remembered: a group requires it, or did before `/unprotect`."""
         return bool(self._linked.get((bot, channel)))

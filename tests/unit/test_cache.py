@@ -215,7 +215,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
         self.watch = _Watch(now)
         self.cache = LocalCache(size=size, monotonic=self.watch)
         self.model: dict[Key, tuple[Membership, float]] = {}
-        self.recent: list[Key] = []
+        self.recent: list[Key | None] = []
 
     def _use(self, key: Key) -> None:
         self.recent = [key, *(other for other in self.recent if other != key)]
@@ -273,8 +273,9 @@ class CacheAgainstModel(RuleBasedStateMachine):
             assert len(self.cache) <= max(2, self.size)
 
     def _forget(self, key: Key) -> None:
+        """Forget an answer; the place it took among the recent ones may have cost another its own."""
         self.model.pop(key, None)
-        self.recent = [other for other in self.recent if other != key]
+        self.recent = [None if other == key else other for other in self.recent]
 
 
 TestCacheAgainstModel = CacheAgainstModel.TestCase

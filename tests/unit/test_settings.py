@@ -6,6 +6,7 @@ import pytest
 
 from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
+from bot.domain.schedule import parse_schedule
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 SERVERS = {
@@ -137,3 +138,13 @@ def test_a_simulator_is_not_telegram() -> None:
 def test_telegram_is_known_in_any_spelling(url: str) -> None:
     """Case, port and a slash at the end make no other server of it."""
     assert Settings.from_env({**SERVERS, "TELEGRAM_API_URL": url}).at_telegram
+
+
+def test_a_schedule_is_read_when_the_instance_starts() -> None:
+    """Not at night, when it is due."""
+    settings = Settings.from_env({**SERVERS, "WARM_SCHEDULE": "03:00"})
+
+    assert settings.warm_schedule == parse_schedule("03:00")
+    assert Settings.from_env(SERVERS).warm_schedule is None
+    with pytest.raises(SettingsError, match=r"WARM_SCHEDULE: .*neither a time like 03:00 nor the five fields of cron"):
+        Settings.from_env({**SERVERS, "WARM_SCHEDULE": "at night"})

@@ -55,6 +55,16 @@ class TelegramClient:
 
     async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
         """Ask Telegram. UNKNOWN for anything but a plain answer, at once where none is to be had."""
+        try:
+            return await self.ask_membership(bot, channel, user)
+        except TelegramUnavailableError:
+            return Membership.UNKNOWN
+
+    async def ask_membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
+        """Ask Telegram. UNKNOWN where it refuses.
+
+        Raises TelegramUnavailableError where it does not answer, or not yet.
+        """
 
         async def ask(api: Bot) -> Membership:
             member = await api.get_chat_member(channel, user)
@@ -66,8 +76,6 @@ class TelegramClient:
         except TelegramRefusedError as refusal:
             text = refusal.description.lower()
             return Membership.ABSENT if text in _ABSENT_TEXTS else Membership.UNKNOWN
-        except TelegramUnavailableError:
-            return Membership.UNKNOWN
 
     async def member_state(self, bot: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
         """Return one user's state in a chat; `urgent` goes before all other work."""

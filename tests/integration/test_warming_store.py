@@ -1,0 +1,92 @@
+"""Who was seen lately, on a real PostgreSQL, and bookmarks on a real Redis."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.core.database import open_database
+from bot.core.groups import PostgresGroups
+from bot.core.redis import open_redis
+from bot.core.statements import load_statements
+from bot.core.warming import Bookmarks, SeenMembers
+from bot.domain.ids import BotId, GroupId, UserId
+from bot.domain.warming import Bookmark, Sighting
+
+pytestmark = pytest.mark.servers
+
+BOT, GROUP, OTHER = BotId(1), GroupId(-1001), GroupId(-1002)
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+NEWEST = Sighting(datetime.max.replace(tzinfo=UTC), UserId(2**63 - 1))
+WEEK_AGO = NOW - timedelta(days=7)
+
+
+@pytest.fixture
+async def recent(database_url: str) -> AsyncIterator[SeenMembers]:
+    """Have five members seen, two of them in the same moment, one long ago."""
+    async with open_database(database_url, pool_size=2, statements=load_statements()) as database:
+        await database.execute("put_bot", BOT, "", b"sealed")
+        ages = {1: 1.0, 2: 2.0, 3: 2.0, 4: 5.0, 5: 8.0}
+        groups = PostgresGroups(database=database)
+        await groups.seen([(BOT, GROUP, UserId(user), NOW - timedelta(days=days)) for user, days in ages.items()])
+        await groups.seen([(BOT, OTHER, UserId(9), NOW)])
+        yield SeenMembers(database=database)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """Connect to the test's Redis."""
+    async with open_redis(redis_url) as client:
+        yield client
+
+
+async def test_pages_come_in_order_and_leave_nobody_out(recent: SeenMembers) -> None:
+    """The latest first; a page may end between two who were seen in the same moment."""
+    found: list[UserId] = []
+    behind = NEWEST
+    while page := await recent.page(BOT, GROUP, since=WEEK_AGO, behind=behind, limit=2):
+        found += [sighting.user_id for sighting in page]
+        behind = page[-1]
+
+    assert found == [1, 3, 2, 4]
+
+
+async def test_only_recent_members_of_these_groups_are_counted(recent: SeenMembers) -> None:
+    """In each group for itself."""
+    assert await recent.count(BOT, [GROUP], since=WEEK_AGO) == 4
+    assert await recent.count(BOT, [GROUP, OTHER], since=WEEK_AGO) == 5
+    assert await recent.count(BotId(2), [GROUP], since=WEEK_AGO) == 0
+    assert await recent.count(BOT, [], since=WEEK_AGO) == 0
+
+
+@pytest.mark.parametrize("behind", [None, Sighting(NOW - timedelta(microseconds=1), UserId(2**52 - 1))])
+async def test_a_bookmark_comes_back_as_it_was(redis: "Redis", behind: Sighting | None) -> None:
+    """On its own shelf, for its own bot, for an hour, until it is cleared."""
+    bookmarks = Bookmarks(redis=redis)
+    await bookmarks.save(BOT, 0, Bookmark(GROUP, behind))
+    left = [await redis.ttl(key) for key in await redis.keys("gmbot:warming:*")]
+
+    assert await bookmarks.load(BOT, 0) == Bookmark(GROUP, behind)
+    assert await bookmarks.load(BOT, GROUP) is None
+    assert await bookmarks.load(BotId(2), 0) is None
+    assert left[0] > 3590
+    await bookmarks.clear(BOT, 0)
+    assert await bookmarks.load(BOT, 0) is None
+
+
+async def test_an_unreadable_bookmark_is_none(redis: "Redis") -> None:
+    """A round then begins at the beginning."""
+    await redis.set("gmbot:warming:1:0", b'{"behind": 3}')
+
+    assert await Bookmarks(redis=redis).load(BOT, 0) is None
+
+
+async def test_without_redis_there_are_no_bookmarks() -> None:
+    """And nothing fails."""
+    async with open_redis("redis://127.0.0.1:1") as nowhere:
+        bookmarks = Bookmarks(redis=nowhere)
+        await bookmarks.save(BOT, 0, Bookmark(GROUP, None))
+        await bookmarks.clear(BOT, 0)
+
+        assert await bookmarks.load(BOT, 0) is None
