@@ -19,14 +19,15 @@ pytestmark = pytest.mark.servers
 BOT, GROUP, OTHER = BotId(1), GroupId(-1001), GroupId(-1002)
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 NEWEST = Sighting(datetime.max.replace(tzinfo=UTC), UserId(2**63 - 1))
+_TESTS_OWN = {"add": "INSERT INTO bots (bot_id, username, token_encrypted) VALUES ($1, '', 'sealed')"}
 WEEK_AGO = NOW - timedelta(days=7)
 
 
 @pytest.fixture
 async def recent(database_url: str) -> AsyncIterator[SeenMembers]:
     """Have five members seen, two of them in the same moment, one long ago."""
-    async with open_database(database_url, pool_size=2, statements=load_statements()) as database:
-        await database.execute("put_bot", BOT, "", b"sealed")
+    async with open_database(database_url, pool_size=2, statements={**load_statements(), **_TESTS_OWN}) as database:
+        await database.execute("add", BOT)
         ages = {1: 1.0, 2: 2.0, 3: 2.0, 4: 5.0, 5: 8.0}
         groups = PostgresGroups(database=database)
         await groups.seen([(BOT, GROUP, UserId(user), NOW - timedelta(days=days)) for user, days in ages.items()])
