@@ -10,7 +10,7 @@ import structlog
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
-from bot.domain.membership import Allow, Doubt, Membership, Missing, Standing, judge
+from bot.domain.membership import Allow, Doubt, Membership, Missing, Require, Standing, Verdict, judge
 from bot.domain.warming import Bookmark, Sighting, WarmupStats
 from bot.services.directory import Directory
 from bot.services.ports import Clock, Journal, MembershipCache
@@ -218,14 +218,15 @@ class _Round:
             for user in waiting:
                 if self.given_up:
                     return
-                self._count(await self._standing(user, group.channel_ids))
+                standing = await self._standing(user, group.channel_ids, group.policy.require)
+                self._count(judge(standing, group.policy.require))
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(_AT_ONCE, len(users))):
                 tasks.create_task(work())
 
-    def _count(self, standing: Standing) -> None:
-        match judge(standing):
+    def _count(self, verdict: Verdict) -> None:
+        match verdict:
             case Allow():
                 self._verified += 1
             case Missing():
@@ -234,14 +235,19 @@ class _Round:
                 self._errors += 1
         self._watch(self.stats(), self._expected)
 
-    async def _standing(self, user: UserId, channels: Sequence[ChannelId]) -> Standing:
+    async def _standing(self, user: UserId, channels: Sequence[ChannelId], require: Require) -> Standing:
         """Ask about what is neither known here nor to the other instances, or not for long any more."""
-        answers = {channel: self._here(user, channel) for channel in channels}
-        missing = [channel for channel, answer in answers.items() if answer is None]
+        known = {channel: self._here(user, channel) for channel in channels}
+        missing = [channel for channel, answer in known.items() if answer is None]
         if missing:
             await self._cache.read(self._bot, user, missing)
-            answers |= {channel: self._here(user, channel) for channel in missing}
-        return {channel: answer or await self._ask(user, channel) for channel, answer in answers.items()}
+            known |= {channel: self._here(user, channel) for channel in missing}
+        standing = {channel: answer or Membership.UNKNOWN for channel, answer in known.items()}
+        for channel in (channel for channel, answer in known.items() if answer is None):
+            # Where any channel will do, a membership found before makes the other questions idle.
+            if require is Require.ALL or not isinstance(judge(standing, require), Allow):
+                standing[channel] = await self._ask(user, channel)
+        return standing
 
     def _here(self, user: UserId, channel: ChannelId) -> Membership | None:
         due = self._cache.is_due(self._bot, user, channel)

@@ -10,7 +10,7 @@ from telegram.ext import CallbackContext, ContextTypes
 
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
-from bot.domain.membership import Membership
+from bot.domain.membership import Membership, Require
 from bot.domain.warming import WarmupStats
 from bot.handlers import UseCases, build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
@@ -167,6 +167,19 @@ async def test_all_groups_of_the_bot(kitchen: Kitchen) -> None:
 
     assert counts(stats) == (2, 2, 0, 0)
     assert sorted(kitchen.calls) == [(INSIDERS, MEMBER), (NEWS, MEMBER)]
+
+
+async def test_where_any_channel_will_do_one_membership_is_enough(kitchen: Kitchen) -> None:
+    """What the message would not ask the warmer does not ask either."""
+    policy = replace(LOUNGE.policy, require=Require.ANY)
+    await kitchen.world.configure(replace(LOUNGE, policy=policy))
+    late = UserId(10)
+    kitchen.enrol(late, channels=(INSIDERS,))
+    stats = await warm_cache_for_group(GROUP, kitchen.context, [MEMBER, late, STRANGER])
+
+    assert counts(stats) == (3, 2, 1, 0)
+    assert (INSIDERS, MEMBER) not in kitchen.calls
+    assert (INSIDERS, late) in kitchen.calls
 
 
 async def test_a_group_that_is_not_protected_has_nobody_to_verify(kitchen: Kitchen) -> None:
@@ -330,6 +343,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         doorkeeper=world.doorkeeper,
         events=world.events,
         rights=world.rights,
+        policies=world.policies,
         setup=world.setup,
         verification=world.verification,
         ledger=world.ledger,
