@@ -18,22 +18,20 @@ Build = Callable[[BotId, Bot], Dispatch]
 
 
 class Fleet:
-    """Takes bots on and lets them go. The ingress reads `dispatchers` and `secrets` with every update."""
+    """Takes bots on and lets them go. The ingress reads the dispatchers and `secrets` with every update."""
 
     def __init__(
         self,
         *,
         clients: Clients,
-        build: Build,
+        builds: Sequence[tuple[dict[BotId, Dispatch], Build]],
         intake: Crew,
-        dispatchers: dict[BotId, Dispatch],
         secrets: dict[BotId, Sequence[bytes]],
         secret: Secret | None,
     ) -> None:
         self._clients = clients
-        self._build = build
+        self._builds = builds
         self._intake = intake
-        self._dispatchers = dispatchers
         self._secrets = secrets
         self._secret = secret
         self._known: dict[BotId, Bot] = {}
@@ -45,7 +43,8 @@ class Fleet:
         client = self._clients.put(bot.bot_id, bot.token, resting=bot.refused_at is not None)
         if client is not self._known.get(bot.bot_id):
             self._known[bot.bot_id] = client
-            self._dispatchers[bot.bot_id] = _Lazily(partial(self._build, bot.bot_id, client))
+            for dispatchers, build in self._builds:
+                dispatchers[bot.bot_id] = _Lazily(partial(build, bot.bot_id, client))
         secrets = (self._secret,) if self._secret is not None else bot.secrets
         self._secrets[bot.bot_id] = [secret.reveal().encode() for secret in secrets]
         self._intake.take_on(bot)
@@ -54,7 +53,8 @@ class Fleet:
         """Serve a bot no more."""
         self._intake.let_go(bot)
         self._secrets.pop(bot, None)
-        self._dispatchers.pop(bot, None)
+        for dispatchers, _ in self._builds:
+            dispatchers.pop(bot, None)
         self._known.pop(bot, None)
         self._clients.drop(bot)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.app.fleet import Fleet
-from bot.app.services import join_services
+from bot.app.kept import Kept, keep_for_later
+from bot.app.outage import without_postgresql
+from bot.app.services import Services, join_services
 from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.world import World, given_secret, opened
 from bot.core.actions import ScheduledActions
-from bot.core.groups import PostgresGroups
 from bot.core.letters import LetterStore
 from bot.core.membership_cache import Subscription
 from bot.core.migrations import ensure_schema
@@ -22,16 +23,16 @@ from bot.core.telegram.client import TelegramClient
 from bot.core.updates import UpdateStore
 from bot.domain.errors import SettingsError
 from bot.domain.ids import BotId
-from bot.handlers import UseCases, build_dispatcher
+from bot.handlers import build_dispatcher
 from bot.ingress.gate import Gate
 from bot.ingress.pollers import Pollers
 from bot.ingress.polling import Poller
-from bot.ingress.receiver import Answer, Dispatch, Receiver
+from bot.ingress.receiver import Dispatch, Receiver
 from bot.ingress.site import Site
+from bot.ingress.stopgap import OutageHandling
 from bot.ingress.webhook import Webhook
 from bot.services.actions import Actions
 from bot.services.housekeeping import Housekeeping
-from bot.services.ports import Waker
 from bot.services.reconciliation import Reconciliation
 from bot.services.replays import Replays
 from bot.services.rights import OwnRights
@@ -65,15 +66,19 @@ async def running(settings: Settings, mode: Mode) -> AsyncIterator[Site]:
 async def _wire(world: World, mode: Mode) -> Site:
     """Start an instance's work, and return what it serves."""
     clock, metrics, telegram = world.clock, world.metrics, world.telegram.for_presses
-    instance, services = world.heartbeat.instance_id, await join_services(world)
+    dispatchers: dict[BotId, Dispatch] = {}
+    standby: dict[BotId, Dispatch] = {}
+    kept = keep_for_later(world, dispatchers.keys())
+    instance, services = world.heartbeat.instance_id, await join_services(world, kept)
     use, protection, directory = services.use, services.protection, services.use.directory
     inbox = UpdateStore(database=world.database, instance=instance)
-    dispatchers: dict[BotId, Dispatch] = {}
+    use_meanwhile, without_ledger = without_postgresql(world, services, kept)
     secrets: dict[BotId, Sequence[bytes]] = {}
     receiver = Receiver(
         gate=Gate(groups=directory, memory=services.answers, sightings=services.activity),
         inbox=inbox,
         dispatchers=dispatchers,
+        stopgap=OutageHandling(outage=world.database, dispatchers=standby, without_ledger=without_ledger),
         wake=protection.wake,
         counter=metrics,
     )
@@ -81,9 +86,19 @@ async def _wire(world: World, mode: Mode) -> Site:
     warmer = partial(make_warmer, world, directory, services.answers)
     fleet = Fleet(
         clients=world.telegram.bots,
-        build=lambda bot, client: build_dispatcher(client, use, partial(telegram.introduce, bot), warmer(bot)),
+        builds=(
+            (
+                dispatchers,
+                lambda bot, client: build_dispatcher(client, use, partial(telegram.introduce, bot), warmer(bot)),
+            ),
+            (
+                standby,
+                lambda bot, client: build_dispatcher(
+                    client, use_meanwhile, partial(telegram.introduce, bot), warmer(bot)
+                ),
+            ),
+        ),
         intake=intake,
-        dispatchers=dispatchers,
         secrets=secrets,
         secret=given_secret(world.settings),
     )
@@ -110,7 +125,10 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("subscription", subscription.run),
         ("renewal", services.renewal.run),
         ("actions", actions.run),
-        ("reconciliation", _reconciliation(world, use, protection.wake).run),
+        ("reconciliation", _reconciliation(world, services).run),
+        ("outages", world.database.watch),
+        ("copies", kept.copies.run),
+        ("catching up", partial(kept.catching_up.run, receiver.replay)),
         ("replays", _replays(world, receiver, roster).run),
         ("roster", roster.run),
         ("tokens", partial(world.watch.run, roster, world.telegram.desk)),
@@ -120,11 +138,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         world.tasks.keep(work, name=name)
     world.tasks.at_end(protection.drain)
     warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
-    metrics.gauge("gmbot_protected_groups", "Groups that are protected.", directory.count)
-    metrics.gauge("gmbot_l1_entries", "Memberships remembered in this process.", services.local.__len__)
-    for state in STATES:
-        metrics.gauge("gmbot_bots", "Bots by their state.", partial(roster.count, state), state=state)
-    metrics.gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
+    _show(world, services, roster, kept)
     return Site(
         webhook=Webhook(receiver=receiver, secrets=secrets),
         vital={"postgres": world.database.check},
@@ -138,10 +152,23 @@ async def _wire(world: World, mode: Mode) -> Site:
     )
 
 
-def _reconciliation(world: World, use: UseCases, wake: Waker) -> Reconciliation:
+def _show(world: World, services: Services, roster: Roster, kept: Kept) -> None:
+    """Show how things stand to whoever measures."""
+    gauge, protection = world.metrics.gauge, services.protection
+    gauge("gmbot_protected_groups", "Groups that are protected.", services.use.directory.count)
+    gauge("gmbot_l1_entries", "Memberships remembered in this process.", services.local.__len__)
+    for state in STATES:
+        gauge("gmbot_bots", "Bots by their state.", partial(roster.count, state), state=state)
+    gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
+    gauge("gmbot_database_away", "1 while PostgreSQL does not answer.", lambda: int(world.database.away))
+    gauge("gmbot_updates_kept", "Updates of this process that wait for PostgreSQL.", lambda: kept.own)
+
+
+def _reconciliation(world: World, services: Services) -> Reconciliation:
+    use, wake = services.use, services.protection.wake
     rights = OwnRights(
         directory=use.directory,
-        groups=PostgresGroups(database=world.database),
+        groups=services.groups,
         telegram=world.telegram.for_bulk,
         texts=use.texts,
         wake=wake,
@@ -170,11 +197,8 @@ def _retention(world: World) -> tuple[Callable[[], Awaitable[None]], ...]:
 
 
 def _replays(world: World, receiver: Receiver, roster: Roster) -> Replays:
-    async def handled(bot: BotId, body: bytes) -> bool:
-        return await receiver.receive(bot, body) is Answer.DONE
-
     letters = LetterStore(database=world.database)
-    replays = Replays(letters=letters, receive=handled, bots=roster.served, clock=world.clock)
+    replays = Replays(letters=letters, receive=receiver.replay, bots=roster.served, clock=world.clock)
     gauge = world.metrics.gauge
     gauge("gmbot_dead_letters", "Updates given up, for a person to decide on.", lambda: replays.count.updates)
     gauge("gmbot_dead_actions", "Actions given up, for a person to decide on.", lambda: replays.count.actions)

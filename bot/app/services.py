@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from bot.app.kept import Kept
 from bot.app.world import World
 from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
@@ -34,6 +35,9 @@ class Services:
     """The services, joined to infrastructure."""
 
     use: UseCases
+    groups: PostgresGroups
+    verification: Verification
+    """What asks for the work that follows from joining and speaking."""
     answers: MembershipAnswers
     local: LocalCache
     activity: Activity
@@ -41,7 +45,7 @@ class Services:
     renewal: Renewal
 
 
-async def join_services(world: World) -> Services:
+async def join_services(world: World, kept: Kept) -> Services:
     """Build the services on the opened world."""
     settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
     instance, texts = world.heartbeat.instance_id, load_catalogs()
@@ -49,8 +53,8 @@ async def join_services(world: World) -> Services:
     # Buttons and commands before what follows from joining and speaking.
     telegram, working = world.telegram.for_presses, world.telegram.for_work
     metrics.include(world.telegram.telemetry)
-    groups = PostgresGroups(database=world.database)
-    ledger = CaseStore(database=world.database, instance=instance)
+    groups = PostgresGroups(database=world.database, turn=kept.catching_up.turn)
+    ledger = CaseStore(database=world.database, instance=instance, copies=kept.copies)
     directory = Directory(store=groups)
     await directory.refresh()
     activity = Activity(store=groups, clock=clock)
@@ -107,7 +111,16 @@ async def join_services(world: World) -> Services:
         clock=clock,
     )
     renewal = Renewal(cache=answers, verification=verification, clock=clock)
-    return Services(use=use, answers=answers, local=local, activity=activity, protection=protection, renewal=renewal)
+    return Services(
+        use=use,
+        groups=groups,
+        verification=verification,
+        answers=answers,
+        local=local,
+        activity=activity,
+        protection=protection,
+        renewal=renewal,
+    )
 
 
 def answers_of(settings: Settings, redis: "Redis", clock: SystemClock) -> tuple[MembershipAnswers, LocalCache]:

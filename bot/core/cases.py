@@ -1,11 +1,14 @@
 """The ledger of restrictions, as rows of PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
-from bot.core.database import Database
+from bot.core.case_copies import CaseCopies
+from bot.core.database import Database, Record
+from bot.core.priors import prior_from_json, prior_to_json
+from bot.domain.errors import NotReadyError
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -24,13 +27,14 @@ from bot.domain.restriction import Case, Done, PromptState, Wanted
 class CaseStore:
     """Leases cases to this instance and writes what its lease holder did."""
 
-    def __init__(self, *, database: Database, instance: InstanceId) -> None:
+    def __init__(self, *, database: Database, instance: InstanceId, copies: CaseCopies) -> None:
         self._database = database
         self._instance = instance
+        self._copies = copies
 
     async def lease(self, case_id: CaseId) -> Case | None:
         """Take the case for 3 s by the database's clock."""
-        return _case(await self._database.row("lease_case", case_id, self._instance))
+        return await self._copied(await self._database.row("lease_case", case_id, self._instance))
 
     async def renew(self, case_id: CaseId) -> bool:
         """Hold the case for another 3 s."""
@@ -50,19 +54,27 @@ class CaseStore:
 
     async def did(self, case: Case, done: Done, *, missing: Sequence[ChannelId] = ()) -> Case | None:
         """Record a fact, and why."""
-        return _case(await self._database.row("case_did", case.case_id, self._instance, done.value, list(missing)))
+        return await self._copied(
+            await self._database.row("case_did", case.case_id, self._instance, done.value, list(missing))
+        )
 
     async def lifted(self, case: Case) -> Case | None:
         """Record that no mute of ours is in force; if the case changed meanwhile, one may be."""
-        return _case(await self._database.row("case_lifted", case.case_id, self._instance, case.version))
+        return await self._copied(await self._database.row("case_lifted", case.case_id, self._instance, case.version))
 
     async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
-        """Record that the mute may be in force from now on; unless the case changed meanwhile."""
-        return _case(
-            await self._database.row(
-                "case_muting", case.case_id, self._instance, case.version, prior_to_json(prior), until
-            )
+        """Record that the mute may be in force from now on; unless the case changed meanwhile.
+
+        Raises NotReadyError when the end served before and its copy cannot be renewed: whoever found the old copy would
+        give back what no longer holds.
+        """
+        row = await self._database.row(
+            "case_muting", case.case_id, self._instance, case.version, prior_to_json(prior), until
         )
+        fresh = _case(row)
+        if fresh is not None and not await self._copies.put(fresh) and case.our_until is not None:
+            raise NotReadyError(f"Redis has an old copy of case {case.case_id}")
+        return fresh
 
     async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None:
         """Record that these messages are gone."""
@@ -77,7 +89,7 @@ class CaseStore:
         channels: Sequence[ChannelId] = (),
     ) -> Case | None:
         """Record where the prompt is."""
-        return _case(
+        return await self._copied(
             await self._database.row(
                 "case_prompted", case.case_id, self._instance, state.value, message, list(channels)
             )
@@ -96,6 +108,8 @@ class CaseStore:
     async def close(self, case: Case, *, outcome: str) -> bool:
         """End the case unless it changed meanwhile, and note how it ended."""
         row = await self._database.row("close_case", case.case_id, self._instance, case.version, outcome)
+        if row is not None:
+            await self._copies.drop(case)
         return row is not None
 
     async def postpone(self, case: Case, *, seconds: float) -> None:
@@ -116,28 +130,17 @@ class CaseStore:
         """Whether the message is the prompt of an open case."""
         return await self._database.row("prompt_stands", bot, group, message) is not None
 
+    async def _copied(self, row: Record | None) -> Case | None:
+        """Copy the row before anybody acts on it; without Redis there is no copy."""
+        case = _case(row)
+        if case is not None:
+            await self._copies.put(case)
+        return case
+
     async def count_open(self, bot: BotId, group: GroupId) -> int:
         """Count the members whom GMBot keeps from writing in a group."""
         row = await self._database.row("count_open_cases", bot, group)
         return 0 if row is None else int(row["count"])
-
-
-def prior_to_json(prior: Prior | None) -> dict[str, object] | None:
-    """Write a restriction for the `prior` column; `until` in Unix seconds, null for ever."""
-    if prior is None:
-        return None
-    until = None if prior.until is None else int(prior.until.timestamp())
-    return {"permissions": sorted(prior.permissions), "until": until}
-
-
-def _prior(value: Mapping[str, object] | None) -> Prior | None:
-    match value:
-        case {"permissions": list(permissions), "until": int(until)}:
-            return Prior(frozenset(permissions), datetime.fromtimestamp(until, UTC))
-        case {"permissions": list(permissions)}:
-            return Prior(frozenset(permissions), None)
-        case _:
-            return None
 
 
 def _case(row: asyncpg.Record | None) -> Case | None:
@@ -154,7 +157,7 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         done=Done(row["done"]),
         version=row["version"],
         attempts=row["attempts"],
-        prior=_prior(row["prior"]),
+        prior=prior_from_json(row["prior"]),
         our_until=row["our_until"],
         delete_ids=tuple(MessageId(message) for message in row["delete_ids"]),
         topic_id=None if row["topic_id"] is None else TopicId(row["topic_id"]),

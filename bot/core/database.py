@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 
+from bot.core.clock import SystemClock
 from bot.domain.errors import StoreUnavailableError
 
 Record: TypeAlias = asyncpg.Record
@@ -18,6 +20,10 @@ Value: TypeAlias = object
 _STATEMENT_TIMEOUT_SECONDS = 5.0
 _ACQUIRE_TIMEOUT_SECONDS = 5.0
 _CLOSE_TIMEOUT_SECONDS = 2.0
+_PROBE_PAUSE_SECONDS = 0.5
+# A blip is not an outage: nothing at all must have been answered for this long, and a probe must have failed.
+_SILENCE_SECONDS = 1.0
+_PROBE_SECONDS = 2.0
 
 _AWAY = (
     OSError,
@@ -36,6 +42,8 @@ _AWAY = (
 _GIVEN_UP = (TimeoutError, asyncio.CancelledError)
 # Who is not even let in cannot have been at fault: the database is being restored, moved, or has a new password.
 _REFUSED = (*_AWAY, asyncpg.PostgresError)
+
+log = structlog.stdlib.get_logger()
 
 
 class Session:
@@ -64,11 +72,43 @@ class Session:
 
 
 class Database:
-    """Hands out sessions. Every failure to reach PostgreSQL becomes StoreUnavailableError."""
+    """Hands out sessions. Every failure to reach PostgreSQL becomes StoreUnavailableError.
 
-    def __init__(self, pool: "asyncpg.Pool[Record]", statements: Mapping[str, str]) -> None:
+    While `watch` finds it away, nobody waits for it: each call fails at once.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[Record]", statements: Mapping[str, str], clock: SystemClock) -> None:
         self._pool = pool
         self._statements = statements
+        self._clock = clock
+        self._answered_at = clock.monotonic()
+        self._away = False
+
+    @property
+    def away(self) -> bool:
+        """Whether PostgreSQL has been found not to answer."""
+        return self._away
+
+    async def watch(self) -> None:
+        """Ask PostgreSQL whether it answers until cancelled."""
+        while True:
+            await self._probe()
+            await self._clock.sleep(_PROBE_PAUSE_SECONDS)
+
+    async def _probe(self) -> None:
+        try:
+            # To come back takes a new connection, and a slow server some seconds for that.
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT_SECONDS if self._away else _PROBE_SECONDS):
+                async with self._connected() as connection:
+                    await connection.fetchrow(self._statements["ping"])
+        except (StoreUnavailableError, *_AWAY) as error:
+            if not self._away and self._clock.monotonic() - self._answered_at > _SILENCE_SECONDS:
+                self._away = True
+                log.warning("database.away", error=str(error) or type(error).__name__)
+            return
+        if self._away:
+            self._away = False
+            log.warning("database.back")
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -93,12 +133,20 @@ class Database:
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[_Connection]:
+        if self._away:
+            raise StoreUnavailableError("PostgreSQL did not answer a moment ago")
+        async with self._connected() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[_Connection]:
         try:
             connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS)
         except _REFUSED as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
         try:
             yield connection
+            self._answered_at = self._clock.monotonic()
         except _GIVEN_UP:
             # To end this connection decently takes as long as the server likes, and whoever cancels, a probe or the
             # end of the instance, must not wait for a server that hangs.
@@ -144,7 +192,7 @@ async def open_database(url: str, *, pool_size: int, statements: Mapping[str, st
     except _REFUSED as error:
         raise StoreUnavailableError(str(error) or type(error).__name__) from error
     try:
-        yield Database(pool, statements)
+        yield Database(pool, statements, SystemClock())
     finally:
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):

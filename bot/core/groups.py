@@ -1,7 +1,8 @@
 """The configuration of groups, as rows of PostgreSQL. Every change bumps the counter that instances poll."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import asyncpg
@@ -18,12 +19,16 @@ from bot.domain.restriction import Wanted
 # A report names so many.
 _MOST_NAMES = 10
 
+Turn = Callable[[BotId], Awaitable[None]]
+"""Raises StoreUnavailableError while other changes for the bot come first."""
+
 
 class PostgresGroups:
-    """Reads and writes protected groups and their channels."""
+    """Reads and writes protected groups and their channels. Each change waits for its `turn`, if there is one."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, turn: Turn | None = None) -> None:
         self._database = database
+        self._turn = turn
 
     async def changed_since(self, seq: int) -> tuple[int, Sequence[ProtectedGroup]]:
         """Return the configuration counter and the groups changed after `seq`."""
@@ -47,7 +52,7 @@ class PostgresGroups:
     async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
         """Turn the gate on with exactly these channels; open cases are looked at again under the new list."""
         try:
-            async with self._database.transaction() as session:
+            async with self._changing(setup.bot_id) as session:
                 await _write_group(session, setup)
                 await audit(session, setup.bot_id, setup.by, "protect", setup.group_id, _channel_ids(setup))
                 return await _want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK, Cause.PROTECT)
@@ -56,7 +61,7 @@ class PostgresGroups:
 
     async def unprotect(self, bot: BotId, group: GroupId, by: UserId) -> tuple[CaseId, ...] | None:
         """Turn the gate off. The group row comes first, so that no new case slips in behind the sweep."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             if await session.row("unprotect_group", bot, group, await next_seq(session)) is None:
                 return None
             freed = await _want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
@@ -65,7 +70,7 @@ class PostgresGroups:
 
     async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]:
         """Stop gating until rights come back; `free` also frees everybody."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             if await session.row("pause_group", bot, group, reason, await next_seq(session)) is None:
                 return ()
             await audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
@@ -73,7 +78,7 @@ class PostgresGroups:
 
     async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
         """Gate again, and look at every open case again."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             if await session.row("pause_group", bot, group, None, await next_seq(session)) is None:
                 return ()
             await audit(session, bot, UserId(bot), "resume", group, {})
@@ -81,7 +86,7 @@ class PostgresGroups:
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         """Follow a group to its supergroup's id; a second time changes nothing."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             seq = await next_seq(session)
             moved = await session.row("move_group", bot, old, new, seq)
             if moved is None:
@@ -97,7 +102,7 @@ class PostgresGroups:
 
     async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
         """Choose a policy. What it may decide otherwise is looked at again; a gate that only observes holds nobody."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             seq, row = await next_seq(session), await session.row("get_protected_group", bot, group)
             if row is None:
                 return ()
@@ -111,7 +116,7 @@ class PostgresGroups:
 
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         """Let somebody write whatever they are in, and free them."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             if not await touch_group(session, bot, group):
                 return ()
             await session.execute("exempt_user", bot, group, who.user_id, who.user_name, by)
@@ -120,7 +125,7 @@ class PostgresGroups:
 
     async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
         """Ask somebody for the channels again."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             await touch_group(session, bot, group)
             await audit(session, bot, by, "unexempt", group, {"user": user})
             return bool(await session.execute("unexempt_user", bot, group, user))
@@ -139,6 +144,13 @@ class PostgresGroups:
         """Return what is known of somebody's time in a group."""
         row = await self._database.row("presence", bot, group, user)
         return Presence() if row is None else Presence(row["joined_at"], row["passed_at"])
+
+    @asynccontextmanager
+    async def _changing(self, bot: BotId) -> AsyncIterator[Session]:
+        if self._turn is not None:
+            await self._turn(bot)
+        async with self._database.transaction() as session:
+            yield session
 
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None:
         """Note in one statement who was seen where."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.core.cases import prior_to_json
 from bot.core.database import Database, Session
 from bot.core.groups import touch_group
+from bot.core.priors import prior_to_json
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId

@@ -177,6 +177,16 @@ class DeadUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptUpdate:
+    """An update that waits for PostgreSQL, as Telegram sent it. Of several with one key the first is kept."""
+
+    key: str
+    bot_id: BotId
+    update_id: UpdateId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DeadCount:
     """How many updates and actions were given up."""
 

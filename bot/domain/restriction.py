@@ -79,6 +79,20 @@ class Case:
         return self.version == self.review_version
 
 
+@dataclass(frozen=True, slots=True)
+class CaseCopy:
+    """What a lift needs to know of a case that may have muted somebody."""
+
+    case_id: CaseId
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    version: int
+    our_until: datetime
+    prior: Prior | None
+    prompt_message_id: MessageId | None
+
+
 class Step(Enum):
     """What the lease holder does next."""
 

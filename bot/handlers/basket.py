@@ -13,6 +13,7 @@ from bot.domain.intent import Intent
 class Basket:
     """The outcome of one update's handlers."""
 
+    body: bytes
     intents: list[Intent] = field(default_factory=list)
     error: Exception | None = None
 
@@ -24,9 +25,9 @@ class Baskets:
         self._open: dict[int, Basket] = {}
 
     @contextmanager
-    def opened(self, update: Update) -> Iterator[Basket]:
+    def opened(self, update: Update, body: bytes) -> Iterator[Basket]:
         """Hold a basket while the update's handlers run."""
-        basket = Basket()
+        basket = Basket(body)
         self._open[update.update_id] = basket
         try:
             yield basket
@@ -36,6 +37,10 @@ class Baskets:
     def add(self, update: Update, intents: Iterable[Intent]) -> None:
         """Put intents into the update's basket."""
         self._open[update.update_id].intents.extend(intents)
+
+    def body(self, update: Update) -> bytes:
+        """Return the update as Telegram sent it."""
+        return self._open[update.update_id].body
 
     def failed(self, update: object, error: Exception) -> None:
         """Keep the first error: the dispatcher raises it, and the update is not done."""

@@ -28,6 +28,7 @@ from bot.handlers.protect import CONFIRM, Protect
 from bot.handlers.replies import Replies
 from bot.handlers.settings import PREFIX, Settings
 from bot.handlers.usecases import UseCases
+from bot.handlers.waiting import Waiting
 from bot.services.batch_verification import WARMER
 from bot.services.prompts import VERIFY
 from bot.services.warmer import Warmer
@@ -64,7 +65,7 @@ class Dispatcher:
             update = Update.de_json(json.loads(body), self._application.bot)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedUpdateError(f"{type(error).__name__}: {error}") from error
-        with self._baskets.opened(update) as basket:
+        with self._baskets.opened(update, body) as basket:
             await self._application.process_update(update)
             if basket.error is not None:
                 raise basket.error
@@ -93,6 +94,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     baskets, replies = Baskets(), Replies(use)
     messages, members = GroupMessages(use, baskets), Members(use, baskets)
     protect, information, settings = Protect(use, replies), Information(use, replies), Settings(use, replies)
+    kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
     application.bot_data[WARMER] = warmer
@@ -103,12 +105,12 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (ChatMemberHandler(members.changed, ChatMemberHandler.CHAT_MEMBER), 0),
         (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
         (CallbackQueryHandler(VerifyPress(use, baskets), f"^{VERIFY}$"), 0),
-        (CallbackQueryHandler(protect.confirmed, f"^{CONFIRM}$"), 0),
-        (CallbackQueryHandler(settings.pressed, f"^{PREFIX}"), 0),
-        (CommandHandler("protect", replies.for_admins(protect.protect), new), 0),
-        (CommandHandler("unprotect", replies.for_admins(protect.unprotect), new), 0),
-        (CommandHandler("status", replies.for_admins(information.status), new), 0),
-        (CommandHandler("settings", replies.for_admins(settings.show), new), 0),
+        (CallbackQueryHandler(kept(protect.confirmed), f"^{CONFIRM}$"), 0),
+        (CallbackQueryHandler(kept(settings.pressed), f"^{PREFIX}"), 0),
+        (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
+        (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
+        (CommandHandler("status", kept(replies.for_admins(information.status)), new), 0),
+        (CommandHandler("settings", kept(replies.for_admins(settings.show)), new), 0),
         (CommandHandler("start", information.start, new), 0),
         (CommandHandler("help", information.help, new), 0),
     ):

@@ -36,15 +36,19 @@ class Replies:
 
     async def reply(self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = ()) -> None:
         """Reply to the command. A reply that cannot be sent is logged: there is nobody to tell."""
+        try:
+            await self.send(update, text, buttons)
+        except TelegramError as error:
+            log.warning("reply.failed", error=str(error))
+
+    async def send(self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = ()) -> None:
+        """Reply to the command. Raises TelegramError."""
         message = update.effective_message
         if message is None:
             return
         reply_to = MessageId(message.message_id) if message.chat.type != ChatType.PRIVATE else None
         outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to)
-        try:
-            await self._use.telegram.send(bot_of(update), message.chat.id, outgoing)
-        except TelegramError as error:
-            log.warning("reply.failed", error=str(error))
+        await self._use.telegram.send(bot_of(update), message.chat.id, outgoing)
 
     def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:
         """List what is missing, one line each."""

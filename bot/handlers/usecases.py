@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.outage_ports import Backlog
 from bot.services.policies import Policies
-from bot.services.ports import CaseLedger, Clock, Presses, TelegramChats, Texts
+from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.verification import Verification
@@ -23,8 +24,10 @@ class UseCases:
     policies: Policies
     setup: Setup
     verification: Verification
-    ledger: CaseLedger
+    ledger: CaseReader
     telegram: TelegramChats
     presses: Presses
     texts: Texts
     clock: Clock
+    commands: Backlog | None = None
+    """Where commands wait that cannot be carried out: while PostgreSQL is away."""

@@ -50,6 +50,19 @@ class UpdateCounter(Protocol):
         ...
 
 
+class Stopgap(Protocol):
+    """Handles updates while PostgreSQL is away."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether it is."""
+        ...
+
+    async def handle(self, bot: BotId, update: UpdateId, body: bytes) -> bool:
+        """Do what can be done at once; whether nothing is left to do. Never raises."""
+        ...
+
+
 class Receiver:
     """Lets the gate decide, and hands the rest to the handlers under a claim."""
 
@@ -59,12 +72,14 @@ class Receiver:
         gate: Gate,
         inbox: Inbox,
         dispatchers: Mapping[BotId, Dispatch],
+        stopgap: Stopgap,
         wake: FirstWaker,
         counter: UpdateCounter,
     ) -> None:
         self._gate = gate
         self._inbox = inbox
         self._dispatchers = dispatchers
+        self._stopgap = stopgap
         self._wake = wake
         self._counter = counter
         self._parser = Parser()
@@ -78,6 +93,23 @@ class Receiver:
 
     async def receive(self, bot: BotId, body: bytes) -> Answer:
         """Bring one update to an end, or say why Telegram should deliver it again. Never raises."""
+        update = self._head(bot, body)
+        if not isinstance(update, UpdateHead):
+            return update
+        if self._stopgap.needed:
+            done = await self._stopgap.handle(bot, UpdateId(update.update_id), body)
+            self._counter.update(_kind(update), "without_ledger" if done else "store_unavailable")
+            return Answer.DONE if done else Answer.BUSY
+        return await self._handle(bot, update, body)
+
+    async def replay(self, bot: BotId, body: bytes) -> bool:
+        """Handle an update that was acknowledged before; False when it has to be handled again. Never raises."""
+        update = self._head(bot, body)
+        answer = await self._handle(bot, update, body) if isinstance(update, UpdateHead) else update
+        return answer in {Answer.DONE, Answer.NOT_JSON}
+
+    def _head(self, bot: BotId, body: bytes) -> UpdateHead | Answer:
+        """Return what has to be handled, or the answer for what has not."""
         try:
             update = self._parser.head(body)
             if self._passes(bot, update):
@@ -90,7 +122,7 @@ class Receiver:
             self._counter.update("none", "malformed")
             log.warning("update.malformed", bot=bot, reason=str(error))
             return Answer.DONE
-        return await self._handle(bot, update, body)
+        return update
 
     def _passes(self, bot: BotId, update: UpdateHead) -> bool:
         reason = self._gate.passes(bot, update)

@@ -11,7 +11,7 @@ from bot.domain.restriction import Wanted
 from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper, Speaker
 from bot.services.directory import Directory
-from bot.services.ports import CaseLedger, MembershipCache
+from bot.services.ports import CaseReader, MembershipCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class MemberEvents:
         directory: Directory,
         activity: Activity,
         cache: MembershipCache,
-        ledger: CaseLedger,
+        ledger: CaseReader,
         doorkeeper: Doorkeeper,
     ) -> None:
         self._directory = directory

@@ -139,7 +139,22 @@ class Inbox(Protocol):
         ...
 
 
-class CaseLedger(Protocol):
+class CaseReader(Protocol):
+    """Which cases are open. All methods raise StoreUnavailableError."""
+
+    async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
+        """Return the user's open cases in groups that require the channel."""
+        ...
+
+    async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None: ...
+    async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
+        """Whether the message is the prompt of an open case."""
+        ...
+
+    async def count_open(self, bot: BotId, group: GroupId) -> int: ...
+
+
+class CaseLedger(CaseReader, Protocol):
     """The restrictions. Only the lease holder writes what was done; all methods raise StoreUnavailableError."""
 
     async def lease(self, case_id: CaseId) -> Case | None:
@@ -172,7 +187,10 @@ class CaseLedger(Protocol):
         ...
 
     async def muting(self, case: Case, *, prior: Prior | None, until: datetime) -> Case | None:
-        """Record, before the call, that the mute may be in force from now on; unless the case changed meanwhile."""
+        """Record, before the call, that the mute may be in force from now on; unless the case changed meanwhile.
+
+        Raises NotReadyError when no mute may be imposed with this end yet.
+        """
         ...
 
     async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None: ...
@@ -201,17 +219,6 @@ class CaseLedger(Protocol):
     async def postpone(self, case: Case, *, seconds: float) -> None:
         """Give the case back after a failure, for another try later."""
         ...
-
-    async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
-        """Return the user's open cases in groups that require the channel."""
-        ...
-
-    async def open_case(self, bot: BotId, group: GroupId, user: UserId) -> CaseId | None: ...
-    async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
-        """Whether the message is the prompt of an open case."""
-        ...
-
-    async def count_open(self, bot: BotId, group: GroupId) -> int: ...
 
 
 class GroupStore(Protocol):

@@ -7,7 +7,7 @@ from bot.domain.group import Channel, ChatInfo, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.policy import Enforcement, Policy, in_force
 from bot.services.directory import Directory
-from bot.services.ports import CaseLedger, GroupStore, Poke, TelegramChats, Waker
+from bot.services.ports import CaseReader, GroupStore, Poke, TelegramChats, Waker
 from bot.services.rights import NEEDED_IN_GROUP, missing_in_group
 
 # Ten buttons still fit a phone's screen; Telegram's own limits lie far above.
@@ -54,7 +54,7 @@ class Setup:
         *,
         directory: Directory,
         groups: GroupStore,
-        ledger: CaseLedger,
+        ledger: CaseReader,
         telegram: TelegramChats,
         wake: Waker,
         poke: Poke,

@@ -6,10 +6,14 @@ from datetime import datetime
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
+from bot.core.case_copies import CaseCopies
 from bot.core.cases import CaseStore
+from bot.core.clock import SystemClock
 from bot.core.database import Database, open_database
 from bot.core.groups import PostgresGroups
+from bot.core.redis import open_redis
 from bot.core.statements import load_statements
 from bot.core.updates import UpdateStore
 from bot.domain.group import Channel, GroupSetup
@@ -99,13 +103,14 @@ def _in_memory() -> Desk:
     )
 
 
-async def _in_postgres(database: Database) -> Desk:
+async def _in_postgres(database: Database, redis: "Redis") -> Desk:
     first, second = InstanceId(uuid4()), InstanceId(uuid4())
     for bot in (BOT, OTHER_BOT):
         await database.execute("take_token", bot, b"sealed", None, 0)
     for instance in (first, second):
         await database.execute("beat", instance, "host", "1")
     groups = PostgresGroups(database=database)
+    copies = CaseCopies(redis=redis, clock=SystemClock())
 
     async def pass_time(seconds: float) -> None:
         """Let every time in the tables be that much longer ago."""
@@ -119,8 +124,8 @@ async def _in_postgres(database: Database) -> Desk:
     assert row is not None
     now: datetime = row["now"]
     return Desk(
-        CaseStore(database=database, instance=first),
-        CaseStore(database=database, instance=second),
+        CaseStore(database=database, instance=first, copies=copies),
+        CaseStore(database=database, instance=second, copies=copies),
         UpdateStore(database=database, instance=first),
         UpdateStore(database=database, instance=second),
         groups,
@@ -143,14 +148,17 @@ _TIME = {
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def desk(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Desk]:
+async def desk(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> AsyncIterator[Desk]:
     """Return the desk of a protected group."""
     if request.param == "memory":
         desk = _in_memory()
         await desk.groups.protect(SETUP)
         yield desk
         return
-    async with open_database(database_url, pool_size=4, statements={**load_statements(), **_TIME}) as database:
-        desk = await _in_postgres(database)
+    async with (
+        open_database(database_url, pool_size=4, statements={**load_statements(), **_TIME}) as database,
+        open_redis(redis_url) as redis,
+    ):
+        desk = await _in_postgres(database, redis)
         await desk.groups.protect(SETUP)
         yield desk

@@ -6,9 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 from urllib.parse import urlsplit
 
 import aiohttp
+import asyncpg
+from redis.asyncio import Redis
+from redis.typing import EncodableT, FieldT
 
 from bot.simulator import User
 from tests.faults.proxy import Proxy, proxied
@@ -75,6 +79,40 @@ class Outside:
         touched = {call.params["user_id"] for call in self.lounge.calls("restrictChatMember")}
 
         assert touched <= strangers
+
+    async def is_away(self, url: str) -> bool:
+        """Whether an instance says that PostgreSQL is away."""
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+            return "gmbot_database_away 1" in (await answer.text())
+
+    async def until_answered(self, kind: str, status: int) -> None:
+        """Wait until the last update of a kind was answered so."""
+
+        def answered() -> bool:
+            found = [each.status for each in self.lounge.sim.deliveries if each.kind == kind]
+            return bool(found) and found[-1] == status
+
+        await eventually(answered, f"{kind} is answered with {status}", within=RECOVERY_SECONDS)
+
+    async def cases_of(self, user: User) -> list[asyncpg.Record]:
+        """Return somebody's cases, open and closed."""
+        return await self.platform.fetch("SELECT * FROM restrictions WHERE user_id = $1", user.id)
+
+    async def lose_redis(self) -> None:
+        """Have Redis forget everything."""
+        client = Redis.from_url(self.platform.redis_url)
+        await client.flushall()
+        await client.aclose()
+
+    async def fill_with_commands(self) -> None:
+        """Leave no room for another command; those that are there are of a bot that is gone."""
+        client = Redis.from_url(self.platform.redis_url)
+        async with client.pipeline() as pipeline:
+            for number in range(1000):
+                fields = {"key": f"1:{number}", "bot": 1, "update": number, "body": b"{}"}
+                pipeline.xadd("gmbot:kept:{commands}", cast("dict[FieldT, EncodableT]", fields))
+            await pipeline.execute()
+        await client.aclose()
 
     async def live_on(self) -> None:
         """Prove that everything works again: health, gate, prompt, lift, sweep, heartbeats and subscriptions."""

@@ -8,10 +8,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from bot.core.case_copies import CaseCopies
 from bot.core.cases import CaseStore
+from bot.core.clock import SystemClock
 from bot.core.database import Database, open_database
 from bot.core.events import EventStore
 from bot.core.groups import PostgresGroups
+from bot.core.redis import open_redis
 from bot.core.statements import load_statements
 from bot.core.updates import UpdateStore
 from bot.domain.event import Cause, Event, EventKey, event_key
@@ -61,15 +64,18 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    async with open_database(database_url, pool_size=2, statements=load_statements()) as database:
+async def desk(database_url: str, redis_url: str) -> AsyncIterator[Desk]:
+    async with (
+        open_database(database_url, pool_size=2, statements=load_statements()) as database,
+        open_redis(redis_url) as redis,
+    ):
         await database.execute("put_bot", BOT, "", b"sealed")
         await database.execute("beat", _INSTANCE, "host", "1")
         groups = PostgresGroups(database=database)
         await groups.protect(SETUP)
         yield Desk(
             database,
-            CaseStore(database=database, instance=_INSTANCE),
+            CaseStore(database=database, instance=_INSTANCE, copies=CaseCopies(redis=redis, clock=SystemClock())),
             UpdateStore(database=database, instance=_INSTANCE),
             groups,
             EventStore(database=database),

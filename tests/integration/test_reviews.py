@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from bot.core.case_copies import CaseCopies
 from bot.core.cases import CaseStore
+from bot.core.clock import SystemClock
 from bot.core.database import Database, open_database
+from bot.core.redis import open_redis
 from bot.core.reviews import ReviewStore
 from bot.core.statements import load_statements
 from bot.domain.ids import CaseId, InstanceId
@@ -98,17 +101,19 @@ async def test_a_bot_that_is_not_served_is_left_alone(database: Database, review
     assert await reviews.put_under_review(before=await now(reviews), limit=10) == []
 
 
-async def test_any_change_ends_a_review(database: Database, reviews: ReviewStore) -> None:
+async def test_any_change_ends_a_review(database: Database, reviews: ReviewStore, redis_url: str) -> None:
     """An event during the review is not mistaken for a part of it."""
     case_id = await muted(database, 3)
     await reviews.put_under_review(before=await now(reviews), limit=10)
-    ledger = CaseStore(database=database, instance=InstanceId(uuid4()))
-    case = await ledger.lease(case_id)
-    assert case is not None
-    assert case.under_review
+    async with open_redis(redis_url) as redis:
+        copies = CaseCopies(redis=redis, clock=SystemClock())
+        ledger = CaseStore(database=database, instance=InstanceId(uuid4()), copies=copies)
+        case = await ledger.lease(case_id)
+        assert case is not None
+        assert case.under_review
 
-    await database.execute("change", case_id)
-    changed = await ledger.want(case, Wanted.MUTE)
+        await database.execute("change", case_id)
+        changed = await ledger.want(case, Wanted.MUTE)
 
     assert changed is not None
     assert (changed.wanted, changed.under_review) == (Wanted.CHECK, False)

@@ -121,6 +121,15 @@ class Ignored:
     def group(self, *_: object) -> None:
         """Guard nothing."""
 
+    @property
+    def needed(self) -> bool:
+        """Need no help."""
+        return False
+
+    async def handle(self, *_: object) -> bool:
+        """Do nothing."""
+        return False
+
 
 @dataclass
 class Scene:
@@ -145,6 +154,7 @@ class Scene:
             gate=Gate(groups=ignored, memory=ignored, sightings=ignored),
             inbox=self.inbox,
             dispatchers={BOT: self.dispatch},
+            stopgap=ignored,
             wake=nobody,
             counter=ignored,
         )

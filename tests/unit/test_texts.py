@@ -157,7 +157,7 @@ def test_numbers_are_said_as_people_say_them(texts: Catalogs, language: str, cou
 def test_answers_to_presses_fit(language: str) -> None:
     """200 characters, with a list of channels of a hundred: plain text, without tags."""
     for key, forms in _sentences(language).items():
-        if key.startswith("press."):
+        if key.startswith(("press.", "wait.")):
             assert not _tags(forms[0]), key
             assert len(forms[0].format(**_VALUES)) <= 200, key
 
@@ -249,7 +249,9 @@ def test_every_key_in_the_code_is_there_and_none_is_unused() -> None:
     said = {text for text in literal if re.fullmatch(rf"({'|'.join(sorted(heads))})\.[a-z_.]*[a-z]", text)}
 
     assert keys - used == set()
-    assert {text for text in said - keys if text.split(".")[0] in {"press", "prompt", "setup", "settings"}} == set()
+    assert {
+        text for text in said - keys if text.split(".")[0] in {"press", "prompt", "setup", "settings", "wait"}
+    } == set()
 
 
 def _nodes() -> Iterator[ast.AST]:

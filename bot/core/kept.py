@@ -1,0 +1,109 @@
+"""Updates that wait for PostgreSQL in a bounded Redis stream, and in the memory of whoever put them there."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from importlib.resources import files
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from bot.domain.errors import NotReadyError
+from bot.domain.ids import BotId, UpdateId
+from bot.domain.intent import KeptUpdate
+
+_ANSWER_SECONDS = 0.5
+# Longer than any outage; what is done is let go of at once.
+_KEEP_MS = 7 * 24 * 3600 * 1000
+_AWAY = (RedisError, OSError, TimeoutError)
+
+
+class RedisBacklog:
+    """A stream for each bot. What is kept survives this process, and, as long as it lives, the loss of Redis."""
+
+    def __init__(self, *, redis: "Redis", name: str, most: int) -> None:
+        self._redis = redis
+        # The braces keep the keys together in a cluster: a script touches three of them.
+        self._prefix = f"gmbot:kept:{{{name}}}"
+        self._most = most
+        self._keep = _script(redis, "keep")
+        self._unkeep = _script(redis, "unkeep")
+        self._own: defaultdict[BotId, dict[str, KeptUpdate]] = defaultdict(dict)
+
+    @property
+    def own(self) -> int:
+        """How many updates this process has put here."""
+        return sum(len(updates) for updates in self._own.values())
+
+    async def keep(self, update: KeptUpdate) -> bool:
+        """Keep an update, or another one of its key; False when there is no room.
+
+        Raises NotReadyError without Redis.
+        """
+        args: list[str | int | bytes] = [update.key, update.bot_id, update.update_id, update.body, self._most, _KEEP_MS]
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                kept = bool(await self._keep(keys=self._keys(update.bot_id), args=args))
+        except _AWAY as error:
+            raise NotReadyError(f"Redis: {error!r}") from error
+        if kept:
+            self._own[update.bot_id].setdefault(update.key, update)
+        return kept
+
+    async def bots(self) -> Collection[BotId]:
+        """Return the bots for which anything waits, as far as anybody can say."""
+        found = {bot for bot, updates in self._own.items() if updates}
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                members = await cast("Awaitable[set[bytes]]", self._redis.smembers(f"{self._prefix}:bots"))
+        except _AWAY:
+            return found
+        return found | {BotId(int(member)) for member in members}
+
+    async def empty(self, bot: BotId) -> bool:
+        """Whether nothing waits for the bot, as far as anybody can say."""
+        if self._own[bot]:
+            return False
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self._redis.xlen(self._keys(bot)[0]) == 0
+        except _AWAY:
+            return True
+
+    async def first(self, bot: BotId, limit: int) -> Sequence[KeptUpdate]:
+        """Return what waits for the bot, in the order in which Telegram made it."""
+        found = dict(self._own[bot])
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                rows = await self._redis.xrange(self._keys(bot)[0], count=limit)
+        except _AWAY:
+            # Its own are in memory; those of others wait until Redis is back.
+            rows = []
+        for _, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", rows):
+            update = _update(fields)
+            found.setdefault(update.key, update)
+        return sorted(found.values(), key=lambda update: update.update_id)[:limit]
+
+    async def done(self, update: KeptUpdate) -> None:
+        """Let go of an update. Should Redis not hear of it, the mark that it is done keeps it from being done twice."""
+        self._own[update.bot_id].pop(update.key, None)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._unkeep(keys=self._keys(update.bot_id), args=[update.key, update.bot_id])
+        except _AWAY:
+            return
+
+    def _keys(self, bot: BotId) -> list[str]:
+        return [f"{self._prefix}:{bot}", f"{self._prefix}:{bot}:ids", f"{self._prefix}:bots"]
+
+
+def _update(fields: Mapping[bytes, bytes]) -> KeptUpdate:
+    return KeptUpdate(
+        fields[b"key"].decode(), BotId(int(fields[b"bot"])), UpdateId(int(fields[b"update"])), fields[b"body"]
+    )
+
+
+def _script(redis: "Redis", name: str) -> AsyncScript:
+    return redis.register_script(files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8"))
