@@ -270,7 +270,8 @@ class FakeLedger:
         await self._store.hook("want")
         row = self._held(case.case_id, fresh=True)
         if row is not None and row.case.version == case.version:
-            row.change(wanted=wanted, version=case.version + 1)
+            ungated = wanted is Wanted.MUTE and self._store.gating(case.bot_id, case.group_id) is None
+            row.change(wanted=Wanted.FREE if ungated else wanted, version=case.version + 1)
         return None if row is None else row.case
 
     async def did(self, case: Case, done: Done, *, missing: Sequence[ChannelId] = ()) -> Case | None:

@@ -36,8 +36,8 @@ class FakeInbox:
 
     def __init__(self, store: FakeStore, instance: InstanceId | None = None) -> None:
         self._store = store
-        self._instance = instance or InstanceId(uuid4())
-        store.alive.add(self._instance)
+        self.instance = instance or InstanceId(uuid4())
+        store.alive.add(self.instance)
 
     async def claim(self, bot: BotId, update: UpdateId) -> Receipt | bool:
         await self._store.hook("claim")
@@ -48,8 +48,8 @@ class FakeInbox:
         silent = mark.owner not in self._store.alive
         if mark.attempts and not silent and mark.claimed_at >= now - timedelta(seconds=30):
             return False
-        mark.owner, mark.attempts, mark.claimed_at = self._instance, mark.attempts + 1, now
-        return Receipt(bot, update, self._instance, mark.attempts)
+        mark.owner, mark.attempts, mark.claimed_at = self.instance, mark.attempts + 1, now
+        return Receipt(bot, update, self.instance, mark.attempts)
 
     async def settle(self, receipt: Receipt, intents: Sequence[Intent]) -> tuple[CaseId, ...]:
         await self._store.hook("settle")

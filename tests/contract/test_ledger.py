@@ -233,6 +233,22 @@ async def test_where_nothing_is_gated_no_case_is_opened(desk: Desk) -> None:
     assert await desk.commit(desk.opening()) == ()
 
 
+async def test_where_nothing_is_gated_nobody_is_wanted_mute(desk: Desk) -> None:
+    """An instance that has not heard of `/unprotect` finds an absence, of a case that came up again since."""
+    case = await desk.leased()
+    gated = await desk.ledger.want(case, Wanted.MUTE)
+    await desk.groups.unprotect(BOT, GROUP, ADMIN)
+    await desk.commit(Want((case.case_id,), Wanted.CHECK, Cause.JOINED_CHANNEL))
+    again = await desk.ledger.lease(case.case_id)
+    assert again is not None
+    ungated = await desk.ledger.want(again, Wanted.MUTE)
+
+    assert gated is not None
+    assert gated.wanted is Wanted.MUTE
+    assert ungated is not None
+    assert ungated.wanted is Wanted.FREE
+
+
 async def test_unprotecting_frees_all_and_only_here(desk: Desk) -> None:
     """Every open case of the group is wanted free."""
     first = await desk.leased()

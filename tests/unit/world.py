@@ -51,13 +51,15 @@ LOUNGE = ProtectedGroup(
 
 
 class World:
-    """Everything between the ports, with the ports at hand."""
+    """Everything between the ports, with the ports at hand: one instance, alone or beside another."""
 
-    def __init__(self, texts: Texts) -> None:
-        self.clock = FakeClock()
-        self.telegram = FakeTelegram()
-        self.cache = FakeCache(self.clock)
-        self.store = FakeStore(self.clock)
+    def __init__(self, texts: Texts, *, beside: "World | None" = None) -> None:
+        clock: FakeClock = FakeClock() if beside is None else beside.clock
+        shared = None if beside is None else beside.cache.shared
+        self.clock: FakeClock = clock
+        self.telegram: FakeTelegram = FakeTelegram() if beside is None else beside.telegram
+        self.cache: FakeCache = FakeCache(clock, shared)
+        self.store: FakeStore = FakeStore(clock) if beside is None else beside.store
         self.groups = FakeGroups(self.store)
         self.inbox = FakeInbox(self.store)
         self.journal = FakeJournal()
@@ -65,7 +67,7 @@ class World:
         self.texts = texts
         self.woken: list[CaseId] = []
         self.pokes = 0
-        self._numbers: Iterator[int] = itertools.count(100)
+        self.numbers: Iterator[int] = itertools.count(100) if beside is None else beside.numbers
         self.ledger = FakeLedger(self.store)
         self.directory = Directory(store=self.groups)
         self.activity = Activity(store=self.groups, clock=self.clock)
@@ -122,7 +124,7 @@ class World:
 
     def number(self) -> int:
         """Return a number that was not used before."""
-        return next(self._numbers)
+        return next(self.numbers)
 
     def speaker(self, user: UserId, message: int | None = None, group: GroupId = GROUP) -> Speaker:
         """Return somebody who writes now."""

@@ -25,8 +25,20 @@ ORDER BY due_at
 LIMIT $1;
 
 -- want_case --
+-- Nobody is to be muted where the gate is off by now, whatever this instance has heard of it so far: `/unprotect`
+-- freed everybody before, and would not hear of the case again.
+WITH gating AS (
+  SELECT 1 FROM protected_groups
+  WHERE (bot_id, group_id) = (SELECT bot_id, group_id FROM restrictions WHERE restriction_id = $1)
+    AND protected AND paused_reason IS NULL AND $4 = 'mute'
+  FOR SHARE
+)
 UPDATE restrictions
-SET wanted = CASE WHEN version = $3 THEN $4 ELSE wanted END,
+SET wanted = CASE
+      WHEN version <> $3 THEN wanted
+      WHEN $4 = 'mute' AND NOT (SELECT EXISTS (SELECT FROM gating)) THEN 'free'
+      ELSE $4
+    END,
     version = version + CASE WHEN version = $3 THEN 1 ELSE 0 END
 WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND closed_at IS NULL
 RETURNING *;
