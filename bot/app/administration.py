@@ -5,40 +5,82 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from redis.asyncio import Redis
+
+from bot.app.world import limits_of
 from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
 from bot.core.database import Database, open_database
+from bot.core.groups import PostgresGroups
 from bot.core.migrations import ensure_schema
 from bot.core.redis import announce_change, open_redis
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
 from bot.core.stores import open_stores
-from bot.core.telegram.opening import open_desk
+from bot.core.telegram.opening import Telegram, open_telegram
+from bot.domain.hosting import HostedBot
 from bot.services.hosting import Hosting
 
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """The use cases of operators."""
+    """The use cases of operators, and what their commands look into."""
 
+    settings: Settings
+    clock: SystemClock
     hosting: Hosting
     bots: BotStore
+    groups: PostgresGroups
     database: Database
+    database_url: str
+    redis: Redis
+    telegram: Telegram
+
+    async def hosted(self) -> list[HostedBot]:
+        """Return the bots with their secrets, ready to be asked for."""
+        _, bots, _ = await self.bots.changed_since(-1)
+        for bot in bots:
+            if bot.token is not None:
+                self.telegram.bots.put(bot.bot_id, bot.token, resting=False)
+        return list(bots)
 
 
 @asynccontextmanager
-async def administration(settings: Settings) -> AsyncIterator[Administration]:
-    """Open a deployment's stores for a command. Raises what `running` raises."""
+async def administration(settings: Settings, *, any_schema: bool = False) -> AsyncIterator[Administration]:
+    """Open a deployment's stores for a command. Raises what `running` raises.
+
+    With `any_schema` nothing is migrated and nothing refused: for whoever wants to look at what is there.
+    """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
-        await ensure_schema(stores.database_url, migrate=settings.migrate_on_start)
+        if not any_schema:
+            await ensure_schema(stores.database_url, migrate=settings.migrate_on_start)
         database = await stack.enter_async_context(
             open_database(stores.database_url, pool_size=2, statements=load_statements())
         )
         redis = await stack.enter_async_context(open_redis(stores.redis_url))
-        desk = await stack.enter_async_context(open_desk(api_url=settings.telegram_api_url, clock=clock))
+        telegram = await stack.enter_async_context(
+            open_telegram(
+                api_url=settings.telegram_api_url,
+                limits=limits_of(settings),
+                redis=redis,
+                instances=lambda: 1,
+                clock=clock,
+                token_refused=lambda _: None,
+            )
+        )
         bots = BotStore(database=database, vault=Vault(stores.encryption_key, stores.former_key))
-        hosting = Hosting(book=bots, desk=desk, clock=clock, poke=partial(announce_change, redis))
-        yield Administration(hosting=hosting, bots=bots, database=database)
+        poke = partial(announce_change, redis)
+        yield Administration(
+            settings=settings,
+            clock=clock,
+            hosting=Hosting(book=bots, desk=telegram.desk, clock=clock, poke=poke),
+            bots=bots,
+            groups=PostgresGroups(database=database),
+            database=database,
+            database_url=stores.database_url,
+            redis=redis,
+            telegram=telegram,
+        )

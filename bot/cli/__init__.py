@@ -3,8 +3,11 @@
 import typer
 
 from bot.cli.bots import build_bots
+from bot.cli.config import build_config
 from bot.cli.demo import demo
+from bot.cli.doctor import doctor
 from bot.cli.events import events
+from bot.cli.groups import build_groups
 from bot.cli.healthcheck import healthcheck
 from bot.cli.keys import build_keys
 from bot.cli.letters import build_letters
@@ -12,6 +15,7 @@ from bot.cli.migrate import migrate
 from bot.cli.serve import serve
 from bot.cli.simulate import simulate
 from bot.cli.warm import warm
+from bot.cli.webhook import build_webhook
 
 
 def build_cli() -> typer.Typer:
@@ -23,9 +27,12 @@ def build_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (serve, demo, simulate, migrate, events, healthcheck, warm):
+    for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor):
         cli.command()(command)
     cli.add_typer(build_bots(), name="bots")
+    cli.add_typer(build_groups(), name="groups")
+    cli.add_typer(build_webhook(), name="webhook")
+    cli.add_typer(build_config(), name="config")
     cli.add_typer(build_keys(), name="keys")
     cli.add_typer(build_letters(), name="letters")
     return cli

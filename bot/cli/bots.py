@@ -34,11 +34,18 @@ def build_bots() -> typer.Typer:
         "Exit status: 0 done, 1 not done and why, 2 wrong usage, 3 people are still held by the bot.",
         no_args_is_help=True,
     )
-    bots.command("list")(list_bots)
-    bots.command("rotate-token")(rotate_token)
-    bots.command("rotate-secret")(rotate_secret)
-    for command in (add, show, enable, disable, remove):
-        bots.command()(command)
+    named = (
+        ("add", add),
+        ("list", list_bots),
+        ("show", show),
+        ("enable", enable),
+        ("disable", disable),
+        ("rotate-secret", rotate_secret),
+        ("rotate-token", rotate_token),
+        ("remove", remove),
+    )
+    for name, command in named:
+        bots.command(name)(command)
     return bots
 
 
@@ -77,7 +84,7 @@ def list_bots(*, as_json: _Json = False) -> None:
     if not bots:
         typer.echo("There is no bot yet: `gmbot bots add` hosts one.")
         return
-    rows = [(bot.name, f"@{bot.username}", bot.bot_id, bot.state, bot.groups, bot.held) for bot in bots]
+    rows = [(bot.name, bot.username, bot.bot_id, bot.state, bot.groups, bot.held) for bot in bots]
     print_table(("Name", "Username", "Id", "State", "Groups", "Muted"), rows, right=("Id", "Groups", "Muted"))
 
 

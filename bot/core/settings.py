@@ -107,6 +107,12 @@ def is_telegram(api_url: str) -> bool:
     return urlsplit(api_url).hostname == urlsplit(TELEGRAM_API).hostname
 
 
+def files_named() -> list[tuple[str, str]]:
+    """Return which settings are read from which files."""
+    environment, names = os.environ, (f"{name.upper()}_FILE" for name in Settings.model_fields)
+    return [(name, environment[name]) for name in names if environment.get(name)]
+
+
 def _read(environment: Mapping[str, str], name: str) -> str | None:
     value, path = environment.get(name), environment.get(f"{name}_FILE")
     if value and path:

@@ -39,14 +39,14 @@ class TokenWatch:
     async def run(self, roster: Roster, desk: TokenDesk) -> None:
         """Mark, and ask again, until cancelled."""
         while True:
+            for bot in sorted(self._heard):
+                await self._mark(bot, roster)
+            due = [bot for bot in roster.bots.values() if self._is_due(bot)]
+            await asyncio.gather(*(self._look(bot, desk) for bot in due))
+            self._awake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._awake.wait()
-            self._awake.clear()
-            for bot in sorted(self._heard):
-                await self._mark(bot, roster)
-            for hosted in [bot for bot in roster.bots.values() if self._is_due(bot)]:
-                await self._look(hosted, await _identity(hosted, desk))
 
     async def _mark(self, bot: BotId, roster: Roster) -> None:
         known = roster.bots.get(bot)
@@ -62,15 +62,16 @@ class TokenWatch:
             self._next.pop(bot.bot_id, None)
             return False
         now = self._clock.monotonic()
-        first = _FIRST_PAUSE_SECONDS if bot.refused_at else _LONGEST_PAUSE_SECONDS
-        at, pause = self._next.setdefault(bot.bot_id, (now + first, first))
+        first = _FIRST_PAUSE_SECONDS if bot.refused_at else 0.0
+        at, pause = self._next.setdefault(bot.bot_id, (now + first, _FIRST_PAUSE_SECONDS))
         if at > now:
             return False
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         self._next[bot.bot_id] = now + pause, pause
         return True
 
-    async def _look(self, bot: HostedBot, identity: BotIdentity | None) -> None:
+    async def _look(self, bot: HostedBot, desk: TokenDesk) -> None:
+        identity = await _identity(bot, desk)
         if identity is None:
             return
         with suppress(StoreUnavailableError):

@@ -83,14 +83,3 @@ async def open_telegram(
         yield Telegram(clients, Desk(make=make, at_telegram=is_telegram(api_url)), telemetry, gateway)
     finally:
         await pool.close()
-
-
-@asynccontextmanager
-async def open_desk(*, api_url: str, clock: SystemClock) -> AsyncIterator[Desk]:
-    """Open a way to ask about tokens, and nothing else."""
-    pool = SharedPool(observe=lambda *_: None, monotonic=clock.monotonic)
-    await pool.open()
-    try:
-        yield Desk(make=partial(make_bot, api_url=api_url, pool=pool), at_telegram=is_telegram(api_url))
-    finally:
-        await pool.close()

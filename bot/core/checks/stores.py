@@ -1,0 +1,91 @@
+"""PostgreSQL and Redis: reachable, recent enough, with room, and with the schema of this release."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.core.clock import SystemClock
+from bot.core.database import Database
+from bot.core.migrations import CODE_LEVEL, read_state
+from bot.domain.finding import Finding, failure, fine, warning
+
+_OLDEST_POSTGRES = 160_000
+_OLDEST_REDIS = 7
+_SLOW_MS = 20.0
+
+
+async def schema(database_url: str) -> Sequence[Finding]:
+    """Compare the schema with this release."""
+    state = await read_state(database_url)
+    if state.min_code > CODE_LEVEL:
+        return [failure("the schema is too new for this release", "run the newer release, or restore a backup")]
+    if state.pending:
+        return [failure(f"the schema lacks {', '.join(state.pending)}", "gmbot migrate")]
+    return [fine(f"the schema is at {state.revision}")]
+
+
+async def postgres(database: Database, clock: SystemClock, *, pool_size: int) -> Sequence[Finding]:
+    """Ask PostgreSQL about itself."""
+    started = clock.monotonic()
+    row = await database.row("server_state")
+    took = (clock.monotonic() - started) * 1000
+    if row is None:
+        return [failure("PostgreSQL tells nothing about itself", "look at its log")]
+    found: list[Finding] = []
+    if row["version"] < _OLDEST_POSTGRES:
+        found.append(failure(f"PostgreSQL {row['version'] // 10000} is too old", "use PostgreSQL 16 or newer"))
+    if row["standby"]:
+        found.append(failure("this PostgreSQL is a standby and takes no changes", "point DATABASE_URL at the primary"))
+    needed = (pool_size + 1) * max(1, row["instances"])
+    if needed > row["connections"]:
+        found.append(
+            warning(
+                f"{row['instances']} instances may need {needed} connections; PostgreSQL allows {row['connections']}",
+                "raise max_connections, or lower DB_POOL_SIZE",
+            )
+        )
+    if took > _SLOW_MS:
+        found.append(warning(f"PostgreSQL took {took:.0f} ms for a small question", "look at its load and distance"))
+    broken = [each["name"] for each in await database.rows("invalid_indexes")]
+    if broken:
+        found.append(warning(f"indexes are invalid: {', '.join(broken)}", f"REINDEX INDEX CONCURRENTLY {broken[0]}"))
+    return found or [fine(f"PostgreSQL {row['version'] // 10000} answers in {took:.1f} ms")]
+
+
+async def redis(client: "Redis") -> Sequence[Finding]:
+    """Ask Redis about itself."""
+    try:
+        info = await client.info()
+    except (RedisError, OSError) as error:
+        return [
+            failure(f"Redis does not answer: {error}", "check REDIS_URL; without Redis GMBot works, slower and apart")
+        ]
+    version = str(info.get("valkey_version") or info.get("redis_version"))
+    if int(version.partition(".")[0]) < _OLDEST_REDIS:
+        return [failure(f"Redis {version} is too old", "use Redis 7 or newer, or Valkey")]
+    most, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
+    if most and used > most * 0.9:
+        return [warning(f"Redis has used {used / most:.0%} of its memory", "raise maxmemory")]
+    return [fine(f"Redis or Valkey {version} answers")]
+
+
+async def work(database: Database) -> Sequence[Finding]:
+    """Look for work that nobody does."""
+    row = await database.row("work_state")
+    if row is None:
+        return []
+    found: list[Finding] = []
+    if row["letters"] or row["actions"]:
+        found.append(
+            warning(f"{row['letters']} updates and {row['actions']} actions were given up", "gmbot letters list")
+        )
+    if row["overdue"]:
+        found.append(
+            warning(f"{row['overdue']} cases have been due for over a minute", "look at the logs of the instances")
+        )
+    if not row["instances"]:
+        found.append(warning("no instance is running", "gmbot serve"))
+    if len(row["versions"]) > 1:
+        found.append(warning(f"instances of several releases run: {', '.join(row['versions'])}", "finish the upgrade"))
+    return found or [fine(f"{row['instances']} instances run, and nothing waits")]

@@ -1,0 +1,134 @@
+"""`gmbot doctor`, `webhook`, `groups` and `config`, as an operator runs them."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from bot.simulator import Simulator
+from tests.integration.test_cli_bots import Outcome, Shell, gmbot
+from tests.platform import Lounge, Platform, eventually
+
+__all__ = ["gmbot"]
+
+pytestmark = [pytest.mark.servers, pytest.mark.processes]
+
+
+def findings(outcome: Outcome) -> dict[tuple[str, str], str]:
+    """Return what was found: by check and level, the last text."""
+    return {(each["check"], each["level"]): each["what"] for each in json.loads(outcome.out)}
+
+
+async def test_a_whole_installation_is_well(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
+    """With an instance running by webhook and a group with all rights."""
+    async with platform.instance() as url:
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        outcome = await gmbot("doctor", "--json", "--all-groups", WEBHOOK_URL=url)
+
+    found = findings(outcome)
+    assert outcome.status == 0, outcome.out + outcome.err
+    assert {number for number, level in found if level == "ok"} >= {
+        "DB-1",
+        "DB-2",
+        "RD-1",
+        "TG-1",
+        "WH-4",
+        "WH-5",
+        "GRP-1",
+    }
+    assert {level for _, level in found} <= {"ok", "note", "warning"}
+    assert lounge.bot.token not in outcome.out
+
+
+async def test_what_is_wrong_is_named_with_its_remedy(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
+    """A lost right, a webhook that is somebody else's, and an address nobody answers at."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+    lounge.sim.promote(lounge.group, lounge.bot, can_restrict_members=True)
+    outcome = await gmbot("doctor", "--group", str(lounge.group.id), WEBHOOK_URL="http://127.0.0.1:9")
+
+    text = " ".join(outcome.out.replace("\n", " ").split())
+    assert outcome.status == 2
+    assert "the bot may not delete messages" in text
+    assert "gmbot webhook set" in text
+    assert "does not answer from here" in text
+    assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+async def test_the_doctor_puts_a_webhook_right(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
+    """And says what it did."""
+    async with platform.instance() as url:
+        await platform.webhook_is_set()
+        elsewhere = await gmbot("webhook", "set", WEBHOOK_URL="http://127.0.0.1:9")
+        outcome = await gmbot("doctor", "--only", "wh-5", "--fix", "--json", WEBHOOK_URL=url)
+        info = await gmbot("webhook", "info", "--json", WEBHOOK_URL=url)
+
+        assert "http://127.0.0.1:9/telegram/" in elsewhere.out
+        assert json.loads(outcome.out)[0]["repaired"] == "the webhook is set"
+        assert json.loads(info.out)[0]["url"] == f"{url}/telegram/{lounge.bot.id}"
+
+
+async def test_a_database_that_is_away_is_the_finding(gmbot: Shell) -> None:
+    """Not a traceback; what needs no database is told all the same."""
+    outcome = await gmbot("doctor", "--json", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+
+    found = findings(outcome)
+    assert outcome.status == 2
+    assert ("DB-1", "failure") in found
+    assert ("CFG-1", "ok") in found
+    assert "Traceback" not in outcome.err
+
+
+async def test_a_webhook_is_deleted_only_when_it_is_asked_for(gmbot: Shell, sim: Simulator, platform: Platform) -> None:
+    """Polling never does; this command does."""
+    await gmbot("bots", "add", typed=f"{platform.bot.token}\n")
+    await gmbot("webhook", "set")
+    deleted = await gmbot("webhook", "delete", "gate_bot")
+
+    assert deleted.status == 0, deleted.err
+    assert "@gate_bot" in deleted.out
+    await eventually(lambda: bool(sim.calls_of("deleteWebhook")), "it is deleted")
+
+
+async def test_groups_are_listed(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
+    """With their channels and state."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news, lounge.insiders)
+    listed = await gmbot("groups", "list")
+    shown = await gmbot("groups", "show", str(lounge.group.id), "--json")
+    none = await gmbot("groups", "show", "77")
+
+    assert "Lounge" in listed.out
+    assert json.loads(shown.out)["state"] == "protected"
+    assert [channel["title"] for channel in json.loads(shown.out)["channels"]] == ["News", "Insiders"]
+    assert none.status == 1
+
+
+async def test_the_settings_are_shown_without_their_secrets(gmbot: Shell, tmp_path: Path) -> None:
+    """Where a URL leads is told, and nothing that lets anybody in."""
+    secret = tmp_path / "secret"
+    secret.write_text("a-webhook-secret-of-length")
+    secret.chmod(0o644)
+    outcome = await gmbot("config", "show", WEBHOOK_SECRET_FILE=str(secret))
+    doctor = await gmbot("doctor", "--only", "cfg-2", "--json", WEBHOOK_SECRET_FILE=str(secret))
+
+    assert outcome.status == 0
+    assert "a-webhook-secret" not in outcome.out
+    assert gmbot.platform.environment(1)["ENCRYPTION_KEY"] not in outcome.out
+    assert "postgresql://***@127.0.0.1" in outcome.out
+    assert ("CFG-2", "warning") in findings(doctor)
+
+
+async def test_a_port_in_use_is_told_by_serve(gmbot: Shell, platform: Platform) -> None:
+    """In one sentence that names the setting."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        outcome = await gmbot("serve", PORT=str(other.getsockname()[1]), BOT_TOKEN=platform.bot.token)
+
+    assert outcome.status == 1
+    assert "choose another PORT" in outcome.err
