@@ -99,8 +99,15 @@ async def test_a_disabled_bot_frees_everybody_and_rests(lounge: Lounge, platform
         await hosting.enable(BotId(lounge.bot.id), by=ME)
         for url in urls:
             await eventually(partial(serves, url, lounge.bot.id, secret), "it is served", within=TWO_SECONDS)
-        await lounge.settled()
-        await gated(lounge, platform, lounge.stranger)
+
+        async def muted() -> bool:
+            # A message that overtakes the news of the gate passes; the next one does not.
+            lounge.sim.say(lounge.stranger, lounge.group, "hello")
+            await lounge.settled()
+            return lounge.muted(lounge.stranger)
+
+        await eventually(muted, "the stranger is muted again", within=TWO_SECONDS)
+        await finished(lounge, platform)
 
 
 async def _refuses(url: str, bot: int, secret: str) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from bot.core.telegram.client import TelegramClient
 from bot.domain.errors import TelegramRefusedError
 from bot.domain.finding import Finding, failure, fine, note, warning
-from bot.domain.group import Enforcement, ProtectedGroup
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement
 
 _NEEDED = (("can_restrict_members", "ban users"), ("can_delete_messages", "delete messages"))
 
