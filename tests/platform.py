@@ -132,6 +132,7 @@ def furnish(sim: Simulator) -> Lounge:
     group = add_group(sim, bot, owner, "Lounge")
     for user in (member, stranger):
         sim.join(user, group)
+    sim.forget_updates()
     return Lounge(sim, bot, owner, member, stranger, news, insiders, group)
 
 
@@ -196,7 +197,7 @@ class Platform:
         """Return the cases that are open."""
         return await self.fetch("SELECT * FROM restrictions WHERE closed_at IS NULL ORDER BY restriction_id")
 
-    async def at_rest(self) -> None:
+    async def at_rest(self, *, within: float = 5.0) -> None:
         """Wait until no open case waits for a worker."""
 
         async def resting() -> bool:
@@ -207,7 +208,7 @@ class Platform:
             )
             return not due
 
-        await eventually(resting, "all cases rest")
+        await eventually(resting, "all cases rest", within=within)
 
 
 class Instance:

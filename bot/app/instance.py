@@ -17,6 +17,7 @@ from bot.core.membership_cache import Subscription
 from bot.core.migrations import ensure_schema
 from bot.core.retention import Periods, Retention
 from bot.core.reviews import ReviewStore
+from bot.core.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.core.telegram.client import TelegramClient
@@ -111,7 +112,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         roster.poke()
 
     subscription = Subscription(redis=world.redis, answers=services.answers, clock=clock, on_config=changed)
-    chores = (inbox.forget, world.heartbeat.forget, *_retention(world))
+    chores = (inbox.forget, world.heartbeat.forget, SetUpStore(database=world.database).forget, *_retention(world))
     house = Housekeeping(instances=world.heartbeat, chores=chores, clock=clock)
     actions = Actions(
         store=ScheduledActions(database=world.database, instance=instance),

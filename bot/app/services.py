@@ -11,6 +11,7 @@ from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
 from bot.core.groups import PostgresGroups
 from bot.core.membership_cache import MembershipAnswers
+from bot.core.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
 from bot.domain.restriction import Case
@@ -19,6 +20,7 @@ from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.onboarding import Onboarding
 from bot.services.policies import Policies
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
@@ -103,6 +105,9 @@ async def join_services(world: World, kept: Kept) -> Services:
             directory=directory, groups=groups, clock=clock, wake=protection.wake, poke=answers.publish_config
         ),
         setup=setup,
+        onboarding=Onboarding(
+            setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
+        ),
         verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
         ledger=ledger,
         telegram=telegram,

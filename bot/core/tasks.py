@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from bot.core.clock import SystemClock
+from bot.domain.errors import StoreUnavailableError
 
 _PAUSE_SECONDS = 1.0
 
@@ -23,12 +24,18 @@ class Tasks:
         self._at_end: list[Callable[[], Coroutine[object, object, None]]] = []
 
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None:
-        """Run `work` until it ends or the application closes."""
+        """Run `work` until it ends or the application closes. Raises StoreUnavailableError once it has closed."""
         self.start(work, name=name)
 
     def start(self, work: Coroutine[object, object, None], *, name: str) -> Callable[[], None]:
         """Do as `spawn` does, and return what ends the work."""
-        task = self._group.create_task(_guarded(work, name), name=name)
+        guarded = _guarded(work, name)
+        try:
+            task = self._group.create_task(guarded, name=name)
+        except RuntimeError as error:
+            guarded.close()
+            work.close()
+            raise StoreUnavailableError("the instance is closing") from error
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

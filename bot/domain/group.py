@@ -103,6 +103,22 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUp:
+    """A group that an admin sets up in the private chat with the bot."""
+
+    set_up_id: int
+    bot_id: BotId
+    user_id: UserId
+    group_id: GroupId
+    title: str
+    username: str | None
+    basic_group: bool
+    before: tuple[ChannelId, ...]
+    """The channels that were required when it began; empty: the group was open."""
+    picked: ChannelId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSetup:
     """What `/protect` asks for, checked already."""
 

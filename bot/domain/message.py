@@ -17,6 +17,17 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelPicker:
+    """A key below the composer, in private chats only: the app lists the person's channels.
+
+    The app adds the bot to the one they pick. `request_id`, a signed 32-bit number, comes back with it.
+    """
+
+    text: str
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to send. `text` is Telegram's HTML; whatever a person typed is escaped in it already."""
 
@@ -25,3 +36,5 @@ class Outgoing:
     topic_id: TopicId | None = None
     reply_to: MessageId | None = None
     silent: bool = True
+    picker: ChannelPicker | None = None
+    """Shown instead of buttons: Telegram takes one or the other."""

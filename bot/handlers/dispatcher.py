@@ -23,6 +23,8 @@ from bot.handlers.basket import Baskets
 from bot.handlers.information import Information
 from bot.handlers.members import Members
 from bot.handlers.messages import GroupMessages
+from bot.handlers.onboarding import PREFIX as ONBOARD
+from bot.handlers.onboarding import Onboard
 from bot.handlers.press import VerifyPress
 from bot.handlers.protect import CONFIRM, Protect
 from bot.handlers.replies import Replies
@@ -92,8 +94,9 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     `introduce` has the bot ask who it is; it raises TelegramUnavailableError or TelegramRefusedError.
     """
     baskets, replies = Baskets(), Replies(use)
-    messages, members = GroupMessages(use, baskets), Members(use, baskets)
-    protect, information, settings = Protect(use, replies), Information(use, replies), Settings(use, replies)
+    onboard = Onboard(use, replies)
+    messages, members = GroupMessages(use, baskets), Members(use, baskets, onboard)
+    protect, information, settings = Protect(use, replies), Information(use, replies, onboard), Settings(use, replies)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -106,6 +109,11 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
         (CallbackQueryHandler(VerifyPress(use, baskets), f"^{VERIFY}$"), 0),
         (CallbackQueryHandler(kept(protect.confirmed), f"^{CONFIRM}$"), 0),
+        (CallbackQueryHandler(kept(onboard.pressed), f"^{ONBOARD}"), 0),
+        (
+            MessageHandler(filters.StatusUpdate.CHAT_SHARED & filters.ChatType.PRIVATE, kept(onboard.shared)),
+            0,
+        ),
         (CallbackQueryHandler(kept(settings.pressed), f"^{PREFIX}"), 0),
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),

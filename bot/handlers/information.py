@@ -6,6 +6,8 @@ from telegram.ext import ContextTypes
 
 from bot.domain.ids import GroupId
 from bot.domain.message import Button
+from bot.handlers import links
+from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
@@ -15,19 +17,24 @@ from bot.services.policies import OBSERVED_DAYS
 class Information:
     """Says what the bot does and how a group stands."""
 
-    def __init__(self, use: UseCases, replies: Replies) -> None:
+    def __init__(self, use: UseCases, replies: Replies, onboard: Onboard) -> None:
         self._use = use
         self._replies = replies
+        self._onboard = onboard
 
     async def start(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/start` with the way to set a group up."""
-        chat = update.effective_chat
+        chat, payload = update.effective_chat, " ".join(context.args or ())
         if chat is None or chat.type != ChatType.PRIVATE:
-            await self.help(update, context)
+            if payload != links.ADDED:
+                await self.help(update, context)
+            return
+        group = links.group_of(payload)
+        if group is not None:
+            await self._onboard.begin(update, group)
             return
         label = self._use.texts.toast("start.add_button", self._replies.language(update))
-        rights = "restrict_members+delete_messages+invite_users"
-        url = f"https://t.me/{update.get_bot().username}?startgroup=new&admin={rights}"
+        url = links.add_to_group(update.get_bot().username)
         await self._replies.reply(
             update, self._replies.say(update, "start"), ((Button(label, url=url, style="primary"),),)
         )

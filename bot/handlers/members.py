@@ -5,6 +5,7 @@ from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.handlers.basket import Baskets
+from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of, change_of
 from bot.handlers.usecases import UseCases
 
@@ -12,9 +13,10 @@ from bot.handlers.usecases import UseCases
 class Members:
     """Follows who joins, leaves, is restricted or promoted."""
 
-    def __init__(self, use: UseCases, baskets: Baskets) -> None:
+    def __init__(self, use: UseCases, baskets: Baskets, onboard: Onboard) -> None:
         self._use = use
         self._baskets = baskets
+        self._onboard = onboard
 
     async def changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Take over what happened to a member of a channel or group."""
@@ -28,5 +30,7 @@ class Members:
 
     async def own_changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Take over what happened to the bot itself."""
-        if update.my_chat_member is not None and update.my_chat_member.chat.type != ChatType.PRIVATE:
-            await self._use.rights.changed(bot_of(update), update.my_chat_member.chat.id)
+        change = update.my_chat_member
+        if change is not None and change.chat.type != ChatType.PRIVATE:
+            await self._use.rights.changed(bot_of(update), change.chat.id)
+            await self._onboard.arrived(update, change)

@@ -11,7 +11,7 @@ from bot.domain.policy import Enforcement
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
-from bot.services.setup import MOST_CHANNELS, Problem, Request
+from bot.services.setup import MOST_CHANNELS, Request
 
 CONFIRM = "p"
 """Pressed by an admin who wrote in the group's name: the press tells who it is. The command stands in the reply."""
@@ -103,23 +103,10 @@ class Protect:
         except GateTakenError:
             return self._replies.say(update, "protect.taken"), ()
         if isinstance(outcome, tuple):
-            return self._replies.problems(update, "protect.problems", outcome), self._fixes(update, outcome)
+            return self._replies.problems(update, "protect.problems", outcome), self._replies.fixes(update, outcome)
         key = "protect.done_basic" if outcome.enforcement is Enforcement.DELETE else "protect.done"
         channels = ", ".join(channel.title for channel in outcome.channels)
         return self._replies.say(update, key, channels=channels), ()
-
-    def _fixes(self, update: Update, problems: tuple[Problem, ...]) -> tuple[tuple[Button, ...], ...]:
-        """Offer the tap that grants what is missing; Telegram merges rights, so nothing the bot has is lost."""
-        name, language = update.get_bot().username, self._replies.language(update)
-        keys = {problem.key for problem in problems}
-        rows: list[tuple[Button, ...]] = []
-        if keys & {"setup.bot_not_admin", "setup.missing.can_restrict_members", "setup.missing.can_delete_messages"}:
-            url = f"https://t.me/{name}?startgroup=rights&admin=restrict_members+delete_messages+invite_users"
-            rows.append((Button(self._use.texts.toast("setup.fix_button", language), url=url),))
-        if keys & {"setup.bot_not_in_channel", "setup.channel_not_found"}:
-            url = f"https://t.me/{name}?startchannel&admin=invite_users"
-            rows.append((Button(self._use.texts.toast("setup.fix_channel_button", language), url=url),))
-        return tuple(rows)
 
 
 def _references(message: Message) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from telegram.ext import ContextTypes
 from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
+from bot.handlers import links
 from bot.handlers.reading import bot_of, topic_of
 from bot.handlers.usecases import UseCases
 from bot.services.setup import Problem
@@ -55,6 +56,18 @@ class Replies:
         lines = [self.say(update, heading)]
         lines += ["• " + self.say(update, problem.key, **problem.values) for problem in problems]
         return "\n".join(lines)
+
+    def fixes(self, update: Update, problems: Iterable[Problem]) -> tuple[tuple[Button, ...], ...]:
+        """Offer the tap that grants what is missing; Telegram merges rights, so nothing the bot has is lost."""
+        name, language = update.get_bot().username, self.language(update)
+        keys = {problem.key for problem in problems}
+        rows: list[tuple[Button, ...]] = []
+        if keys & {"setup.bot_not_admin", "setup.missing.can_restrict_members", "setup.missing.can_delete_messages"}:
+            rows.append((Button(self._use.texts.toast("setup.fix_button", language), url=links.add_to_group(name)),))
+        if keys & {"setup.bot_not_in_channel", "setup.channel_not_found"}:
+            label = self._use.texts.toast("setup.fix_channel_button", language)
+            rows.append((Button(label, url=links.add_to_channel(name)),))
+        return tuple(rows)
 
     def for_admins(self, command: Handler) -> Handler:
         """Let only those call `command` who may configure the group; anonymous admins are admins."""

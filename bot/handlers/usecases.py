@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot.services.admission import Doorkeeper
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.onboarding import Onboarding
 from bot.services.outage_ports import Backlog
 from bot.services.policies import Policies
 from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
@@ -23,6 +24,7 @@ class UseCases:
     rights: OwnRights
     policies: Policies
     setup: Setup
+    onboarding: Onboarding
     verification: Verification
     ledger: CaseReader
     telegram: TelegramChats

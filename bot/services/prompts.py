@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from bot.domain.group import ProtectedGroup
-from bot.domain.ids import ChannelId
+from bot.domain.group import Channel, ProtectedGroup
+from bot.domain.ids import ChannelId, UserId
 from bot.domain.membership import Require
 from bot.domain.message import Button, Outgoing
+from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case
 from bot.services.ports import Texts
 
@@ -19,34 +20,45 @@ _TITLE_LENGTH = 40
 
 def prompt(case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> Outgoing:
     """Build the message that names every missing channel, with a button each and one to be checked again."""
-    language = group.language
-    key = "prompt.mute" if case.our_until else "prompt.delete"
-    if group.policy.require is Require.ANY and len(missing) > 1:
-        key = "prompt.mute_any" if case.our_until else "prompt.delete_any"
-    wanted = [channel for channel in group.channels if channel.channel_id in set(missing)]
-    rows = [
-        (
-            Button(
-                texts.toast("prompt.join_button", language, channel=shorten(channel.title, _TITLE_LENGTH)),
-                url=channel.join_url,
-                style="primary",
-            ),
-        )
-        for channel in wanted
-        if channel.join_url
-    ]
-    rows.append((Button(texts.toast("prompt.verify_button", language), data=VERIFY, style="success"),))
+    label = texts.toast("prompt.verify_button", group.language)
     return Outgoing(
-        text=texts.say(
-            key,
-            language,
-            user_id=case.user_id,
-            name=shorten(case.user_name, _NAME_LENGTH),
-            channels=", ".join(channel.title for channel in wanted),
-        ),
-        buttons=tuple(rows),
+        text=_text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None),
+        buttons=(*_joins(group, missing, texts), (Button(label, data=VERIFY, style="success"),)),
         topic_id=case.topic_id,
     )
+
+
+def preview(group: ProtectedGroup, user: UserId, name: str, texts: Texts) -> Outgoing:
+    """Build what a newcomer is shown, for an admin to look at."""
+    muted = group.enforcement in {Enforcement.MUTE, Enforcement.KICK}
+    text = _text(group, group.channel_ids, texts, user=user, name=name, muted=muted)
+    return Outgoing(text, _joins(group, group.channel_ids, texts))
+
+
+def _text(
+    group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts, *, user: UserId, name: str, muted: bool
+) -> str:
+    key = "prompt.mute" if muted else "prompt.delete"
+    return texts.say(
+        key + "_any" if group.policy.require is Require.ANY and len(missing) > 1 else key,
+        group.language,
+        user_id=user,
+        name=shorten(name, _NAME_LENGTH),
+        channels=", ".join(channel.title for channel in _wanted(group, missing)),
+    )
+
+
+def _joins(group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> tuple[tuple[Button, ...], ...]:
+    def label(channel: Channel) -> str:
+        return texts.toast("prompt.join_button", group.language, channel=shorten(channel.title, _TITLE_LENGTH))
+
+    wanted = _wanted(group, missing)
+    return tuple((Button(label(each), url=each.join_url, style="primary"),) for each in wanted if each.join_url)
+
+
+def _wanted(group: ProtectedGroup, missing: Sequence[ChannelId]) -> list[Channel]:
+    wanted = set(missing)
+    return [channel for channel in group.channels if channel.channel_id in wanted]
 
 
 def shorten(text: str, length: int) -> str:

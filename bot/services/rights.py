@@ -42,10 +42,14 @@ class Missing:
         return self.not_admin or bool(self.rights)
 
 
+def needed_in_group(enforcement: Enforcement) -> tuple[str, ...]:
+    """Return the rights that enforcing takes."""
+    return tuple(right for right in NEEDED_IN_GROUP if enforcement in _NEEDED_FOR[right])
+
+
 def missing_in_group(state: MemberState, enforcement: Enforcement) -> Missing:
     """Compare the bot's state in a group with what it needs there."""
-    needed = [right for right in NEEDED_IN_GROUP if enforcement in _NEEDED_FOR[right]]
-    rights = tuple(right for right in needed if right not in state.rights)
+    rights = tuple(right for right in needed_in_group(enforcement) if right not in state.rights)
     return Missing(not_admin=not state.is_admin, rights=rights)
 
 

@@ -35,6 +35,8 @@ class Request:
     language: str
     references: tuple[str, ...]
     """`@name` or `-100...`, as typed."""
+    trusted: tuple[ChannelId, ...] = ()
+    """Channels that the group requires, or required a moment ago: that their admins agree has been proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +150,15 @@ class Setup:
         shown = {"channel": info.title}
         if not await self._bot_is_admin(request.bot_id, channel):
             return Problem("setup.bot_not_in_channel", shown)
-        try:
-            caller = await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)
-        except TelegramRefusedError:
-            return Problem("setup.caller_not_in_channel", shown)
-        if not caller.is_admin:
+        if channel not in request.trusted and not await self._is_admin(request, channel):
             return Problem("setup.caller_not_in_channel", shown)
         return Channel(channel, info.title, info.username, await self._link(request.bot_id, info))
+
+    async def _is_admin(self, request: Request, channel: ChannelId) -> bool:
+        try:
+            return (await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)).is_admin
+        except TelegramRefusedError:
+            return False
 
     async def _link(self, bot: BotId, info: ChatInfo) -> str | None:
         if info.username:

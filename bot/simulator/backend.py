@@ -51,10 +51,14 @@ class Backend:
             raise NotAllowed("no world was remembered to go back to")
         self.world.restore(self._memory)
         self.faults.clear()
+        self.forget_updates()
+        self.record.changed()
+
+    def forget_updates(self) -> None:
+        """Drop every update that waits to be delivered."""
         for bot_id, log in self.feed.logs.items():
             log.clear()
             self.deliveries[bot_id].restart()
-        self.record.changed()
 
 
 def build(*, clock: Clock, seed: int, callback_answer_seconds: float) -> Backend:

@@ -72,6 +72,10 @@ class Simulator(People):
         """Keep the world as it is now: `POST /control/reset` comes back to it."""
         self._backend.remember()
 
+    def forget_updates(self) -> None:
+        """Drop every update that waits: what was built so far happened before anybody listened."""
+        self._backend.forget_updates()
+
     def calls_of(self, *methods: str) -> list[Call]:
         """Return the calls of these methods."""
         wanted = {method.lower() for method in methods}

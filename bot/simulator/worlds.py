@@ -11,7 +11,7 @@ DEMO_TOKEN = "6000000001:SIMulatedBotOfTheDemonstration00000"  # noqa: S105 - no
 
 @dataclass(frozen=True, slots=True)
 class DemoWorld:
-    """Two channels, one group, four people and the bot, ready for `/protect @gm_news`."""
+    """Two channels, one group, four people and the bot, ready for `/protect @gm_news`; beside it a group without it."""
 
     bot: Bot
     olivia: User
@@ -50,8 +50,13 @@ def demo_world(simulator: Simulator, *, token: str | None = None) -> DemoWorld:
     for member in (adam, mia, sam):
         simulator.join(member, lounge)
     simulator.promote(lounge, adam)
+    # Nobody has told the bot of these: Olivia adds it to them, without typing.
+    club = simulator.add_group("Book Club", owner=olivia)
+    simulator.join(sam, club)
+    simulator.add_channel("Book News", owner=olivia)
     simulator.post(news, "Welcome to GM News. The next meet-up is on Friday.")
     simulator.post(insiders, "Insiders hear it first.")
     simulator.say(mia, lounge, "Hello everybody!")
+    simulator.forget_updates()
     simulator.remember()
     return DemoWorld(bot, olivia, adam, mia, sam, news, insiders, lounge)

@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from bot.core.clock import SystemClock
 from bot.core.tasks import background_tasks
+from bot.domain.errors import StoreUnavailableError
 
 
 class QuickClock(SystemClock):
@@ -96,3 +99,16 @@ async def test_the_end_insists() -> None:
         await began.wait()
 
     assert lost == 1
+
+
+async def test_nothing_begins_after_the_end() -> None:
+    """What an update still under way wants to start is refused, not lost in silence."""
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    async with background_tasks(SystemClock()) as tasks:
+        pass
+
+    with pytest.raises(StoreUnavailableError):
+        tasks.spawn(work(), name="late")

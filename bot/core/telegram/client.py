@@ -7,11 +7,15 @@ from typing import TypeVar
 
 from telegram import (
     Bot,
+    ChatAdministratorRights,
     ChatMember,
     ChatPermissions,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    KeyboardButton,
+    KeyboardButtonRequestChat,
     LinkPreviewOptions,
+    ReplyKeyboardMarkup,
     ReplyParameters,
 )
 from telegram.constants import ParseMode
@@ -23,7 +27,7 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership, membership_of
-from bot.domain.message import Button, Outgoing
+from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, read_member
 
 # Telegram's words for "this user is not in the chat". Everything else it refuses with says something about the
@@ -150,7 +154,7 @@ class TelegramClient:
                 chat,
                 message.text,
                 parse_mode=ParseMode.HTML,
-                reply_markup=_keyboard(message.buttons),
+                reply_markup=_keyboard(message.buttons) if message.picker is None else _picker(message.picker),
                 message_thread_id=message.topic_id,
                 disable_notification=message.silent,
                 reply_parameters=reply,
@@ -255,4 +259,35 @@ def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | No
         return None
     return InlineKeyboardMarkup(
         [[InlineKeyboardButton(b.text, url=b.url, callback_data=b.data, style=b.style) for b in row] for row in rows]
+    )
+
+
+def _picker(picker: ChannelPicker) -> ReplyKeyboardMarkup:
+    request = KeyboardButtonRequestChat(
+        picker.request_id,
+        chat_is_channel=True,
+        # Whoever picks must be able to give the bot its right, which is the least one that makes it an admin.
+        user_administrator_rights=_channel_rights(can_promote_members=True),
+        bot_administrator_rights=_channel_rights(can_promote_members=False),
+        request_title=True,
+    )
+    key = KeyboardButton(picker.text, request_chat=request)
+    return ReplyKeyboardMarkup([[key]], resize_keyboard=True, one_time_keyboard=True)
+
+
+def _channel_rights(*, can_promote_members: bool) -> ChatAdministratorRights:
+    return ChatAdministratorRights(
+        is_anonymous=False,
+        can_manage_chat=True,
+        can_delete_messages=False,
+        can_manage_video_chats=False,
+        can_restrict_members=False,
+        can_promote_members=can_promote_members,
+        can_change_info=False,
+        can_invite_users=True,
+        can_post_stories=False,
+        can_edit_stories=False,
+        can_delete_stories=False,
+        # Newer than the library, and required.
+        api_kwargs={"can_send_welcome_messages": False},
     )

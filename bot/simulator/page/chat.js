@@ -2,6 +2,7 @@
 
 import { avatar, h, icon, patch } from "./dom.js";
 import { describe, kind, longDay, until } from "./format.js";
+import { replyKeys } from "./links.js";
 import { messageNode } from "./message.js";
 
 export function showHead(root, app) {
@@ -104,9 +105,10 @@ export function showFoot(root, app) {
   const { chat, draft } = app;
   const { me } = chat;
   const silence = chat.type === "private" && !chat.messages.length ? "start" : me.silence;
+  const keys = chat.type === "private" ? replyKeys(app, chat) : null;
   patch(root, [{
     key: `${app.viewer} ${chat.key} ${silence}`,
-    value: silence ? me : [draft.number, chat.topics],
-    build: () => (obstacles[silence] ?? composer)(app, chat),
+    value: silence ? me : [draft.number, chat.topics, keys?.textContent],
+    build: () => h("div", (obstacles[silence] ?? composer)(app, chat), keys),
   }]);
 }

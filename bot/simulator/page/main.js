@@ -7,6 +7,7 @@ import { showDetails } from "./details.js";
 import { byId, h, reducedMotion } from "./dom.js";
 import { Guide } from "./guide.js";
 import { showLab } from "./lab.js";
+import { addBot } from "./links.js";
 import { showChats, showPersonas } from "./people.js";
 
 const KEPT_CALLS = 1000;
@@ -173,9 +174,12 @@ class App {
     const bare = (link) => link.replace(/^https?:\/\//u, "").replace(/\?.*$/u, "").toLowerCase();
     const chat = this.state.chats.find((one) => one.key === known || bare(one.link) === bare(url));
     if (!chat) { window.open(url, "_blank", "noopener"); return; }
+    if (chat.type === "private" && /[?&]start(group|channel)/u.test(url)) { addBot(this, chat, url); return; }
     const payload = /[?&]start=([\w-]+)/u.exec(url)?.[1] ?? (/\/(\+|joinchat)/u.test(url) && url);
     if (payload) this.#invitations.set(chat.key, payload);
     this.open(chat.key);
+    // The app sends it at once to a bot that has been started before.
+    if (payload && chat.type === "private" && chat.messages.length) this.start(chat);
   }
 
   // -- moving about
