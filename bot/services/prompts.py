@@ -39,8 +39,10 @@ def _text(
     group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts, *, user: UserId, name: str, muted: bool
 ) -> str:
     key = "prompt.mute" if muted else "prompt.delete"
+    if group.policy.require is Require.ANY and len(missing) > 1:
+        key = "prompt.mute_any" if muted else "prompt.delete_any"
     return texts.say(
-        key + "_any" if group.policy.require is Require.ANY and len(missing) > 1 else key,
+        key,
         group.language,
         user_id=user,
         name=shorten(name, _NAME_LENGTH),
