@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.errors import TelegramError, TelegramRefusedError
-from bot.domain.group import ChatInfo
+from bot.domain.group import ChatInfo, SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
@@ -325,3 +325,42 @@ class FakeSpawner:
     async def finished(self) -> None:
         while self.tasks:
             await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class FakeSetUps:
+    """Groups that are being set up."""
+
+    def __init__(self) -> None:
+        self.rows: list[SetUp] = []
+
+    async def open(self, bot: BotId, user: UserId, group: ChatInfo, before: tuple[ChannelId, ...]) -> SetUp:
+        """Add a row."""
+        begun = SetUp(
+            len(self.rows) + 1,
+            bot,
+            user,
+            GroupId(group.chat_id),
+            group.title,
+            group.username,
+            group.kind == "group",
+            before,
+        )
+        self.rows.append(begun)
+        return begun
+
+    async def get(self, bot: BotId, user: UserId, number: int) -> SetUp | None:
+        """Find a row of this user."""
+        return next((row for row in self._of(bot, user) if row.set_up_id == number), None)
+
+    async def latest(self, bot: BotId, user: UserId) -> SetUp | None:
+        """Return the user's last row."""
+        return next(reversed(self._of(bot, user)), None)
+
+    async def pick(self, number: int, channel: ChannelId) -> bool:
+        """Note a channel once."""
+        row = self.rows[number - 1]
+        self.rows[number - 1] = replace(row, picked=channel)
+        return row.picked != channel
+
+    def _of(self, bot: BotId, user: UserId) -> list[SetUp]:
+        return [row for row in self.rows if (row.bot_id, row.user_id) == (bot, user)]

@@ -15,9 +15,10 @@ from bot.domain.warming import WarmupStats
 from bot.handlers import UseCases, build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
+from bot.services.onboarding import Onboarding
 from bot.services.warmer import BATCH, Warmer
 from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeCache
+from tests.fakes import FakeCache, FakeSetUps
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 CAFE = GroupId(-1005)
@@ -345,6 +346,9 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         rights=world.rights,
         policies=world.policies,
         setup=world.setup,
+        onboarding=Onboarding(
+            setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
+        ),
         verification=world.verification,
         ledger=world.ledger,
         telegram=world.telegram,
