@@ -7,7 +7,8 @@ from bot.domain.errors import TelegramRefusedError
 from bot.domain.group import ChatInfo, ProtectedGroup, SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.services.directory import Directory
-from bot.services.ports import SetUps, TelegramChats
+from bot.services.onboarding_ports import SetUps
+from bot.services.ports import TelegramChats
 from bot.services.setup import Problem, Request, Setup
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.group import ChatInfo, Exemption, GroupSetup, Observed, ProtectedGroup, SetUp
+from bot.domain.group import ChatInfo, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -257,17 +257,6 @@ class GroupStore(Protocol):
 
     async def observed(self, bot: BotId, group: GroupId, since: datetime) -> Observed:
         """Return whom the gate only observed since then."""
-        ...
-
-
-class SetUps(Protocol):
-    """Groups that admins set up in private. All methods raise StoreUnavailableError."""
-
-    async def open(self, bot: BotId, user: UserId, group: ChatInfo, before: tuple[ChannelId, ...]) -> SetUp: ...
-    async def get(self, bot: BotId, user: UserId, number: int) -> SetUp | None: ...
-    async def latest(self, bot: BotId, user: UserId) -> SetUp | None: ...
-    async def pick(self, number: int, channel: ChannelId) -> bool:
-        """Note the channel; False when it is noted already: somebody else tells the admin."""
         ...
 
 
