@@ -18,6 +18,7 @@ from bot.domain.restriction import Case
 from bot.handlers import UseCases
 from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
+from bot.services.authority import Authority
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
@@ -104,6 +105,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         policies=Policies(
             directory=directory, groups=groups, clock=clock, wake=protection.wake, poke=answers.publish_config
         ),
+        authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram

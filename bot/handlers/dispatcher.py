@@ -118,7 +118,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
         (CommandHandler("status", kept(replies.for_admins(information.status)), new), 0),
-        (CommandHandler("settings", kept(replies.for_admins(settings.show)), new), 0),
+        (CommandHandler("settings", kept(settings.show), new), 0),
         (CommandHandler("start", information.start, new), 0),
         (CommandHandler("help", information.help, new), 0),
     ):

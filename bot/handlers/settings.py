@@ -1,18 +1,24 @@
-"""`/settings`: a panel of buttons, whose every press checks the presser's rights."""
+"""`/settings`: a panel of buttons whose every press checks the presser's rights, or one line that sets all it names."""
 
-from telegram import CallbackQuery, Update
+from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
-from bot.domain.policy import OnUnknown, choose
+from bot.domain.policy import SETTINGS, Policy, choose
+from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
-from bot.handlers.replies import Replies
+from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
+from bot.services.authority import Say
 
-PREFIX = "s:"
+__all__ = ["PREFIX", "Settings"]
+
+# In private a panel is offered for each of so many groups.
+_MOST_GROUPS = 20
 
 
 class Settings:
@@ -22,72 +28,131 @@ class Settings:
         self._use = use
         self._replies = replies
 
-    async def show(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer `/settings`."""
+    async def show(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/settings`: in a group for it, in private for each of the sender's groups."""
         message = update.effective_message
-        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
-        if message is None or group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
-            return
-        policy = group.policy
-        for part in (message.text or "").split()[1:]:
-            try:
-                policy = choose(policy, *part.split("=", 1))
-            except (TypeError, ValueError):
-                await self._replies.reply(update, self._replies.say(update, "settings.unknown_option", part=part))
-                return
-        if policy != group.policy and message.from_user is not None:
-            group = await self._use.policies.choose(group, policy, UserId(message.from_user.id))
-            # What is wanted now may need rights that were not needed before.
-            await self._use.rights.changed(group.bot_id, group.group_id)
-        panel = self._panel(group, self._replies.language(update))
-        await self._replies.reply(update, panel.text, panel.buttons)
+        if message is not None and message.chat.type == ChatType.PRIVATE:
+            await self._list_groups(update)
+        else:
+            await self._replies.for_admins(self._in_group)(update, context)
 
     async def pressed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer a press on the panel."""
+        """Answer a press on a panel."""
         query = update.callback_query
-        if query is None:
+        if query is None or query.data is None:
             return
-        language = self._replies.language(update)
         try:
-            key = await self._change(update, query, language)
+            key = await self._press(update, query, ticket(query.data))
         except TelegramError:
             key = "press.unknown"
+        text = self._use.texts.toast(key, self._replies.language(update)) if key else ""
         try:
-            await self._use.presses.answer(bot_of(update), query.id, self._use.texts.toast(key, language))
+            await self._use.presses.answer(bot_of(update), query.id, text)
         except TelegramError:
             return
 
-    async def _change(self, update: Update, query: CallbackQuery, language: str) -> str:
-        message, bot = query.message, bot_of(update)
-        if message is None or query.data not in {PREFIX + choice.value for choice in OnUnknown}:
-            return "press.stale"
-        chat, user = GroupId(message.chat.id), UserId(query.from_user.id)
-        group = self._use.directory.group(bot, chat)
-        if group is None or not group.protected:
-            return "press.stale"
-        if not await self._use.setup.may_configure(bot, chat, user):
-            return "press.not_admin"
-        policy = choose(group.policy, "on_unknown", query.data.removeprefix(PREFIX))
-        changed = await self._use.policies.choose(group, policy, user)
-        try:
-            await self._use.presses.edit(bot, chat, MessageId(message.message_id), self._panel(changed, language))
-        except TelegramError:
-            # The panel shows an old value until it is opened again; the setting itself is saved.
-            return "settings.saved"
-        return "settings.saved"
+    async def _list_groups(self, update: Update) -> None:
+        bot, user = bot_of(update), UserId(update.effective_user.id if update.effective_user else 0)
+        rows: list[tuple[Button, ...]] = []
+        for group in self._use.directory.candidates(bot, user)[:_MOST_GROUPS]:
+            try:
+                allowed = await self._use.authority.of(group, user) is Say.YES
+            except TelegramError:
+                continue
+            if allowed:
+                data = str(Ticket(group.group_id, user, nonce_of(group), MENU))
+                rows.append((Button(group.title or str(group.group_id), data=data),))
+        key = "settings.pick" if rows else "settings.none"
+        await self._replies.reply(update, self._replies.say(update, key), tuple(rows))
 
-    def _panel(self, group: ProtectedGroup, language: str) -> Outgoing:
-        texts = self._use.texts
-        text = texts.say(
-            "settings.panel", language, on_unknown=texts.say(f"settings.{group.on_unknown.value}", language)
-        )
-        row = tuple(
-            Button(
-                texts.toast(f"settings.{choice.value}_button", language),
-                data=PREFIX + choice.value,
-                style="primary" if choice is group.on_unknown else None,
-            )
-            for choice in OnUnknown
-        )
-        return Outgoing(text, (row,))
+    async def _in_group(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        message = update.effective_message
+        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
+        if message is None or message.from_user is None or group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        policy, wrong = _read(group.policy, (message.text or "").split()[1:])
+        if wrong is not None:
+            await self._replies.reply(update, self._replies.say(update, "settings.unknown_option", part=wrong))
+            return
+        if policy != group.policy:
+            allowed = await self._allowed(message, group, policy)
+            if allowed is not Say.YES:
+                await self._replies.reply(update, self._replies.say(update, f"press.{allowed.value}"))
+                return
+            group = await self._chosen(group, policy, UserId(message.from_user.id))
+        user = ANYBODY if message.from_user.id == GROUP_ANONYMOUS_BOT else UserId(message.from_user.id)
+        panel = Panel(self._use.texts, self._replies.language(update), group, user).menu()
+        await self._replies.reply(update, panel.text, panel.buttons)
+
+    async def _allowed(self, message: Message, group: ProtectedGroup, policy: Policy) -> Say:
+        locks = policy.locked != group.policy.locked
+        if is_anonymous_admin(message):
+            # Nobody knows whether it is the owner.
+            return Say.LOCKED if locks or group.policy.locked else Say.YES
+        user = UserId(message.from_user.id if message.from_user else 0)
+        return await self._use.authority.of(group, user, as_owner=locks)
+
+    async def _press(self, update: Update, query: CallbackQuery, pressed: Ticket | None) -> str:
+        user, bot = UserId(query.from_user.id), bot_of(update)
+        group = self._use.directory.group(bot, pressed.group) if pressed is not None else None
+        if pressed is None or query.message is None or group is None or not group.protected:
+            return "press.stale"
+        if query.message.chat.id not in {group.group_id, user}:
+            return "press.stale"
+        if pressed.user not in {ANYBODY, user}:
+            return "press.not_yours"
+        say = await self._use.authority.of(group, user, as_owner=pressed.action.startswith("locked="))
+        if say is not Say.YES:
+            return f"press.{say.value}"
+        message = MessageId(query.message.message_id)
+        if pressed.action == CLOSE:
+            await self._use.presses.delete_messages(bot, GroupId(query.message.chat.id), [message])
+            return ""
+        key, action = "", pressed.action
+        if "=" in action:
+            group, key = await self._choose(group, pressed, user)
+            action = MENU if key else action.partition("=")[0]
+        panel = Panel(self._use.texts, self._replies.language(update), group, pressed.user)
+        drawn = await self._redraw(bot, query.message.chat.id, message, _page(panel, action))
+        return key or ("settings.saved" if "=" in pressed.action else "" if drawn else "press.unknown")
+
+    async def _choose(self, group: ProtectedGroup, pressed: Ticket, user: UserId) -> tuple[ProtectedGroup, str]:
+        """Change what the panel shows, unless somebody else has changed it since: then show that first."""
+        if pressed.nonce != nonce_of(group):
+            return group, "press.outdated"
+        policy, wrong = _read(group.policy, [pressed.action])
+        if wrong is not None:
+            return group, "press.stale"
+        return await self._chosen(group, policy, user), ""
+
+    async def _chosen(self, group: ProtectedGroup, policy: Policy, user: UserId) -> ProtectedGroup:
+        changed = await self._use.policies.choose(group, policy, user)
+        # What is wanted now may need rights that were not needed before.
+        await self._use.rights.changed(group.bot_id, group.group_id)
+        return changed
+
+    async def _redraw(self, bot: BotId, chat: int, message: MessageId, page: Outgoing) -> bool:
+        try:
+            await self._use.presses.edit(bot, chat, message, page)
+        except TelegramError:
+            # It shows what it showed; the setting itself is saved, and the next press finds out.
+            return False
+        return True
+
+
+def _read(policy: Policy, parts: list[str]) -> tuple[Policy, str | None]:
+    """Choose everything that is named; return what is not understood, if anything is."""
+    for part in parts:
+        name, _, option = part.partition("=")
+        try:
+            policy = choose(policy, name, option)
+        except ValueError:
+            return policy, part
+    return policy, None
+
+
+def _page(panel: Panel, action: str) -> Outgoing:
+    if action == EXPORT:
+        return panel.export()
+    return panel.setting(action) if action in SETTINGS else panel.menu()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.services.admission import Doorkeeper
+from bot.services.authority import Authority
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
@@ -23,6 +24,7 @@ class UseCases:
     events: MemberEvents
     rights: OwnRights
     policies: Policies
+    authority: Authority
     setup: Setup
     onboarding: Onboarding
     verification: Verification

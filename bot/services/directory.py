@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId
+from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.services.ports import GroupStore
 
 _POLL_SECONDS = 0.5
@@ -44,6 +44,11 @@ class Directory:
     def count(self) -> int:
         """Count the groups that are protected now."""
         return sum(group.protected for groups in self._groups.values() for group in groups.values())
+
+    def candidates(self, bot: BotId, user: UserId) -> Sequence[ProtectedGroup]:
+        """Return protected groups that somebody may be an admin of, those they have set up first."""
+        groups = [group for group in self._groups[bot].values() if group.protected]
+        return sorted(groups, key=lambda group: (group.configured_by != user, group.title))
 
     def chats(self) -> Sequence[tuple[BotId, int]]:
         """Return the protected groups and the channels they require."""

@@ -1,0 +1,130 @@
+"""The panel of a group's settings: what it shows, and what its buttons carry."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import GroupId, UserId
+from bot.domain.message import Button, Outgoing
+from bot.domain.policy import SETTINGS, Enforcement, chosen, options, written
+from bot.services.ports import Texts
+
+PREFIX = "s:"
+ANYBODY = UserId(0)
+"""Whose panel an anonymous admin's is: any admin's."""
+MENU, EXPORT, CLOSE = "m", "e", "x"
+_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a button is bound to: the group, whose panel it stands on, and the settings that the panel shows."""
+
+    group: GroupId
+    user: UserId
+    nonce: str
+    action: str
+    """`m`, `e`, `x`, the name of a setting, or `name=option`."""
+
+    def __str__(self) -> str:
+        """Write it as callback data, of at most 64 bytes."""
+        return f"{PREFIX}{-self.group:x}:{self.user:x}:{self.nonce}:{self.action}"
+
+
+def ticket(data: str) -> Ticket | None:
+    """Read callback data; None for what no panel of this release carries."""
+    parts = data.removeprefix(PREFIX).split(":")
+    try:
+        group, user, nonce, action = parts
+        return Ticket(GroupId(-int(group, 16)), UserId(int(user, 16)), nonce, action)
+    except ValueError:
+        return None
+
+
+def nonce_of(group: ProtectedGroup) -> str:
+    """Tell settings from any others."""
+    return sha256(json.dumps(written(group.policy), sort_keys=True).encode()).hexdigest()[:6]
+
+
+class Panel:
+    """Draws panels of one group for one admin."""
+
+    def __init__(self, texts: Texts, language: str, group: ProtectedGroup, user: UserId) -> None:
+        self._texts = texts
+        self._language = language
+        self._group = group
+        self._user = user
+
+    def menu(self) -> Outgoing:
+        """List the settings with what is chosen."""
+        shown = self._shown()
+        lines = [self._say("settings.panel", group=self._group.title), ""]
+        lines += [f"{self._say(f'setting.{name}')}: <b>{self._option(name, self._chosen(name))}</b>" for name in shown]
+        buttons = [self._button(self._plain(f"setting.{name}"), name) for name in shown]
+        rows = [tuple(buttons[start : start + 2]) for start in range(0, len(buttons), 2)]
+        ends = (
+            self._button(self._plain("settings.export_button"), EXPORT),
+            self._button(self._plain("settings.close_button"), CLOSE),
+        )
+        return Outgoing("\n".join(lines), (*rows, ends))
+
+    def setting(self, name: str) -> Outgoing:
+        """Explain one setting and what each of its options does."""
+        lines = [f"<b>{self._say(f'setting.{name}')}</b>", self._say(f"setting.{name}.help"), ""]
+        for option in options(name):
+            mark = "▸" if option == self._chosen(name) else "▹"
+            lines.append(f"{mark} <b>{self._option(name, option)}</b>: {self._effect(name, option)}")
+        buttons = [
+            self._button(
+                self._option(name, option),
+                f"{name}={option}",
+                style="primary" if option == self._chosen(name) else None,
+            )
+            for option in options(name)
+        ]
+        rows = [tuple(buttons[start : start + 2]) for start in range(0, len(buttons), 2)]
+        return Outgoing("\n".join(lines), (*rows, (self._button(self._plain("settings.back_button"), MENU),)))
+
+    def export(self) -> Outgoing:
+        """Show the settings as the one line that sets them elsewhere."""
+        line = " ".join(["/settings", *(f"{name}={self._chosen(name)}" for name in SETTINGS if name != "locked")])
+        back = self._button(self._plain("settings.back_button"), MENU)
+        return Outgoing(self._say("settings.export", line=line), ((back,),))
+
+    def _shown(self) -> list[str]:
+        removes = self._group.policy.enforcement is Enforcement.KICK
+        return [name for name in SETTINGS if removes or name != "kick_minutes"]
+
+    def _chosen(self, name: str) -> str:
+        return chosen(self._group.policy, name)
+
+    def _option(self, name: str, option: str) -> str:
+        if name in _MINUTE_SETTINGS:
+            return self._minutes(int(option))
+        if option in {"on", "off"}:
+            return self._plain(f"option.{option}")
+        return self._plain(f"option.{name}.{option}")
+
+    def _minutes(self, minutes: int) -> str:
+        if minutes == 0:
+            return self._plain("option.off")
+        if minutes % _HOUR:
+            return self._plain("option.minutes", total=minutes)
+        return self._plain("option.hours", total=minutes // _HOUR)
+
+    def _effect(self, name: str, option: str) -> str:
+        if name in _MINUTE_SETTINGS:
+            given = self._minutes(int(option))
+            return self._say(f"effect.{name}.off") if option == "0" else self._say(f"effect.{name}", time=given)
+        return self._say(f"effect.{name}.{option}")
+
+    def _button(self, text: str, action: str, *, style: str | None = None) -> Button:
+        data = str(Ticket(self._group.group_id, self._user, nonce_of(self._group), action))
+        return Button(text, data=data, style=style)
+
+    def _say(self, key: str, **values: str | int) -> str:
+        return self._texts.say(key, self._language, **values)
+
+    def _plain(self, key: str, **values: str | int) -> str:
+        return self._texts.toast(key, self._language, **values)
