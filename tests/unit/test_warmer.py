@@ -14,6 +14,7 @@ from bot.domain.membership import Membership, Require
 from bot.domain.warming import WarmupStats
 from bot.handlers import UseCases, build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
+from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.onboarding import Onboarding
 from bot.services.warmer import BATCH, Warmer
@@ -345,6 +346,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         events=world.events,
         rights=world.rights,
         policies=world.policies,
+        authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
