@@ -1,4 +1,5 @@
 DROP INDEX scheduled_actions_dead;
+DROP INDEX group_aliases_group;
 DROP INDEX restrictions_open_group;
 CREATE INDEX restrictions_open_group ON restrictions (bot_id, group_id) WHERE closed_at IS NULL;
 DROP INDEX restrictions_closed_user;

@@ -82,4 +82,6 @@ CREATE INDEX restrictions_closed_user ON restrictions (bot_id, user_id, group_id
 -- A press on an old prompt looks for one message among all open cases of a group.
 DROP INDEX restrictions_open_group;
 CREATE INDEX restrictions_open_group ON restrictions (bot_id, group_id, prompt_message_id) WHERE closed_at IS NULL;
+-- Which ids a group had before is looked up by the id it has now.
+CREATE INDEX group_aliases_group ON group_aliases (bot_id, group_id);
 CREATE INDEX scheduled_actions_dead ON scheduled_actions (dead_at) WHERE dead_at IS NOT NULL;

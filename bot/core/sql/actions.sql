@@ -2,7 +2,7 @@
 -- What another release schedules waits for an instance that knows how to do it.
 UPDATE scheduled_actions
 SET lease_owner = $1, lease_until = now() + interval '10 seconds', attempts = attempts + 1
-WHERE action_id IN (
+WHERE action_id = ANY(ARRAY(
   SELECT action_id FROM scheduled_actions
   WHERE dead_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
     AND kind IN ('delete_message', 'unban')
@@ -10,7 +10,7 @@ WHERE action_id IN (
   ORDER BY due_at
   LIMIT $2
   FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING action_id, bot_id, kind, chat_id, message_id, user_id, until;
 
 -- actions_done --

@@ -1,13 +1,14 @@
 -- forget_cases --
 DELETE FROM restrictions
-WHERE restriction_id IN (
+WHERE restriction_id = ANY(ARRAY(
   SELECT restriction_id FROM restrictions WHERE closed_at < now() - make_interval(days => $1) ORDER BY closed_at LIMIT $2
-);
+));
 
 -- forget_audit --
 -- Numbers grow with time: the oldest entries are the lowest, and no index on the time is needed.
 DELETE FROM audit_log
-WHERE audit_id IN (SELECT audit_id FROM audit_log ORDER BY audit_id LIMIT $2) AND at < now() - make_interval(days => $1);
+WHERE audit_id = ANY(ARRAY(SELECT audit_id FROM audit_log ORDER BY audit_id LIMIT $2))
+  AND at < now() - make_interval(days => $1);
 
 -- forget_letters --
 DELETE FROM dead_letters WHERE died_at < now() - make_interval(days => $1) RETURNING bot_id, update_id;

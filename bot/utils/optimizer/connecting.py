@@ -1,0 +1,39 @@
+"""Connections of the optimizer, and its questions to PostgreSQL's own tables."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from bot.core.statements import load_statements
+from bot.domain.errors import StoreUnavailableError
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def connected(database_url: str, *, read_only: bool = False) -> AsyncIterator[Connection]:
+    """Connect for the time of the block. A read-only connection cannot change anything, whatever is asked of it."""
+    settings = {"application_name": "gmbot db_optimizer", "search_path": "public"}
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    try:
+        connection = await asyncpg.connect(database_url, timeout=10, server_settings=settings)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+def catalog(name: str) -> str:
+    """Return a question to PostgreSQL's own tables."""
+    return load_statements("bot.utils.optimizer")[name]
+
+
+def database_named(database_url: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return urlsplit(database_url)._replace(path=f"/{name}").geturl()
