@@ -19,10 +19,12 @@ MOST_LINES = 400
 # What may be built when a module is imported: types, patterns, frozen values, loggers (which hold no state of ours).
 BUILDERS = frozenset(
     {
+        "Effort",
         "MappingProxyType",
         "NewType",
         "Path",
         "Raw",
+        "Scale",
         "TypeVar",
         "files",
         "frozenset",
@@ -31,6 +33,7 @@ BUILDERS = frozenset(
         "structlog.stdlib.get_logger",
         "timedelta",
         "tuple",
+        "UUID",
         "UserId",
     }
 )
@@ -234,7 +237,8 @@ def test_nothing_is_mocked() -> None:
 
 def statement_calls() -> Iterator[tuple[str, str, ast.Call]]:
     """Yield each statement's name that the code runs, where, and the call."""
-    for path in python_files("bot"):
+    # The operators' tools have questions of their own to PostgreSQL.
+    for path in sorted(set(python_files("bot")) - set(python_files("bot/utils"))):
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 first = node.args[0]

@@ -16,7 +16,7 @@ from bot.core.settings import Settings
 from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.domain.errors import BotError, SettingsError
-from bot.domain.event import Event, EventCount, EventKey, PastCase, event_key
+from bot.domain.event import AuditEntry, Event, EventCount, EventKey, PastCase, event_key
 from bot.domain.ids import BotId, GroupId, UserId
 
 
@@ -39,6 +39,7 @@ def events(
         int | None, typer.Option("--user", metavar="ID", help="Only of this user, with their cases.")
     ] = None,
     days: Annotated[int | None, typer.Option("--count", metavar="DAYS", help="Count the group's last days.")] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Who set up what in the group, instead.")] = False,
     before: Annotated[str | None, typer.Option("--before", metavar="KEY", help="The next page.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Events on a page.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -49,7 +50,9 @@ def events(
     """
     question = _Question(bot, group, user, _key(before), limit)
     try:
-        if days is not None:
+        if audit:
+            _show_audit(asyncio.run(_audit(question)), as_json=as_json)
+        elif days is not None:
             _show_counts(asyncio.run(_count(question, days)), as_json=as_json)
         else:
             _show(*asyncio.run(_look(question)), limit=limit, as_json=as_json)
@@ -73,11 +76,21 @@ async def _look(question: _Question) -> tuple[Sequence[Event], Sequence[PastCase
 
 
 async def _count(question: _Question, days: int) -> Sequence[EventCount]:
-    if question.group is None:
-        raise SettingsError("--count wants a --group")
     async with _opened() as database:
         store = EventStore(database=database)
-        return await store.counts(await _bot(store, question), GroupId(question.group), days=days)
+        return await store.counts(await _bot(store, question), _group(question), days=days)
+
+
+async def _audit(question: _Question) -> Sequence[AuditEntry]:
+    async with _opened() as database:
+        store = EventStore(database=database)
+        return await store.audit(await _bot(store, question), _group(question), limit=question.limit)
+
+
+def _group(question: _Question) -> GroupId:
+    if question.group is None:
+        raise SettingsError("--count and --audit want a --group")
+    return GroupId(question.group)
 
 
 async def _bot(store: EventStore, question: _Question) -> BotId:
@@ -169,3 +182,14 @@ def _show_counts(counts: Sequence[EventCount], *, as_json: bool) -> None:
         typer.echo(f"{each.kind}: {each.events}, {each.users} people{age}")
     if not counts:
         typer.echo("There are no events.")
+
+
+def _show_audit(entries: Sequence[AuditEntry], *, as_json: bool) -> None:
+    if as_json:
+        fields = [{name: getattr(each, name) for name in AuditEntry.__slots__} for each in entries]
+        typer.echo(json.dumps(fields, default=str))
+        return
+    for each in entries:
+        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S}  by {each.actor}  {each.action}  {json.dumps(each.detail)}")
+    if not entries:
+        typer.echo("There are no entries.")

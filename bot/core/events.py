@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from bot.core.database import Database
-from bot.domain.event import Event, EventCount, EventKey, PastCase
+from bot.domain.event import AuditEntry, Event, EventCount, EventKey, PastCase
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 
 
@@ -35,6 +35,11 @@ class EventStore:
         """Count what happened in a group in the last days."""
         rows = await self._database.rows("count_group_events", bot, group, days)
         return [EventCount(row["outcome"], row["events"], row["users"], row["seconds"]) for row in rows]
+
+    async def audit(self, bot: BotId, group: GroupId, *, limit: int = 50) -> Sequence[AuditEntry]:
+        """Return who set up what in a group, the newest first."""
+        rows = await self._database.rows("get_group_audit", bot, group, limit)
+        return [AuditEntry(row["at"], UserId(row["actor"]), row["action"], row["detail"]) for row in rows]
 
     async def only_bot(self) -> BotId | None:
         """Return the bot if there is exactly one."""

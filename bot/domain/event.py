@@ -1,5 +1,6 @@
 """What GMBot decided about somebody, for the people who ask why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -86,3 +87,13 @@ class PastCase:
     outcome: str | None
     opened_at: datetime
     closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what. `action` is open: a newer release may know more of them."""
+
+    at: datetime
+    actor: UserId
+    action: str
+    detail: Mapping[str, object]

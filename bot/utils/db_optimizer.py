@@ -165,7 +165,12 @@ def _operators_url() -> str | None:
     return None if url is None else url.get_secret_value()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Read the command line."""
     optimizer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     optimizer.command()(main)
     optimizer()
+
+
+if __name__ == "__main__":
+    run()

@@ -36,11 +36,12 @@ async def test_a_decision_is_explained(lounge: Lounge, platform: Platform) -> No
     await platform.at_rest()
 
     group, user = str(lounge.group.id), str(lounge.stranger.id)
-    shown, whole, page, counted = await asyncio.gather(
+    shown, whole, page, counted, audit = await asyncio.gather(
         events(platform, "--group", group),
         events(platform, "--user", user, "--json"),
         events(platform, "--user", user, "--json", "--limit", "2"),
         events(platform, "--group", group, "--count", "1"),
+        events(platform, "--group", group, "--audit"),
     )
     told = json.loads(whole)
     rest = await events(platform, "--user", user, "--json", "--before", json.loads(page)["next"])
@@ -57,3 +58,4 @@ async def test_a_decision_is_explained(lounge: Lounge, platform: Platform) -> No
     assert json.loads(page)["events"] + json.loads(rest)["events"] == told["events"]
     assert f"muted  because of message  channels {lounge.news.id}" in shown
     assert "freed: 1, 1 people" in counted
+    assert f"by {lounge.owner.id}  protect" in audit

@@ -69,7 +69,7 @@ async def desk(database_url: str, redis_url: str) -> AsyncIterator[Desk]:
         open_database(database_url, pool_size=2, statements=load_statements()) as database,
         open_redis(redis_url) as redis,
     ):
-        await database.execute("put_bot", BOT, "", b"sealed")
+        await database.execute("take_token", BOT, b"sealed", None, 0)
         await database.execute("beat", _INSTANCE, "host", "1")
         groups = PostgresGroups(database=database)
         await groups.protect(SETUP)

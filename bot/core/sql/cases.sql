@@ -114,9 +114,10 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS
 RETURNING restriction_id;
 
 -- close_case --
+-- Never due again: if closed cases looked due, PostgreSQL would take most open ones for due and read all of them.
 WITH closed AS (
   UPDATE restrictions
-  SET closed_at = now(), outcome = $4, lease_owner = NULL, lease_until = NULL
+  SET closed_at = now(), outcome = $4, due_at = 'infinity', lease_owner = NULL, lease_until = NULL
   WHERE restriction_id = $1 AND lease_owner = $2 AND version = $3 AND closed_at IS NULL
   RETURNING *
 )

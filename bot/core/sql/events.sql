@@ -43,6 +43,12 @@ SELECT * FROM (
 ORDER BY restriction_id DESC
 LIMIT $3;
 
+-- get_group_audit --
+SELECT at, actor, action, detail FROM audit_log
+WHERE bot_id = $1 AND chat_id = $2
+ORDER BY at DESC
+LIMIT $3;
+
 -- only_bot --
 SELECT min(bot_id) AS bot_id, count(*) AS bots FROM bots;
 

@@ -129,7 +129,8 @@ RETURNING restriction_id;
 -- Of a basic group that is no more: nothing of ours can be in force there.
 WITH closed AS (
   UPDATE restrictions
-  SET closed_at = now(), outcome = 'moved', version = version + 1, lease_owner = NULL, lease_until = NULL
+  SET closed_at = now(), outcome = 'moved', due_at = 'infinity', version = version + 1, lease_owner = NULL,
+      lease_until = NULL
   WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
   RETURNING *
 )

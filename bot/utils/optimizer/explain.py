@@ -15,6 +15,8 @@ Node = Mapping[str, object]
 class Plan:
     """One execution."""
 
+    shape: tuple[str, ...]
+    """The kinds of its steps, from the top."""
     indexes: frozenset[str]
     """Used to find rows or to notice a conflict; a partition's index by the name of its parent's."""
     scanned: Mapping[str, float]
@@ -65,6 +67,7 @@ def read_plan(document: Mapping[str, object], parents: Mapping[str, str]) -> Pla
             scanned[name] = scanned.get(name, 0.0) + _rows_read(node)
     changed = sum(_number(child, "Actual Rows") for node in nodes if "Operation" in node for child in _children(node))
     return Plan(
+        shape=tuple(str(node["Node Type"]) for node in nodes),
         indexes=frozenset(parents.get(name, name) for name in used),
         scanned=scanned,
         rows_read=sum(_rows_read(node) for node in nodes if node["Node Type"] in _SCANS),

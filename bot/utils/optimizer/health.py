@@ -9,6 +9,8 @@ import asyncpg
 from bot.utils.optimizer.connecting import Connection, catalog
 
 _MANY_ROWS = 10_000
+# A table of a few pages is read from end to end, whatever indexes it has.
+_SMALL_BYTES = 65_536
 _BLOATED = 0.2
 _STALE = 0.2
 _COLD = 0.9
@@ -49,8 +51,10 @@ class Health:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Indexes that nobody has read since the statistics began, and that keep nothing unique."""
-        return tuple(index.name for index in self.indexes if not index.scans and not index.is_rule)
+        """Indexes that nobody has read since the statistics began, that keep nothing unique, and that take room."""
+        return tuple(
+            index.name for index in self.indexes if not index.scans and not index.is_rule and index.size > _SMALL_BYTES
+        )
 
     @property
     def is_healthy(self) -> bool:

@@ -120,6 +120,7 @@ class Rows:
                 yield bot_id(own), group_id(n), channel_id(own + chosen * self.scale.bots), position
 
     def _cases(self) -> Iterator[Row]:
+        never = self.now + timedelta(days=3_650)
         dice = random.Random(1)  # noqa: S311 - the same rows each time
         for n in range(self.scale.cases):
             group = self._group(dice)
@@ -132,7 +133,7 @@ class Rows:
                 due = self.now - timedelta(seconds=1) if n % 2000 == 0 else opened + timedelta(days=60)
                 end: Row = (due, opened, None, None, "message")
             else:
-                end = (opened, opened, opened + timedelta(minutes=dice.random() * 60), "freed", "joined_channel")
+                end = (never, opened, opened + timedelta(minutes=dice.random() * 60), "freed", "joined_channel")
             yield (bot_id(group % self.scale.bots), group_id(group), user, f"User {n}", "en", "mute", *state, *end)
 
     def _members(self) -> Iterator[Row]:

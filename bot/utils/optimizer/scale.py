@@ -21,7 +21,7 @@ class Scale:
 
 
 TINY = Scale(
-    "tiny", bots=5, groups=2_000, channels=400, cases=20_000, members=30_000, events=60_000, updates=30_000,
+    "tiny", bots=5, groups=2_000, channels=400, cases=40_000, members=30_000, events=60_000, updates=30_000,
     actions=4_000, audit=4_000,
 )  # fmt: skip
 SMALL = Scale(

@@ -12,8 +12,8 @@ from bot.utils.optimizer.connecting import Connection, connected
 from bot.utils.optimizer.counting import query_ids
 from bot.utils.optimizer.health import Health, health
 from bot.utils.optimizer.lab import Lab, laboratory
-from bot.utils.optimizer.measuring import Finding, Laboratory, Times, cannot_run
-from bot.utils.optimizer.pools import Sweep, sweep
+from bot.utils.optimizer.measuring import Finding, Laboratory, cannot_run
+from bot.utils.optimizer.pools import FEW_SIZES, SIZES, Sweep, sweep
 from bot.utils.optimizer.samples import Sample, take_samples
 from bot.utils.optimizer.scale import Scale
 from bot.utils.optimizer.traffic import Cost, costs
@@ -35,17 +35,18 @@ class Effort:
 
     runs: int
     naive_seconds: float
+    pool_sizes: tuple[int, ...]
     pool_seconds: float
     pool_rounds: int
 
 
-QUICK = Effort(runs=60, naive_seconds=0.3, pool_seconds=0.4, pool_rounds=2)
-FULL = Effort(runs=300, naive_seconds=1.5, pool_seconds=2.0, pool_rounds=3)
+QUICK = Effort(runs=60, naive_seconds=0.3, pool_sizes=FEW_SIZES, pool_seconds=0.4, pool_rounds=2)
+FULL = Effort(runs=300, naive_seconds=1.0, pool_sizes=SIZES, pool_seconds=1.5, pool_rounds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A statement with GMBot's indexes and without any."""
+    """A statement with GMBot's indexes and without any, by the medians."""
 
     name: str
     ours_ms: float
@@ -63,8 +64,8 @@ class Study:
 
     scale: Scale
     findings: Sequence[Finding]
-    without_statistics: Sequence[Comparison]
-    """Before ANALYZE, as `naive`, and after."""
+    replanned: Sequence[Comparison]
+    """What is planned differently after ANALYZE; before it is `naive`."""
     comparisons: Sequence[Comparison]
     saving: Comparison
     pools: Sweep
@@ -85,9 +86,9 @@ class Study:
 
     @property
     def analyze_gain(self) -> float:
-        """The share of the time of all statements together that current statistics save."""
-        before = sum(each.naive_ms for each in self.without_statistics)
-        return 1 - sum(each.ours_ms for each in self.without_statistics) / before
+        """The share of the time of all statements together whose plan current statistics change."""
+        before = sum(each.naive_ms for each in self.replanned)
+        return 1 - sum(each.ours_ms for each in self.replanned) / before if before else 0.0
 
 
 async def study(scale: Scale, effort: Effort, *, say: Say) -> Study:
@@ -99,26 +100,30 @@ async def study(scale: Scale, effort: Effort, *, say: Say) -> Study:
         async with connected(lab.database_url) as connection:
             samples = await take_samples(connection, _SAMPLES)
             say("before ANALYZE", 0)
-            before = await _times(Laboratory(connection, samples, clock=clock), effort)
+            before = await _examined(Laboratory(connection, samples, clock=clock), effort)
             await lab.analyze()
         async with connected(lab.database_url) as connection:
             bench = Laboratory(connection, samples, clock=clock)
             say("statements", 0)
-            findings = [await bench.examine(probe, runs=effort.runs) for probe in known_probes()]
-            after = await _times(bench, effort)
+            findings = await _examined(bench, effort)
             saving = await _saving(connection, samples, clock)
             say("without indexes", 0)
             comparisons = await _compare(lab, samples, findings, effort, clock)
             say("pools", 0)
             pools = await sweep(
-                lab.database_url, samples, seconds=effort.pool_seconds, rounds=effort.pool_rounds, clock=clock
+                lab.database_url,
+                samples,
+                sizes=effort.pool_sizes,
+                seconds=effort.pool_seconds,
+                rounds=effort.pool_rounds,
+                clock=clock,
             )
             say("updates", 0)
             paid = await _costs(lab, clock)
             return Study(
                 scale,
                 findings,
-                [Comparison(name, after[name].mean, times.mean) for name, times in before.items()],
+                _replanned(before, findings),
                 comparisons,
                 saving,
                 pools,
@@ -140,9 +145,17 @@ def unexamined() -> Sequence[str]:
     return sorted(load_statements().keys() - {probe.statement for probe in probes()})
 
 
-async def _times(bench: Laboratory, effort: Effort) -> dict[str, Times]:
-    chosen = [probe for probe in known_probes() if not probe.is_write]
-    return {probe.statement: await bench.time(probe, runs=effort.runs, seconds=3) for probe in chosen}
+async def _examined(bench: Laboratory, effort: Effort) -> list[Finding]:
+    return [await bench.examine(probe, runs=effort.runs, seconds=3) for probe in known_probes()]
+
+
+def _replanned(before: Sequence[Finding], after: Sequence[Finding]) -> list[Comparison]:
+    """Compare the statements that PostgreSQL plans differently now, by their medians: the rest can only be noise."""
+    return [
+        Comparison(new.probe.statement, new.times.percentile(0.5), old.times.percentile(0.5))
+        for old, new in zip(before, after, strict=True)
+        if [(plan.shape, plan.indexes) for plan in old.plans] != [(plan.shape, plan.indexes) for plan in new.plans]
+    ]
 
 
 async def _compare(
@@ -154,14 +167,14 @@ async def _compare(
         for finding in findings:
             if not await cannot_run(naive, finding.probe):
                 times = await naive.time(finding.probe, runs=20, seconds=effort.naive_seconds)
-                found.append(Comparison(finding.probe.statement, finding.times.mean, times.mean))
+                found.append(Comparison(finding.probe.statement, finding.times.percentile(0.5), times.percentile(0.5)))
     return found
 
 
 async def _saving(connection: Connection, samples: Sequence[Sample], clock: SystemClock) -> Comparison:
     """Write events by the hundred, as sightings are, against one statement and one commit each."""
     text = load_statements()["save_event"]
-    values: list[tuple[object, ...]] = [
+    values: Sequence[tuple[object, ...]] = [
         (*_who(sample), "passed", "first_sight", []) for sample in samples for _ in range(2)
     ][:_BATCH]
     await connection.fetch(text, *values[0])

@@ -61,7 +61,7 @@ async def costs(
         await _protected(simulator, world, connection, clock)
         await count("a member's first message", 2, lambda: simulator.say(world.mia, world.lounge, "hello"))
         await count("a member's further message", 0, lambda: simulator.say(world.mia, world.lounge, "again"))
-        await count("a stranger's message, to the mute", 14, lambda: simulator.say(world.sam, world.lounge, "hello"))
+        await count("a stranger's message, to the mute", 16, lambda: simulator.say(world.sam, world.lounge, "hello"))
         prompt = next(message for message in reversed(simulator.messages(world.lounge)) if message.buttons)
         await count("a press too early", 5, lambda: simulator.press(world.sam, world.lounge, prompt.id, "v"))
         await count("the join that frees", 12, lambda: simulator.join(world.sam, world.news))
