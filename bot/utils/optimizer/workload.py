@@ -176,4 +176,4 @@ def _sightings(sample: Sample) -> Values:
 def _opening(sample: Sample) -> Values:
     where = sample.group
     who = (where["bot_id"], where["group_id"], 10**12 + sample.number)
-    return (*who, "Sam", "en", "mute", "mute", [1], None, sample.now, "message", [])
+    return (*who, "Sam", "en", "mute", [1], None, sample.now, "message", [])
