@@ -5,7 +5,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -82,14 +82,14 @@ def servers(servers_home: Path) -> Iterator[EmbeddedServers]:
 @pytest.fixture
 async def database_url(servers: EmbeddedServers) -> AsyncIterator[str]:
     """Clone a fresh database with the current schema."""
-    async for url in _fresh_database(servers, template=_TEMPLATE):
+    async with fresh_database(servers) as url:
         yield url
 
 
 @pytest.fixture
 async def empty_database_url(servers: EmbeddedServers) -> AsyncIterator[str]:
     """Make a fresh database with no schema at all."""
-    async for url in _fresh_database(servers, template="template1"):
+    async with fresh_database(servers, template="template1") as url:
         yield url
 
 
@@ -102,7 +102,9 @@ async def redis_url(servers: EmbeddedServers) -> str:
     return servers.redis_url
 
 
-async def _fresh_database(servers: EmbeddedServers, *, template: str) -> AsyncIterator[str]:
+@asynccontextmanager
+async def fresh_database(servers: EmbeddedServers, *, template: str = _TEMPLATE) -> AsyncIterator[str]:
+    """Make a database for the time of the block, by default with the current schema."""
     name = f"test_{secrets.token_hex(6)}"
     await _execute(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield database_named(servers.database_url, name)
