@@ -40,7 +40,7 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     """Return the usual figures, in milliseconds."""
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     figures = {"mean": fmean(values), **{name: percentile(values, share) for name, share in shares.items()}}
-    return {name: round(1000 * value, 3) for name, value in {**figures, "max": max(values)}.items()}
+    return {name: round(1000 * value, 1) for name, value in {**figures, "max": max(values)}.items()}
 
 
 async def open_loop(sends: Sequence[Send], *, per_second: float, seed: int, tick: Tick) -> Run:
