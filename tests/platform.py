@@ -172,9 +172,20 @@ class Platform:
     @asynccontextmanager
     async def process(self, port: int, **changes: str) -> AsyncIterator["Instance"]:
         """Run one instance as a process of its own, ready when the block begins, gone when it ends."""
+        async with self._process(port, "webhook", changes) as instance:
+            yield instance
+
+    @asynccontextmanager
+    async def poller(self, port: int, **changes: str) -> AsyncIterator["Instance"]:
+        """Run one instance that polls, as a process of its own."""
+        async with self._process(port, "polling", changes) as instance:
+            yield instance
+
+    @asynccontextmanager
+    async def _process(self, port: int, mode: str, changes: dict[str, str]) -> AsyncIterator["Instance"]:
         instance = Instance(port)
         environment = {**os.environ, **self.environment(instance.port, **changes)}
-        await instance.start(environment)
+        await instance.start(environment, mode=mode)
         try:
             await instance.until_ready()
             yield instance
@@ -224,9 +235,9 @@ class Instance:
         """The process, None before the first start."""
         return None if self._process is None else self._process.pid
 
-    async def start(self, environment: dict[str, str]) -> None:
+    async def start(self, environment: dict[str, str], *, mode: str = "webhook") -> None:
         """Start it; it is ready later."""
-        command = (sys.executable, "-m", "bot", "serve", "--mode", "webhook")
+        command = (sys.executable, "-m", "bot", "serve", "--mode", mode)
         self._process = await asyncio.create_subprocess_exec(*command, env=environment)
 
     async def until_ready(self) -> None:
