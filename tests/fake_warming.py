@@ -13,18 +13,22 @@ class FakeRecent:
     def __init__(self) -> None:
         self.seen: dict[tuple[BotId, GroupId, UserId], datetime] = {}
 
-    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime) -> int:
-        return sum(len(self._of(bot, group, since)) for group in groups)
+    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime, beginning: Bookmark | None) -> int:
+        counts = 0
+        for group in groups:
+            behind = beginning.behind if beginning is not None and beginning.group_id == group else None
+            counts += len(self._of(bot, group, since, behind))
+        return counts
 
     async def page(
-        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting, limit: int
+        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting | None, limit: int
     ) -> Sequence[Sighting]:
-        end = (behind.seen_at, behind.user_id)
-        found = [(each.seen_at, each.user_id) for each in self._of(bot, group, since)]
-        return [Sighting(*each) for each in sorted(found, reverse=True) if each < end][:limit]
+        return self._of(bot, group, since, behind)[:limit]
 
-    def _of(self, bot: BotId, group: GroupId, since: datetime) -> list[Sighting]:
-        return [Sighting(at, key[2]) for key, at in self.seen.items() if key[:2] == (bot, group) and at > since]
+    def _of(self, bot: BotId, group: GroupId, since: datetime, behind: Sighting | None) -> list[Sighting]:
+        found = [(at, key[2]) for key, at in self.seen.items() if key[:2] == (bot, group) and at > since]
+        end = None if behind is None else (behind.seen_at, behind.user_id)
+        return [Sighting(*each) for each in sorted(found, reverse=True) if end is None or each < end]
 
 
 class FakeBookmarks:

@@ -1,7 +1,7 @@
 """Whom to verify in advance, from PostgreSQL, and how far that has come, in Redis."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -25,16 +25,18 @@ class SeenMembers:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime) -> int:
-        """Count the members seen in these groups since then, in each for itself."""
-        row = await self._database.row("count_recently_seen", bot, list(groups), since)
+    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime, beginning: Bookmark | None) -> int:
+        """Count the members seen in these groups since then, in the bookmark's group those behind its sighting."""
+        split = 0 if beginning is None else beginning.group_id
+        end = _end(None if beginning is None else beginning.behind)
+        row = await self._database.row("count_recently_seen", bot, list(groups), since, split, *end)
         return 0 if row is None else int(row["count"])
 
     async def page(
-        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting, limit: int
+        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting | None, limit: int
     ) -> Sequence[Sighting]:
-        """Return members seen since then and behind a sighting, the latest first."""
-        rows = await self._database.rows("recently_seen", bot, group, since, behind.seen_at, behind.user_id, limit)
+        """Return members seen since then, those behind a sighting, the latest first."""
+        rows = await self._database.rows("recently_seen", bot, group, since, *_end(behind), limit)
         return [Sighting(row["seen_at"], UserId(row["user_id"])) for row in rows]
 
 
@@ -70,3 +72,10 @@ class Bookmarks:
 
 def _name(bot: BotId, shelf: int) -> str:
     return f"gmbot:warming:{bot}:{shelf}"
+
+
+def _end(behind: Sighting | None) -> tuple[datetime, int]:
+    """Return what everybody behind a sighting comes before, in the order of time; without one that is everybody."""
+    if behind is None:
+        return datetime.max.replace(tzinfo=UTC), 2**63 - 1
+    return behind.seen_at, behind.user_id

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -51,14 +51,14 @@ class TelegramBulkMembers(Protocol):
 class RecentMembers(Protocol):
     """Who was seen lately. All methods raise StoreUnavailableError."""
 
-    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime) -> int:
-        """Count the members seen in these groups since then, in each for itself."""
+    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime, beginning: Bookmark | None) -> int:
+        """Count the members seen in these groups since then, in the bookmark's group those behind its sighting."""
         ...
 
     async def page(
-        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting, limit: int
+        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting | None, limit: int
     ) -> Sequence[Sighting]:
-        """Return members seen since then and behind a sighting, the latest first."""
+        """Return members seen since then, those behind a sighting, the latest first."""
         ...
 
 
@@ -138,16 +138,15 @@ class Warmer:
         else:
             groups = list(groups)
         since = self._clock.now() - RECENT
-        expected = await self._recent.count(self._bot, [group.group_id for group in groups], since=since)
-        newest = Sighting(datetime.max.replace(tzinfo=UTC), UserId(2**63 - 1))
+        expected = await self._recent.count(
+            self._bot, [group.group_id for group in groups], since=since, beginning=bookmark
+        )
         round_ = self._round(expected, watch)
         for group in groups:
             behind = bookmark.behind if bookmark is not None and bookmark.group_id == group.group_id else None
             while not round_.given_up:
                 await self._bookmarks.save(self._bot, shelf, Bookmark(group.group_id, behind))
-                page = await self._recent.page(
-                    self._bot, group.group_id, since=since, behind=behind or newest, limit=BATCH
-                )
+                page = await self._recent.page(self._bot, group.group_id, since=since, behind=behind, limit=BATCH)
                 if not page:
                     break
                 await round_.verify([sighting.user_id for sighting in page], group)

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.servers
 
 BOT, GROUP, OTHER = BotId(1), GroupId(-1001), GroupId(-1002)
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-NEWEST = Sighting(datetime.max.replace(tzinfo=UTC), UserId(2**63 - 1))
 _TESTS_OWN = {"add": "INSERT INTO bots (bot_id, username, token_encrypted) VALUES ($1, '', 'sealed')"}
 WEEK_AGO = NOW - timedelta(days=7)
 
@@ -45,7 +44,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 async def test_pages_come_in_order_and_leave_nobody_out(recent: SeenMembers) -> None:
     """The latest first; a page may end between two who were seen in the same moment."""
     found: list[UserId] = []
-    behind = NEWEST
+    behind: Sighting | None = None
     while page := await recent.page(BOT, GROUP, since=WEEK_AGO, behind=behind, limit=2):
         found += [sighting.user_id for sighting in page]
         behind = page[-1]
@@ -54,11 +53,19 @@ async def test_pages_come_in_order_and_leave_nobody_out(recent: SeenMembers) -> 
 
 
 async def test_only_recent_members_of_these_groups_are_counted(recent: SeenMembers) -> None:
-    """In each group for itself."""
-    assert await recent.count(BOT, [GROUP], since=WEEK_AGO) == 4
-    assert await recent.count(BOT, [GROUP, OTHER], since=WEEK_AGO) == 5
-    assert await recent.count(BotId(2), [GROUP], since=WEEK_AGO) == 0
-    assert await recent.count(BOT, [], since=WEEK_AGO) == 0
+    """In each group for itself; where a round goes on, only those who are left."""
+
+    async def count(*groups: GroupId, beginning: Bookmark | None = None) -> int:
+        return await recent.count(BOT, groups, since=WEEK_AGO, beginning=beginning)
+
+    in_the_middle = Sighting(NOW - timedelta(days=2), UserId(3))
+
+    assert await count(GROUP) == 4
+    assert await count(GROUP, OTHER) == 5
+    assert await count() == 0
+    assert await count(GROUP, OTHER, beginning=Bookmark(GROUP, in_the_middle)) == 3
+    assert await count(GROUP, OTHER, beginning=Bookmark(GROUP, None)) == 5
+    assert await recent.count(BotId(2), [GROUP], since=WEEK_AGO, beginning=None) == 0
 
 
 @pytest.mark.parametrize("behind", [None, Sighting(NOW - timedelta(microseconds=1), UserId(2**52 - 1))])

@@ -230,9 +230,11 @@ async def test_a_cancelled_round_goes_on_where_it_was(kitchen: Kitchen) -> None:
     kitchen.world.cache.local.clear()
     kitchen.world.cache.shared.entries.clear()
     proceed.set()
-    stats = await kitchen.warmer.group(GROUP)
+    expected: set[int] = set()
+    stats = await kitchen.warmer.group(GROUP, watch=lambda _, all_: expected.add(all_))
 
     assert counts(stats) == (50, 50, 0, 0)
+    assert expected == {50}
     assert {user for _, user in kitchen.calls} == set(CROWD[:50])
     assert kitchen.bookmarks.kept == {}
 

@@ -6,4 +6,7 @@ ORDER BY seen_at DESC, user_id DESC
 LIMIT $6;
 
 -- count_recently_seen --
-SELECT count(*) FROM group_members_seen WHERE bot_id = $1 AND group_id = ANY($2::bigint[]) AND seen_at > $3;
+-- Of one of the groups only those behind a sighting: where a round goes on.
+SELECT count(*) FROM group_members_seen
+WHERE bot_id = $1 AND group_id = ANY($2::bigint[]) AND seen_at > $3
+  AND (group_id <> $4 OR (seen_at, user_id) < ($5, $6));
