@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check chaos soak storm lock
+.PHONY: help install run test check chaos database soak storm lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ check: $(VENV)/.dev ## lint, types, import contracts, specs and fast tests
 
 chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--seconds 1200' for long
 	@$(BIN)/python -m tests.faults.chaos $(ARGS)
+
+database: $(VENV)/.dev ## measure and explain every statement and write docs/DATABASE.md; ARGS=--large
+	@$(BIN)/python -m bot.utils.db_optimizer --page docs/DATABASE.md $(ARGS)
 
 soak: $(VENV)/.dev ## minutes of load with every update accounted for; FULL=1 for two hours
 	@$(BIN)/python -m tests.faults.soak $(if $(FULL),--full) $(ARGS)

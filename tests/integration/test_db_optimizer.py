@@ -1,17 +1,20 @@
 """The database optimizer, on a seed of its own that is as small as can be."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from rich.console import Console
 
 from bot.utils.db_optimizer import analyze_query_performance, check_database_health, suggest_indexes
+from bot.utils.optimizer.advice import own_indexes
 from bot.utils.optimizer.report import document, page, sheets_of, show
-from bot.utils.optimizer.scale import Scale
+from bot.utils.optimizer.scale import TINY, Scale
 from bot.utils.optimizer.study import CRITICAL, Effort, study
 from bot.utils.optimizer.targets import targets
 
@@ -66,3 +69,22 @@ def test_the_command_explains_itself(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert "--quick" in outcome.stdout
     assert outcome.stderr == ""
+
+
+@pytest.mark.slow
+async def test_an_empty_database_is_seeded(empty_database_url: str) -> None:
+    """With the schema, rows in every table, and every index; a second time is refused."""
+    command = (sys.executable, "-m", "scripts.seed_database", empty_database_url, "--tiny")
+    first, second = [
+        await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False) for _ in range(2)
+    ]
+
+    connection = await asyncpg.connect(empty_database_url)
+    events = await connection.fetchval("SELECT count(*) FROM verification_events")
+    elsewhere = await connection.fetchval("SELECT count(*) FROM verification_events_rest")
+    indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")
+    await connection.close()
+    assert (first.returncode, second.returncode) == (0, 1), first.stderr
+    assert (events, elsewhere) == (TINY.events, 0)
+    assert own_indexes().keys() <= {row["indexname"] for row in indexes}
+    assert second.stderr.startswith("seed_database: the database holds bots already")

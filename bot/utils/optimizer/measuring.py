@@ -18,6 +18,7 @@ _WARM_UP = 5
 _LEAST = 3
 _PLANS = 3
 _PAGE = 30
+_PATIENCE_MS = 2_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,6 @@ class Laboratory:
         self._samples = samples
         self._clock = clock
         self._statements = load_statements()
-        self._values: Mapping[str, Probe] = {}
 
     async def examine(self, probe: Probe, *, runs: int, seconds: float = 5.0) -> Finding:
         """Measure a statement and explain it a few times; `seconds` bound the measurement."""
@@ -101,8 +101,9 @@ class Laboratory:
     async def time(self, probe: Probe, *, runs: int, seconds: float = 5.0) -> Times:
         """Measure a statement, warm."""
         for number in range(_WARM_UP):
-            if await self._once(probe, self._samples[number % len(self._samples)]) > seconds * 100:
-                break
+            spent = await self._once(probe, self._samples[number % len(self._samples)])
+            if spent > seconds * 1_000:
+                return Times((spent,))
         end = self._clock.monotonic() + seconds
         taken: list[float] = []
         for number in range(runs):
@@ -110,6 +111,19 @@ class Laboratory:
             if number >= _LEAST and self._clock.monotonic() > end:
                 break
         return Times(tuple(taken))
+
+    async def time_without_indexes(self, probe: Probe, *, seconds: float) -> Times | None:
+        """Measure a statement where it may take for ever; None where it cannot run.
+
+        An upsert wants the index that it goes by.
+        """
+        await self._connection.execute(f"SET statement_timeout = {_PATIENCE_MS:.0f}")
+        try:
+            return await self.time(probe, runs=20, seconds=seconds)
+        except asyncpg.QueryCanceledError:
+            return Times((_PATIENCE_MS,))
+        except (asyncpg.InvalidColumnReferenceError, asyncpg.PostgresSyntaxError):
+            return None
 
     async def _once(self, probe: Probe, sample: Sample) -> float:
         text = self._statements[probe.statement]
@@ -145,12 +159,3 @@ class Laboratory:
             await self._connection.fetch(
                 self._statements[probe.before], sample.update["bot_id"], 10**12 + sample.number, sample.instance
             )
-
-
-async def cannot_run(laboratory: Laboratory, probe: Probe) -> bool:
-    """Whether PostgreSQL refuses the statement on this schema: an upsert wants the index that it goes by."""
-    try:
-        await laboratory.time(probe, runs=1)
-    except (asyncpg.InvalidColumnReferenceError, asyncpg.PostgresSyntaxError):
-        return True
-    return False

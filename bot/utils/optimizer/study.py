@@ -12,7 +12,7 @@ from bot.utils.optimizer.connecting import Connection, connected
 from bot.utils.optimizer.counting import query_ids
 from bot.utils.optimizer.health import Health, health
 from bot.utils.optimizer.lab import Lab, laboratory
-from bot.utils.optimizer.measuring import Finding, Laboratory, cannot_run
+from bot.utils.optimizer.measuring import Finding, Laboratory
 from bot.utils.optimizer.pools import FEW_SIZES, SIZES, Sweep, sweep
 from bot.utils.optimizer.samples import Sample, take_samples
 from bot.utils.optimizer.scale import Scale
@@ -165,8 +165,8 @@ async def _compare(
     async with connected(lab.naive_url) as connection:
         naive = Laboratory(connection, samples, clock=clock)
         for finding in findings:
-            if not await cannot_run(naive, finding.probe):
-                times = await naive.time(finding.probe, runs=20, seconds=effort.naive_seconds)
+            times = await naive.time_without_indexes(finding.probe, seconds=effort.naive_seconds)
+            if times is not None:
                 found.append(Comparison(finding.probe.statement, finding.times.percentile(0.5), times.percentile(0.5)))
     return found
 
