@@ -1,7 +1,7 @@
 """The whole examination in a laboratory of one's own: what indexes, statistics and pools are worth."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from bot.core.clock import SystemClock
@@ -128,10 +128,16 @@ async def study(scale: Scale, effort: Effort, *, say: Say) -> Study:
                 saving,
                 pools,
                 paid,
-                await health(connection),
+                _as_it_will_be(await health(connection)),
                 await suggestions(connection),
                 unexamined(),
             )
+
+
+def _as_it_will_be(state: Health) -> Health:
+    """Leave out that autovacuum is off: it is off so that nothing but the measurements runs."""
+    troubles = [trouble for trouble in state.troubles if trouble.what != "autovacuum is off"]
+    return replace(state, troubles=troubles)
 
 
 def known_probes() -> Sequence[Probe]:
