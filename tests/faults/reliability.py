@@ -95,7 +95,7 @@ _PHASE = """\
 | **deliveries that failed, <= {most_errors:g} %** | **{errors:g} %** {reasons} |
 | answered | {answered} |
 | **p99 < {most_p99:g} ms** | **{p99:g} ms** |
-| **drift of the median, last tenth against the second, < {most_drift:g} %** | **{drift:+g} %** |
+| **drift of the median, last tenth to second, < {most_drift:g} %**; none below {grain:g} ms | **{drift:+g} %** |
 | strangers; mutes, prompts, messages deleted, lifts | {strangers}; {mutes}, {prompts}, {deletions}, {lifts} |
 | **effects missing, done twice, done to the wrong one** | **{effects_missing}, {doubled}, {wrong_mutes}** |
 | **left muted, cases open, dead letters** | **{left_muted}, {cases_open}, {dead_letters}** |
@@ -184,7 +184,10 @@ def _phase(report: Json, plot: str) -> str:
     reasons = ", ".join(f"{count} x {reason}" for reason, count in counts["failed_attempts"].items())
     memory = (report[name] for name in ("baseline_mb", "peak_mb", "after_mb"))
     before = report["before_restart_mb"]
-    told = ", ".join(f"{each:g}" for each in before)
+    told, grown = ", ".join(f"{each:g}" for each in before), report["growth_mb_per_hour"]
+    slope = (
+        f"| memory of the instance that is never restarted, second half | {grown:+g} MB an hour |\n" if grown else ""
+    )
     return _PHASE.format(
         **{**report, **counts, **{name: _times(report[name]) for name in ("answered", "muted", "freed")}},
         name=phase["name"],
@@ -192,6 +195,7 @@ def _phase(report: Json, plot: str) -> str:
         most_errors=soak.MOST_ERRORS_PERCENT,
         most_p99=soak.MOST_P99_MS,
         most_drift=soak.MOST_DRIFT_PERCENT,
+        grain=soak.DRIFT_GRAIN_MS,
         most_memory=soak.MOST_MEMORY,
         rest=soak.REST_SECONDS,
         errors=report["errors_percent"],
@@ -199,7 +203,7 @@ def _phase(report: Json, plot: str) -> str:
         drift=report["drift_percent"],
         p99=report["answered"]["p99"],
         memory=", ".join(f"{max(each.values()):.0f} MB" for each in memory),
-        restarts=f"| **memory before each restart, in MB: no growth** | **{told}** |\n" if before else "",
+        restarts=f"| **memory before each restart, in MB: no growth** | **{told}** |\n{slope}" if before else slope,
         cpu=", ".join(f"{name} {_cpu(readings):.0f} %" for name, readings in report["readings"].items()),
         doubled=sum(counts["effects_doubled"].values()),
         late=report["generator_late_ms"],

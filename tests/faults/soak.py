@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 import uvloop
+from rich.console import Console
 from rich.progress import Progress, TaskID
+from rich.table import Table
 
 from bot.simulator import FloodLimits, Simulator
 from tests.faults.front import front
@@ -38,8 +40,10 @@ MOST_MEMORY_AFTER = 1.25
 MOST_MEMORY_PER_RESTART = 1.1
 MOST_DRIFT_PERCENT = 20.0
 # Medians of a millisecond or two differ by more than a fifth from one minute to the next without anything being wrong.
-_DRIFT_GRAIN_MS = 2.0
+DRIFT_GRAIN_MS = 2.0
 
+# A slope through fewer readings says nothing.
+_FEWEST_FOR_A_SLOPE = 20
 REST_SECONDS = 10.0
 _SETTLE_SECONDS = 90.0
 _RECORDS_KEPT = 50_000
@@ -105,6 +109,8 @@ class PhaseReport:
     peak_mb: dict[str, float] = field(default_factory=dict)
     after_mb: dict[str, float] = field(default_factory=dict)
     before_restart_mb: list[float] = field(default_factory=list)
+    growth_mb_per_hour: float = 0.0
+    """Of the instance that is never restarted, in the second half."""
     readings: dict[str, list[Reading]] = field(default_factory=dict)
 
     @property
@@ -243,6 +249,7 @@ class Trial:
         report.generator_late_ms = round(1000 * tally.latest, 1)
         report.timeline = _timeline(seconds, self._every)
         report.readings = meters.readings
+        report.growth_mb_per_hour = _growth(meters.readings[names[-1]], self._phase.seconds)
         for name in names:
             report.peak_mb[name] = max(reading.memory_mb for reading in meters.readings[name])
             report.after_mb[name] = meters.memory(name)
@@ -313,7 +320,15 @@ def _drift(seconds: Sequence[Sequence[float]]) -> float:
     if not before or not after:
         return 0.0
     start, end = 1000 * median(before), 1000 * median(after)
-    return round(100 * (end - start) / start, 1) if abs(end - start) > _DRIFT_GRAIN_MS else 0.0
+    return round(100 * (end - start) / start, 1) if abs(end - start) > DRIFT_GRAIN_MS else 0.0
+
+
+def _growth(readings: Sequence[Reading], seconds: float) -> float:
+    """Return the slope of the memory in the second half of the load, in MB an hour."""
+    late = [reading for reading in readings if seconds / 2 < reading.at < seconds]
+    if len(late) < _FEWEST_FOR_A_SLOPE:
+        return 0.0
+    return round(3600 * linear_regression([each.at for each in late], [each.memory_mb for each in late]).slope, 1)
 
 
 def _timeline(seconds: Sequence[Sequence[float]], every: float) -> list[dict[str, float]]:
@@ -361,9 +376,39 @@ def main() -> int:
     report.full = wanted.full
     if wanted.json:
         wanted.json.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
-    print(json.dumps([{**asdict(phase), "readings": None, "timeline": None} for phase in report.phases], indent=1))
+    Console().print(table(report))
     print("FAILED: " + "; ".join(report.faults) if report.faults else "passed")
     return 1 if report.faults else 0
+
+
+def table(report: Report) -> Table:
+    """Put what matters side by side."""
+    found = Table("", *(phase.phase.name for phase in report.phases), title=f"soak, seed {report.seed}")
+    rows: dict[str, Callable[[PhaseReport], str]] = {
+        "messages in seconds": lambda each: f"{each.counts['messages']} in {each.phase.seconds:.0f}",
+        "updates, lost, twice": lambda each: (
+            f"{each.counts['updates']}, {each.updates_lost}, {each.counts['acknowledged_twice']}"
+        ),
+        "failed deliveries": lambda each: f"{each.errors_percent:g} % {each.counts['failed_attempts'] or ''}",
+        "answered p50, p99, max ms": lambda each: _shares(each.answered),
+        "muted p50, p99, max ms": lambda each: _shares(each.muted),
+        "freed p50, p99, max ms": lambda each: _shares(each.freed),
+        "strangers, missing, doubled": lambda each: (
+            f"{each.counts['strangers']}, {each.effects_missing}, {sum(each.counts['effects_doubled'].values())}"
+        ),
+        "drift": lambda each: f"{each.drift_percent:+g} %",
+        "MB before, peak, after": lambda each: ", ".join(
+            f"{max(found.values()):.0f}" for found in (each.baseline_mb, each.peak_mb, each.after_mb)
+        ),
+        "MB before restarts": lambda each: " ".join(f"{found:.0f}" for found in each.before_restart_mb),
+    }
+    for name, say in rows.items():
+        found.add_row(name, *(say(phase) for phase in report.phases))
+    return found
+
+
+def _shares(found: dict[str, float]) -> str:
+    return ", ".join(f"{found[name]:g}" for name in ("p50", "p99", "max"))
 
 
 def _chosen(phases: Sequence[Phase], wanted: argparse.Namespace) -> list[Phase]:

@@ -1,0 +1,95 @@
+"""A report of chaos or soak says what is wrong, and the page says what was measured."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from xml.parsers.expat import ParserCreate
+
+import pytest
+
+from tests.faults import chaos, soak
+from tests.faults.meters import Reading
+from tests.faults.reliability import page
+from tests.faults.stage import percentile
+from tests.faults.tally import Counts, milliseconds
+
+
+def healthy() -> soak.PhaseReport:
+    """Return the report of a phase in which nothing went wrong."""
+    times = milliseconds([0.002, 0.003, 0.004])
+    return soak.PhaseReport(
+        phase=soak.SHORT[2],
+        instances=1,
+        connections=100,
+        counts=asdict(Counts(messages=3, updates=3, acknowledged=3)),
+        answered=times,
+        muted=times,
+        freed=times,
+        timeline=[{"at": 0.0, **times}, {"at": 5.0, **times}],
+        baseline_mb={"instance 1": 100.0},
+        peak_mb={"instance 1": 110.0},
+        after_mb={"instance 1": 105.0},
+        before_restart_mb=[100.0, 101.0],
+        readings={"instance 1": [Reading(0, 0, 100), Reading(5, 20, 110), Reading(10, 10, 105)]},
+    )
+
+
+Break = Callable[[soak.PhaseReport], None]
+
+BREAKS: dict[str, Break] = {
+    "updates_lost": lambda report: setattr(report, "updates_lost", 1),
+    "effects_missing": lambda report: setattr(report, "effects_missing", 1),
+    "effects_doubled": lambda report: report.counts["effects_doubled"].update(mute=1),
+    "wrong_mutes": lambda report: report.counts.update(wrong_mutes=1),
+    "errors": lambda report: setattr(report, "errors_percent", 0.03),
+    "p99": lambda report: report.answered.update(p99=500.0),
+    "drift": lambda report: setattr(report, "drift_percent", 20.0),
+    "memory of": lambda report: report.peak_mb.update({"instance 1": 201.0}),
+    "afterwards": lambda report: report.after_mb.update({"instance 1": 126.0}),
+    "from restart to restart": lambda report: setattr(report, "before_restart_mb", [100.0, 111.0]),
+}
+
+
+def test_a_healthy_report_has_no_faults() -> None:
+    """Nothing lost, everything below its ceiling."""
+    assert healthy().faults == []
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_broken_ceiling_is_named(name: str) -> None:
+    """One fault is found for one ceiling that is broken."""
+    report = healthy()
+    BREAKS[name](report)
+
+    (fault,) = report.faults
+    assert name in fault
+
+
+def test_a_slow_takeover_is_named() -> None:
+    """Noticing a dead instance and taking up its work have their limits."""
+    report = chaos.Report(detected_seconds=[1.0, 2.2], resumed_seconds=[3.0, 5.1])
+
+    assert report.faults == []
+    assert report.slow == ["detected after 2.2 s", "resumed after 5.1 s"]
+
+
+def test_the_page_and_its_plots() -> None:
+    """Both reports become one page; each plot that it shows is there and well-formed."""
+    kills = chaos.Report(seconds=30, kills={"instance": 1, "redis": 1}, resumed_seconds=[3.0], detected_seconds=[1.5])
+    kills = replace(kills, kill_log=[(8.0, "instance"), (16.0, "redis")])
+    loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy()])
+
+    text, plots = page([asdict(kills), asdict(loaded)])
+
+    assert "at most 3.0 s" in text
+    assert sorted(plots) == ["chaos.svg", "soak-1.svg"]
+    for name, plot in plots.items():
+        assert f"reliability/{name}" in text
+        ParserCreate().Parse(plot, True)  # noqa: FBT003 - the parser's own signature: it is the end
+
+
+def test_percentiles_are_of_sorted_samples() -> None:
+    """And are values that were measured."""
+    found = milliseconds(number / 1000 for number in reversed(range(1000)))
+
+    assert (found["p50"], found["p99"], found["max"]) == (500, 990, 999)
+    assert percentile([], 0.5) == 0
