@@ -14,6 +14,8 @@ _PULSE_SECONDS = 0.002
 _COLLECT_SECONDS = 0.1
 # How long a silenced stranger takes to read the prompt and to join.
 _HESITATION_SECONDS = (0.5, 2.5)
+# Whoever is not muted by then was let through on a doubt, and speaks again.
+_PATIENCE_SECONDS = 10.0
 # So many messages stand; the town would grow without end otherwise.
 _MESSAGES_KEPT = 20_000
 
@@ -91,6 +93,8 @@ class Load:
         self._tally.collect()
         for stranger in self._tally.settle_strangers():
             stranger.join_at = now + self._dice.uniform(*_HESITATION_SECONDS)
+        for stranger in self._tally.unheard(now - _PATIENCE_SECONDS):
+            self._tally.speaks_again(stranger, now)
         due: list[Stranger] = [
             each for each in self._tally.active.values() if each.join_at is not None and each.join_at <= now
         ]

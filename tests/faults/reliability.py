@@ -97,6 +97,7 @@ _PHASE = """\
 | **p99 < {most_p99:g} ms** | **{p99:g} ms** |
 | **drift of the median, last tenth to second, < {most_drift:g} %**; none below {grain:g} ms | **{drift:+g} %** |
 | strangers; mutes, prompts, messages deleted, lifts | {strangers}; {mutes}, {prompts}, {deletions}, {lifts} |
+| strangers let through once because Telegram or time was short | {let_through} |
 | **effects missing, done twice, done to the wrong one** | **{effects_missing}, {doubled}, {wrong_mutes}** |
 | **left muted, cases open, dead letters** | **{left_muted}, {cases_open}, {dead_letters}** |
 | from the word to the mute | {muted} |

@@ -4,9 +4,10 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bot.simulator import Call, Delivery
+from bot.simulator import Call, Delivery, NotAllowed
 from tests.faults.stage import percentile
 from tests.faults.town import Stranger, Town
 
@@ -36,6 +37,7 @@ class Counts:
     calls: int = 0
     refused_calls: Counter[str] = field(default_factory=Counter)
     strangers: int = 0
+    let_through: int = 0
     mutes: int = 0
     prompts: int = 0
     deletions: int = 0
@@ -109,6 +111,19 @@ class Tally:
         """Have a stranger join the channel."""
         stranger.joined_at, stranger.join_at = now, None
         self._sim.join(stranger.user, self._town.channel)
+
+    def unheard(self, since: float) -> list[Stranger]:
+        """Return strangers who spoke before and may still speak."""
+        return [
+            each for each in self.active.values() if not each.mutes and each.joined_at is None and each.spoke_at < since
+        ]
+
+    def speaks_again(self, stranger: Stranger, now: float) -> None:
+        """Have a stranger say another word: nobody is muted on a doubt."""
+        with suppress(NotAllowed):
+            stranger.message = self._sim.say(stranger.user, stranger.group, "hello again?").id
+            stranger.spoke_at = now
+            self.counts.let_through += 1
 
     def settle_strangers(self) -> list[Stranger]:
         """Let go of who is free again; return who has just been silenced."""
