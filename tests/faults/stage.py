@@ -46,6 +46,8 @@ class Note:
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     processor: str = field(default_factory=_processor)
     memory_gib: float = field(default_factory=_memory_gib)
+    load: float = field(default_factory=lambda: round(os.getloadavg()[0], 1))
+    """What else ran: processes that wanted a core when this began."""
     system: str = field(default_factory=lambda: f"{platform.system()} {platform.release()}")
     python: str = field(default_factory=platform.python_version)
     versions: dict[str, str] = field(default_factory=_versions)
@@ -54,8 +56,8 @@ class Note:
         """Say it in one line."""
         software = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         return (
-            f"{self.made}. {self.cores} cores ({self.processor}), {self.memory_gib:g} GiB, {self.system}; "
-            f"Python {self.python}, {software}."
+            f"{self.made}. {self.cores} cores ({self.processor}), {self.memory_gib:g} GiB, load before {self.load:g}, "
+            f"{self.system}; Python {self.python}, {software}."
         )
 
 
