@@ -347,12 +347,14 @@ async def soak(
     seed: int,
     progress: Progress,
     rest: float = REST_SECONDS,
+    keep: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """Run the phases one after the other."""
+    """Run the phases one after the other; `keep` gets the report after each."""
     report = Report(seed=seed, sampled_every_seconds=every)
     for phase in phases:
         trial = Trial(phase, instances=instances, every=every, rest=rest, seed=seed, progress=progress)
         report.phases.append(await trial.run())
+        keep(report)
     return report
 
 
@@ -371,11 +373,16 @@ def main() -> int:
     wanted = parser.parse_args()
     phases = _chosen(FULL if wanted.full else SHORT, wanted)
     every = wanted.every or (30.0 if wanted.full else 5.0)
+
+    def keep(report: Report) -> None:
+        report.full = wanted.full
+        if wanted.json:
+            wanted.json.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
+
     with Progress() as progress, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        report = runner.run(soak(phases, instances=wanted.instances, every=every, seed=wanted.seed, progress=progress))
-    report.full = wanted.full
-    if wanted.json:
-        wanted.json.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
+        report = runner.run(
+            soak(phases, instances=wanted.instances, every=every, seed=wanted.seed, progress=progress, keep=keep)
+        )
     Console().print(table(report))
     print("FAILED: " + "; ".join(report.faults) if report.faults else "passed")
     return 1 if report.faults else 0
