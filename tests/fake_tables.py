@@ -137,7 +137,7 @@ class FakeGroups:
                 configured_by=setup.by,
                 policy=Policy() if known is None else known.policy,
                 basic_group=setup.basic_group,
-                language=setup.language,
+                language=setup.language if known is None else known.language,
                 protected_since=known.protected_since if known and known.protected else self._store.clock.now(),
                 exempt=frozenset() if known is None else known.exempt,
             )
@@ -211,6 +211,26 @@ class FakeGroups:
         free = changed.enforcement is Enforcement.OBSERVE or not known.protected
         wanted = Wanted.FREE if free else Wanted.CHECK
         return self._want_all(bot, group, wanted, enforcement=changed.enforcement)
+
+    async def set_language(self, bot: BotId, group: GroupId, language: str, by: UserId) -> None:
+        await self._store.hook("set_language")
+        known = self._get(bot, group)
+        if known is not None:
+            self._store.audit.append(("set_language", group, by))
+            self.put(replace(known, language=language))
+
+    async def forget_user(self, bot: BotId, user: UserId) -> None:
+        await self._store.hook("forget_user")
+        for table in (self._store.joined, self._store.passed, self._store.observed):
+            for key in [key for key in table if (key[0], key[2]) == (bot, user)]:
+                del table[key]
+        self._store.seen -= {key for key in self._store.seen if (key[0], key[2]) == (bot, user)}
+        for number, row in list(self._store.rows.items()):
+            if row.closed and (row.case.bot_id, row.case.user_id) == (bot, user):
+                del self._store.rows[number]
+        for key in self._store.exempt_names:
+            if (key[0], key[2]) == (bot, user):
+                self._store.exempt_names[key] = str(user)
 
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         await self._store.hook("exempt")

@@ -114,6 +114,20 @@ class PostgresGroups:
             wanted = Wanted.FREE if enforcement is Enforcement.OBSERVE or not row["protected"] else Wanted.CHECK
             return _case_ids(await session.rows("rule_open_cases", bot, group, enforcement.value, wanted.value))
 
+    async def set_language(self, bot: BotId, group: GroupId, language: str, by: UserId) -> None:
+        """Choose the language of what is said to the whole group."""
+        async with self._database.transaction() as session:
+            await session.execute("set_language", bot, group, language, await next_seq(session))
+            await audit(session, bot, by, "set_language", group, {"to": language})
+
+    async def forget_user(self, bot: BotId, user: UserId) -> None:
+        """Erase what is known about somebody, except for open cases."""
+        async with self._database.transaction() as session:
+            await session.execute("erase_presence", bot, user)
+            await session.execute("erase_events", bot, user)
+            await session.execute("erase_cases", bot, user)
+            await session.execute("erase_exempt_name", bot, user)
+
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         """Let somebody write whatever they are in, and free them."""
         async with self._changing(bot) as session:

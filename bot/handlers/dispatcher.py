@@ -20,15 +20,19 @@ from telegram.ext import (
 from bot.domain.errors import MalformedUpdateError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.intent import Intent
 from bot.handlers.basket import Baskets
+from bot.handlers.exemptions import TAKE_BACK, Exemptions
 from bot.handlers.information import Information
 from bot.handlers.members import Members
 from bot.handlers.messages import GroupMessages
 from bot.handlers.onboarding import PREFIX as ONBOARD
 from bot.handlers.onboarding import Onboard
+from bot.handlers.pausing import Pausing
+from bot.handlers.personal import Personal
 from bot.handlers.press import VerifyPress
 from bot.handlers.protect import CONFIRM, Protect
 from bot.handlers.replies import Replies
 from bot.handlers.settings import PREFIX, Settings
+from bot.handlers.standing import Standing
 from bot.handlers.usecases import UseCases
 from bot.handlers.waiting import Waiting
 from bot.services.batch_verification import WARMER
@@ -97,6 +101,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     onboard = Onboard(use, replies)
     messages, members = GroupMessages(use, baskets), Members(use, baskets, onboard)
     protect, information, settings = Protect(use, replies), Information(use, replies, onboard), Settings(use, replies)
+    press, exemptions, personal = VerifyPress(use, baskets), Exemptions(use, replies), Personal(use, replies)
+    standing, pausing = Standing(use, replies, press), Pausing(use, replies, information)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -107,7 +113,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (MessageHandler(in_groups & ~filters.StatusUpdate.ALL, messages.spoke), _GATE_GROUP),
         (ChatMemberHandler(members.changed, ChatMemberHandler.CHAT_MEMBER), 0),
         (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
-        (CallbackQueryHandler(VerifyPress(use, baskets), f"^{VERIFY}$"), 0),
+        (CallbackQueryHandler(press, f"^{VERIFY}$"), 0),
         (CallbackQueryHandler(kept(protect.confirmed), f"^{CONFIRM}$"), 0),
         (CallbackQueryHandler(kept(onboard.pressed), f"^{ONBOARD}"), 0),
         (
@@ -117,7 +123,18 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CallbackQueryHandler(kept(settings.pressed), f"^{PREFIX}"), 0),
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
-        (CommandHandler("status", kept(replies.for_admins(information.status)), new), 0),
+        (
+            CommandHandler("status", kept(replies.for_admins(information.status, otherwise=standing.verify)), new),
+            0,
+        ),
+        (CommandHandler("verify", kept(standing.verify), new), 0),
+        (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt)), new), 0),
+        (CallbackQueryHandler(kept(exemptions.pressed), f"^{TAKE_BACK}"), 0),
+        (CommandHandler("pause", kept(replies.for_admins(pausing.pause)), new), 0),
+        (CommandHandler("resume", kept(replies.for_admins(pausing.resume)), new), 0),
+        (CommandHandler("language", kept(replies.for_admins(pausing.language)), new), 0),
+        (CommandHandler("privacy", personal.privacy, new), 0),
+        (CommandHandler("forget_me", kept(personal.forget), new), 0),
         (CommandHandler("settings", kept(settings.show), new), 0),
         (CommandHandler("start", information.start, new), 0),
         (CommandHandler("help", information.help, new), 0),

@@ -11,7 +11,7 @@ from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.policies import OBSERVED_DAYS
+from bot.services.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
 
 
 class Information:
@@ -41,7 +41,8 @@ class Information:
 
     async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/help`."""
-        await self._replies.reply(update, self._replies.say(update, "help"))
+        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.more"))
+        await self._replies.reply(update, text)
 
     async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/status` with what is required and what is missing."""
@@ -53,8 +54,11 @@ class Information:
             await self._replies.reply(update, self._replies.say(update, "status.off"))
             return
         channels = ", ".join(channel.title for channel in status.group.channels)
-        key = "status.on" if status.group.gating else "status.paused"
-        lines = [self._replies.say(update, key, channels=channels, count=status.muted)]
+        if status.group.paused_reason == PAUSED_BY_ADMIN:
+            lines = [self._replies.say(update, "status.paused_by_admin", channels=channels)]
+        else:
+            key = "status.on" if status.group.gating else "status.paused"
+            lines = [self._replies.say(update, key, channels=channels, count=status.muted)]
         observed = await self._use.policies.observed(status.group)
         if observed is not None:
             key = "status.observing" if observed.count else "status.observing_nobody"

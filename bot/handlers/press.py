@@ -39,27 +39,29 @@ class VerifyPress:
         if group is None or not group.gating:
             text = self._use.texts.toast("press.not_gated", language)
         else:
-            text = await self._verify(update, group, user, language)
+            key, values = await self.verify(update, group, user)
+            text = self._use.texts.toast(key, language, **values)
         await self._answer(bot, query, text)
         await self._tidy(bot, chat, query)
 
-    async def _verify(self, update: Update, group: ProtectedGroup, user: UserId, language: str) -> str:
+    async def verify(self, update: Update, group: ProtectedGroup, user: UserId) -> tuple[str, dict[str, str]]:
+        """Ask about somebody and free them if they are in; return what to tell them, as a key and its values."""
         standing = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
         match judge(standing, group.policy.require):
             case Allow():
                 case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)
                 if case is None:
-                    return self._use.texts.toast("press.already_free", language)
+                    return "press.already_free", {}
                 self._baskets.add(update, [Want((case,), Wanted.FREE, Cause.PRESS)])
-                return self._use.texts.toast("press.free", language)
+                return "press.free", {}
             case Missing(channels):
                 self._note(update, group, user, "still_missing", channels)
                 titles = {channel.channel_id: channel.title for channel in group.channels}
                 missing = ", ".join(titles[channel] for channel in channels)
-                return self._use.texts.toast("press.missing", language, channels=missing)
+                return "press.missing", {"channels": missing}
             case Doubt():
                 self._note(update, group, user, "unknown")
-                return self._use.texts.toast("press.unknown", language)
+                return "press.unknown", {}
 
     def _note(
         self, update: Update, group: ProtectedGroup, user: UserId, kind: str, channels: tuple[ChannelId, ...] = ()

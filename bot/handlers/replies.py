@@ -69,8 +69,11 @@ class Replies:
             rows.append((Button(label, url=links.add_to_channel(name)),))
         return tuple(rows)
 
-    def for_admins(self, command: Handler) -> Handler:
-        """Let only those call `command` who may configure the group; anonymous admins are admins."""
+    def for_admins(self, command: Handler, *, otherwise: Handler | None = None) -> Handler:
+        """Let only those call `command` who may configure the group; anonymous admins are admins.
+
+        Everybody else calls `otherwise`, or is told who may.
+        """
 
         async def checked(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
             message = update.effective_message
@@ -82,6 +85,8 @@ class Replies:
             try:
                 if await self._may(update, message):
                     await command(update, context)
+                elif otherwise is not None:
+                    await otherwise(update, context)
                 else:
                     await self.reply(update, self.say(update, "command.admins_only"))
             except TelegramUnavailableError as error:

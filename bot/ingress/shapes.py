@@ -82,6 +82,7 @@ class Entity(Struct):
     type: str
     offset: Annotated[int, Meta(ge=0, le=2**20)]
     length: Annotated[int, Meta(ge=0, le=2**20)]
+    user: User | None = None
 
 
 class Message(Struct, rename={"sender": "from"}):
@@ -96,6 +97,7 @@ class Message(Struct, rename={"sender": "from"}):
     message_thread_id: Id | None = None
     sender_chat: Chat | None = None
     is_automatic_forward: bool | None = None
+    reply_to_message: "Message | None" = None
     migrate_to_chat_id: Id | None = None
     migrate_from_chat_id: Id | None = None
 

@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import structlog
+
 from bot.domain.group import Exemption, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, UserId
 from bot.domain.policy import Enforcement, Policy
 from bot.services.directory import Directory
-from bot.services.ports import Clock, GroupStore, Poke, Waker
+from bot.services.policy_ports import PolicyStore
+from bot.services.ports import Clock, Poke, Waker
+from bot.services.rights import PAUSED_BY_ADMIN
+
+__all__ = ["OBSERVED_DAYS", "PAUSED_BY_ADMIN", "Policies"]
+
+log = structlog.stdlib.get_logger()
 
 # What a report looks back on.
 OBSERVED_DAYS = 7
@@ -17,7 +25,7 @@ _MOST_EXEMPTIONS = 20
 class Policies:
     """Changes take effect on this instance at once, and soon everywhere."""
 
-    def __init__(self, *, directory: Directory, groups: GroupStore, clock: Clock, wake: Waker, poke: Poke) -> None:
+    def __init__(self, *, directory: Directory, groups: PolicyStore, clock: Clock, wake: Waker, poke: Poke) -> None:
         self._directory = directory
         self._groups = groups
         self._clock = clock
@@ -32,6 +40,30 @@ class Policies:
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> None:
         """Let somebody write whatever they are in, from now on."""
         await self._applied(await self._groups.exempt(bot, group, who, by))
+
+    async def pause(self, group: ProtectedGroup, by: UserId) -> bool:
+        """Stop checking anybody and free everybody, until an admin resumes; False when one has paused already."""
+        if group.paused_reason == PAUSED_BY_ADMIN:
+            return False
+        log.info("group.paused", group=group.group_id, reason=PAUSED_BY_ADMIN, by=by)
+        await self._applied(await self._groups.pause(group.bot_id, group.group_id, PAUSED_BY_ADMIN, free=True))
+        return True
+
+    async def resume(self, group: ProtectedGroup, by: UserId) -> None:
+        """Check again, where an admin had paused; what lacks rights is not theirs to resume."""
+        if group.paused_reason == PAUSED_BY_ADMIN:
+            log.info("group.resumed", group=group.group_id, by=by)
+            await self._applied(await self._groups.resume(group.bot_id, group.group_id))
+
+    async def speak(self, group: ProtectedGroup, language: str, by: UserId) -> None:
+        """Choose the language of what is said to a whole group."""
+        await self._groups.set_language(group.bot_id, group.group_id, language, by)
+        await self._applied(())
+
+    async def forget(self, bot: BotId, user: UserId) -> None:
+        """Erase what is known about somebody, except for a mute that is in force."""
+        await self._groups.forget_user(bot, user)
+        await self._applied(())
 
     async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
         """Ask somebody for the channels again; False when they were not exempt."""

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.group import ChatInfo, Exemption, GroupSetup, Observed, ProtectedGroup
+from bot.domain.group import ChatInfo, GroupSetup, ProtectedGroup
 from bot.domain.ids import (
     BotId,
     CaseId,
@@ -20,7 +20,7 @@ from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt, 
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
-from bot.domain.policy import Policy, Presence
+from bot.domain.policy import Presence
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 
 
@@ -242,22 +242,6 @@ class GroupStore(Protocol):
     async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]: ...
     async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]: ...
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]: ...
-    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
-        """Choose a policy; return open cases that it makes worth another look, or frees."""
-        ...
-
-    async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
-        """Let somebody write whatever they are in, and free them."""
-        ...
-
-    async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool: ...
-    async def exemptions(self, bot: BotId, group: GroupId, limit: int) -> Sequence[Exemption]:
-        """Return who is exempt, the last ones first."""
-        ...
-
-    async def observed(self, bot: BotId, group: GroupId, since: datetime) -> Observed:
-        """Return whom the gate only observed since then."""
-        ...
 
 
 class ActivityStore(Protocol):
@@ -278,6 +262,9 @@ class Instances(Protocol):
 
 class Texts(Protocol):
     """Every sentence the bot says."""
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
 
     def say(self, key: str, language: str, **values: str | int) -> str:
         """Return the sentence as HTML: what is put in is escaped."""

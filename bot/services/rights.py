@@ -26,6 +26,7 @@ _NEEDED_FOR = MappingProxyType(
 
 CHANNEL_LOST = "channel_lost"
 RIGHTS_LOST = "rights_lost"
+PAUSED_BY_ADMIN = "admin"
 
 log = structlog.stdlib.get_logger()
 
@@ -99,6 +100,9 @@ class OwnRights:
     async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
         """Pause what cannot work, and resume it only when nothing at all is missing any more."""
         paused = group.paused_reason
+        if paused == PAUSED_BY_ADMIN:
+            # Who paused it resumes it; what is missing by then is found out then.
+            return
         if not lost:
             reason_left = await self._still_missing(group) if paused is not None else None
         else:

@@ -21,7 +21,8 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, Messag
 from bot.domain.intent import Intent, OpenCase, Receipt
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Wanted
-from bot.services.ports import ActivityStore, CaseLedger, GroupStore, Inbox
+from bot.services.policy_ports import PolicyStore
+from bot.services.ports import ActivityStore, CaseLedger, Inbox
 from tests.fake_store import FakeLedger, FakeStore
 from tests.fake_tables import FakeGroups, FakeInbox
 from tests.fakes import FakeClock
@@ -50,7 +51,7 @@ class Desk:
     rival: CaseLedger
     inbox: Inbox
     rival_inbox: Inbox
-    groups: GroupStore
+    groups: PolicyStore
     activity: ActivityStore
     pass_time: Callable[[float], Awaitable[None]]
     die: Callable[[], Awaitable[None]]

@@ -33,6 +33,7 @@ _VALUES: dict[str, str | int] = {
     "line": "x" * 300,
     "time": "1 hour",
     "part": "x" * 40,
+    "languages": "xx, " * 14,
     "days": 7,
     "total": 100,
     "names": "N" * 340,

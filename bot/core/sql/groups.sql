@@ -15,13 +15,13 @@ SELECT group_id, old_id FROM group_aliases WHERE bot_id = $1 AND group_id = ANY(
 SELECT * FROM protected_groups WHERE seq > $1 ORDER BY bot_id, seq;
 
 -- upsert_group --
--- What the admins chose outlives `/unprotect`; who is there already when the gate closes was there before.
+-- What the admins chose, the language too, outlives `/unprotect`; who is there already when the gate closes was there before.
 INSERT INTO protected_groups AS g
   (bot_id, group_id, title, username, enforcement, basic_group, language, configured_by, seq)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (bot_id, group_id) DO UPDATE
 SET title = excluded.title, username = excluded.username, enforcement = excluded.enforcement,
-    basic_group = excluded.basic_group, language = excluded.language, configured_by = excluded.configured_by,
+    basic_group = excluded.basic_group, configured_by = excluded.configured_by,
     protected = true, paused_reason = NULL, updated_at = now(), seq = excluded.seq,
     protected_since = CASE WHEN g.protected THEN g.protected_since ELSE now() END;
 
@@ -78,6 +78,22 @@ RETURNING restriction_id;
 
 -- touch_group --
 UPDATE protected_groups SET updated_at = now(), seq = $3 WHERE bot_id = $1 AND group_id = $2 RETURNING group_id;
+
+-- set_language --
+UPDATE protected_groups SET language = $3, updated_at = now(), seq = $4 WHERE bot_id = $1 AND group_id = $2;
+
+-- erase_presence --
+DELETE FROM group_members_seen WHERE bot_id = $1 AND user_id = $2;
+
+-- erase_events --
+DELETE FROM verification_events WHERE bot_id = $1 AND user_id = $2;
+
+-- erase_cases --
+-- Of an open case the mark of our mute is needed to lift it.
+DELETE FROM restrictions WHERE bot_id = $1 AND user_id = $2 AND closed_at IS NOT NULL;
+
+-- erase_exempt_name --
+UPDATE group_exemptions SET user_name = user_id::text WHERE bot_id = $1 AND user_id = $2;
 
 -- exempt_user --
 INSERT INTO group_exemptions (bot_id, group_id, user_id, user_name, added_by) VALUES ($1, $2, $3, $4, $5)

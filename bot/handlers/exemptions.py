@@ -1,0 +1,94 @@
+"""`/exempt`: who may write without being in the channels."""
+
+from telegram import Message, MessageEntity, Update
+from telegram.ext import ContextTypes
+
+from bot.domain.errors import TelegramError
+from bot.domain.group import Exemption, ProtectedGroup
+from bot.domain.ids import GroupId, UserId
+from bot.domain.message import Button
+from bot.handlers.reading import bot_of, name_of
+from bot.handlers.replies import Replies, is_anonymous_admin
+from bot.handlers.usecases import UseCases
+from bot.services.authority import Say
+
+TAKE_BACK = "x:"
+# Telegram's ids have at most 52 significant bits.
+_LARGEST_ID = 2**52
+
+
+class Exemptions:
+    """Lets admins exempt somebody, and take it back."""
+
+    def __init__(self, use: UseCases, replies: Replies) -> None:
+        self._use = use
+        self._replies = replies
+
+    async def exempt(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/exempt`, in reply to somebody, with their number, or alone for the list."""
+        message = update.effective_message
+        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
+        if message is None or message.from_user is None or group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        user, who = UserId(message.from_user.id), _meant(message)
+        if who is None:
+            await self._list(update, group)
+        elif not await self._may(message, group, user):
+            await self._replies.reply(update, self._replies.say(update, "press.locked"))
+        else:
+            await self._use.policies.exempt(group.bot_id, group.group_id, who, user)
+            await self._replies.reply(update, self._replies.say(update, "exempt.done", name=who.user_name))
+
+    async def pressed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer a press that takes an exemption back."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return
+        try:
+            text = await self._take_back(update, GroupId(query.message.chat.id), (query.data or "").partition(":")[2])
+        except TelegramError:
+            text = self._use.texts.toast("press.unknown", self._replies.language(update))
+        try:
+            await self._use.presses.answer(bot_of(update), query.id, text)
+        except TelegramError:
+            return
+
+    async def _take_back(self, update: Update, chat: GroupId, number: str) -> str:
+        texts, language, bot = self._use.texts, self._replies.language(update), bot_of(update)
+        group, presser = self._use.directory.group(bot, chat), update.effective_user
+        if group is None or presser is None or not number.isdecimal() or int(number) > _LARGEST_ID:
+            return texts.toast("press.stale", language)
+        say = await self._use.authority.of(group, UserId(presser.id))
+        if say is not Say.YES:
+            return texts.toast(f"press.{say.value}", language)
+        known = {each.user_id: each for each in await self._use.policies.exemptions(bot, chat)}
+        gone = known.get(UserId(int(number)))
+        if gone is None or not await self._use.policies.unexempt(bot, chat, gone.user_id, UserId(presser.id)):
+            return texts.toast("press.stale", language)
+        return texts.toast("exempt.removed", language, name=gone.user_name)
+
+    async def _may(self, message: Message, group: ProtectedGroup, user: UserId) -> bool:
+        if is_anonymous_admin(message):
+            return not group.policy.locked
+        return await self._use.authority.of(group, user) is Say.YES
+
+    async def _list(self, update: Update, group: ProtectedGroup) -> None:
+        exempt = await self._use.policies.exemptions(group.bot_id, group.group_id)
+        rows = tuple((Button(f"✕ {each.user_name}", data=f"{TAKE_BACK}{each.user_id}"),) for each in exempt)
+        first = self._replies.say(update, "exempt.list" if rows else "exempt.nobody")
+        await self._replies.reply(update, f"{self._replies.say(update, 'exempt.usage')}\n\n{first}", rows)
+
+
+def _meant(message: Message) -> Exemption | None:
+    """Find whom a command is about: who is replied to, who is mentioned, or whose number stands there."""
+    for entity in message.entities:
+        if entity.type == MessageEntity.TEXT_MENTION and entity.user is not None:
+            return Exemption(UserId(entity.user.id), name_of(entity.user))
+    words = (message.text or "").split()[1:]
+    if words and words[0].isdecimal() and 0 < int(words[0]) <= _LARGEST_ID:
+        return Exemption(UserId(int(words[0])), words[0])
+    replied = message.reply_to_message
+    if replied is None or replied.from_user is None or replied.sender_chat is not None or replied.from_user.is_bot:
+        return None
+    return Exemption(UserId(replied.from_user.id), name_of(replied.from_user))

@@ -1,0 +1,67 @@
+"""`/pause`, `/resume` and `/language`: what admins decide besides the policy."""
+
+from telegram import Update
+from telegram.ext import ContextTypes
+
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import GroupId, UserId
+from bot.handlers.information import Information
+from bot.handlers.reading import bot_of
+from bot.handlers.replies import Replies
+from bot.handlers.usecases import UseCases
+
+
+class Pausing:
+    """Stops a gate for a while without losing anything, and chooses what it speaks."""
+
+    def __init__(self, use: UseCases, replies: Replies, information: Information) -> None:
+        self._use = use
+        self._replies = replies
+        self._information = information
+
+    async def pause(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/pause`."""
+        group, by = self._where(update)
+        if group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        done = await self._use.policies.pause(group, by)
+        await self._replies.reply(update, self._replies.say(update, "pause.done" if done else "pause.already"))
+
+    async def resume(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/resume`. What only lacks rights resumes by itself when they are back; the report names them."""
+        group, by = self._where(update)
+        if group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        if group.gating:
+            await self._replies.reply(update, self._replies.say(update, "resume.not_paused"))
+            return
+        await self._use.policies.resume(group, by)
+        for chat in (group.group_id, *group.channel_ids):
+            await self._use.rights.changed(group.bot_id, chat)
+        group, _ = self._where(update)
+        if group is not None and group.gating:
+            await self._replies.reply(update, self._replies.say(update, "resume.done"))
+        else:
+            await self._information.status(update, context)
+
+    async def language(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer `/language`."""
+        group, by = self._where(update)
+        if group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            return
+        known, wanted = self._use.texts.languages, (context.args or [""])[0].replace("-", "_").lower()
+        chosen = next((name for name in known if name.lower() == wanted), None)
+        if chosen is None:
+            spoken = ", ".join(known)
+            await self._replies.reply(update, self._replies.say(update, "language.usage", languages=spoken))
+            return
+        await self._use.policies.speak(group, chosen, by)
+        await self._replies.reply(update, self._use.texts.say("language.done", chosen))
+
+    def _where(self, update: Update) -> tuple[ProtectedGroup | None, UserId]:
+        chat, user = update.effective_chat, update.effective_user
+        group = self._use.directory.group(bot_of(update), GroupId(chat.id)) if chat is not None else None
+        return group, UserId(user.id if user is not None else 0)

@@ -1,0 +1,162 @@
+"""The smaller commands: what somebody asks about themselves, and what admins decide besides the policy."""
+
+import pytest
+
+from bot.simulator import User
+from tests.acceptance.kit import buttons, finished, from_bot, gated, prompts, stands
+from tests.platform import Lounge, Platform, eventually
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
+
+
+async def answer(lounge: Lounge, user: User, command: str) -> str:
+    """Have somebody send a command in the group, and return the answer."""
+    before = len(from_bot(lounge))
+    lounge.sim.say(user, lounge.group, command)
+    await eventually(lambda: len(from_bot(lounge)) > before, f"an answer to {command}")
+    await lounge.settled()
+    return from_bot(lounge)[-1].text or ""
+
+
+@pytest.mark.parametrize("command", ["/status", "/verify"])
+async def test_members_hear_about_themselves(lounge: Lounge, platform: Platform, command: str) -> None:
+    """Whether they may write, and what is there to join; the rest of the report is for admins."""
+    await lounge.protect(lounge.news, lounge.insiders)
+    assert "you can write" in await answer(lounge, lounge.member, command)
+
+    lounge.sim.say(lounge.owner, lounge.group, "/settings enforcement=observe")
+    await finished(lounge, platform)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await lounge.settled()
+
+    assert await answer(lounge, lounge.stranger, command) == "Not yet. Still to join: Insiders"
+    lounge.sim.say(lounge.owner, lounge.group, "/unprotect")
+    await finished(lounge, platform)
+    assert "Nothing is required here" in await answer(lounge, lounge.stranger, "/verify")
+
+
+async def test_verify_frees_whose_event_was_lost(lounge: Lounge, platform: Platform) -> None:
+    """Where only messages are removed one can still ask, and the prompt goes with the answer."""
+    await lounge.protect(lounge.news)
+    lounge.sim.say(lounge.owner, lounge.group, "/settings enforcement=delete commands=answer")
+    await finished(lounge, platform)
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await finished(lounge, platform)
+    assert prompts(lounge)
+    lounge.sim.demote(lounge.news, lounge.bot, by=lounge.owner)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    lounge.sim.promote(lounge.news, lounge.bot, by=lounge.owner, can_invite_users=True)
+    await finished(lounge, platform)
+
+    lounge.sim.say(lounge.stranger, lounge.group, "/verify")
+    await finished(lounge, platform)
+
+    assert prompts(lounge) == []
+
+
+async def test_an_admin_exempts_somebody_and_takes_it_back(lounge: Lounge, platform: Platform) -> None:
+    """In reply to them or by number; the list takes it back, and obeys admins only."""
+    await lounge.protect(lounge.news)
+    message = lounge.sim.say(lounge.member, lounge.group, "let Sam in")
+    await gated(lounge, platform, lounge.stranger)
+    lounge.sim.say(lounge.owner, lounge.group, "/exempt", reply_to=message)
+    await lounge.until_said("Mia may write here")
+    assert "may write here" in await answer(lounge, lounge.owner, f"/exempt {lounge.stranger.id}")
+    await lounge.until_free(lounge.stranger)
+    await finished(lounge, platform)
+    assert stands(lounge, lounge.sim.say(lounge.stranger, lounge.group, "thank you"))
+
+    assert "These may write" in await answer(lounge, lounge.owner, "/exempt")
+    panel = from_bot(lounge)[-1]
+    data = f"x:{lounge.stranger.id}"
+    assert data in {button["callback_data"] for button in buttons(panel)}
+    refused = lounge.sim.press(lounge.member, lounge.group, panel, data)
+    await lounge.settled()
+    taken = lounge.sim.press(lounge.owner, lounge.group, panel, data)
+    await lounge.settled()
+
+    assert refused.answer is not None
+    assert "Only admins" in (refused.answer.text or "")
+    assert taken.answer is not None
+    assert "has to be in the channels again" in (taken.answer.text or "")
+    lounge.sim.say(lounge.stranger, lounge.group, "and now?")
+    await lounge.until_muted(lounge.stranger)
+
+
+async def test_a_pause_frees_everybody_until_it_is_over(lounge: Lounge, platform: Platform) -> None:
+    """Nothing is forgotten, rights that come and go do not end it, and `/status` says whose pause it is."""
+    await lounge.protect(lounge.news)
+    await gated(lounge, platform, lounge.stranger)
+
+    assert "Paused." in await answer(lounge, lounge.owner, "/pause")
+    await lounge.until_free(lounge.stranger)
+    assert "paused already" in await answer(lounge, lounge.owner, "/pause")
+    lounge.sim.demote(lounge.news, lounge.bot, by=lounge.owner)
+    lounge.sim.promote(lounge.news, lounge.bot, by=lounge.owner, can_invite_users=True)
+    await finished(lounge, platform)
+    assert "Paused by an admin" in await answer(lounge, lounge.owner, "/status")
+    message = lounge.sim.say(lounge.stranger, lounge.group, "free")
+    await finished(lounge, platform)
+    assert stands(lounge, message)
+
+    assert "check again" in await answer(lounge, lounge.owner, "/resume")
+    assert "not paused" in await answer(lounge, lounge.owner, "/resume")
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await lounge.until_muted(lounge.stranger)
+
+
+async def test_a_resume_without_rights_says_what_is_missing(lounge: Lounge, platform: Platform) -> None:
+    """A gate whose channel cannot be asked opens again at once."""
+    await lounge.protect(lounge.news)
+    await answer(lounge, lounge.owner, "/pause")
+    lounge.sim.demote(lounge.news, lounge.bot, by=lounge.owner)
+    await finished(lounge, platform)
+
+    lounge.sim.say(lounge.owner, lounge.group, "/resume")
+    await lounge.until_said("What is missing")
+
+    lounge.sim.say(lounge.stranger, lounge.group, "hello")
+    await finished(lounge, platform)
+    assert not lounge.muted(lounge.stranger)
+
+
+async def test_a_group_has_a_language_of_its_own(lounge: Lounge, platform: Platform) -> None:
+    """What is said to everybody is said in it; another `/protect` does not change it."""
+    await lounge.protect(lounge.news)
+    assert "de" in await answer(lounge, lounge.owner, "/language xx")
+    assert "Ab jetzt" in await answer(lounge, lounge.owner, "/language de")
+    await lounge.protect(lounge.news)
+
+    prompt = await gated(lounge, platform, lounge.stranger)
+
+    assert "um hier zu schreiben" in (prompt.text or "")
+
+
+async def test_whoever_asks_is_forgotten_except_for_a_mute(lounge: Lounge, platform: Platform) -> None:
+    """What is kept is said, and erased on request; the mute in force is still lifted when they join."""
+    await lounge.protect(lounge.news)
+    lounge.sim.say(lounge.member, lounge.group, "hello")
+    await gated(lounge, platform, lounge.stranger)
+    for user in (lounge.member, lounge.stranger):
+        lounge.sim.private(user, lounge.bot, "/privacy")
+        lounge.sim.private(user, lounge.bot, "/forget_me")
+        await lounge.settled()
+        chat = lounge.sim.private_chat(user, lounge.bot)
+        said = [message.text or "" for message in lounge.sim.messages(chat)]
+        assert any("I keep nothing that you write" in text for text in said)
+        assert any("is erased" in text for text in said)
+
+    for table in ("group_members_seen", "verification_events"):
+        assert await platform.fetch(f"SELECT 1 FROM {table}") == []  # noqa: S608 - names from the line above
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await lounge.until_free(lounge.stranger)
+
+
+async def test_help_names_every_command(lounge: Lounge) -> None:
+    """None has to be guessed."""
+    text = await answer(lounge, lounge.owner, "/help")
+
+    for command in ("protect", "unprotect", "status", "settings", "verify", "exempt", "pause", "resume", "language"):
+        assert f"/{command}" in text
+    assert "/privacy" in text
+    assert "/forget_me" in text
