@@ -159,7 +159,7 @@ async def test_a_subscriber_of_a_channel_is_not_its_admin(lounge: Lounge, platfo
 async def test_ordinary_members_configure_nothing(lounge: Lounge, platform: Platform) -> None:
     """/protect, /unprotect, /status and /settings are for admins."""
     await lounge.protect(lounge.news)
-    for name in ("/protect @gm_news", "/unprotect", "/status", "/settings"):
+    for name in ("/protect @gm_news", "/unprotect", "/settings", "/exempt", "/pause", "/resume", "/language de"):
         answer = await command(lounge, platform, lounge.member, name)
 
         assert "can do this" in answer
