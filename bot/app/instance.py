@@ -161,7 +161,7 @@ def _show(world: World, services: Services, roster: Roster, kept: Kept) -> None:
     for state in STATES:
         gauge("gmbot_bots", "Bots by their state.", partial(roster.count, state), state=state)
     gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
-    gauge("gmbot_database_away", "1 while PostgreSQL does not answer.", lambda: int(world.database.away))
+    gauge("gmbot_database_away", "Whether PostgreSQL does not answer.", lambda: int(world.database.away))
     gauge("gmbot_updates_kept", "Updates of this process that wait for PostgreSQL.", lambda: kept.own)
 
 

@@ -30,6 +30,8 @@ class RedisBacklog:
         self._most = most
         self._keep = _script(redis, "keep")
         self._unkeep = _script(redis, "unkeep")
+        # Where in its stream an update was found.
+        self._ids: dict[str, bytes] = {}
         self._own: defaultdict[BotId, dict[str, KeptUpdate]] = defaultdict(dict)
 
     @property
@@ -81,9 +83,10 @@ class RedisBacklog:
         except _AWAY:
             # Its own are in memory; those of others wait until Redis is back.
             rows = []
-        for _, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", rows):
+        for number, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", rows):
             update = _update(fields)
             found.setdefault(update.key, update)
+            self._ids[update.key] = number
         return sorted(found.values(), key=lambda update: update.update_id)[:limit]
 
     async def done(self, update: KeptUpdate) -> None:
@@ -91,7 +94,8 @@ class RedisBacklog:
         self._own[update.bot_id].pop(update.key, None)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._unkeep(keys=self._keys(update.bot_id), args=[update.key, update.bot_id])
+                known = [self._ids.pop(update.key)] if update.key in self._ids else []
+                await self._unkeep(keys=self._keys(update.bot_id), args=[update.key, update.bot_id, *known])
         except _AWAY:
             return
 

@@ -83,14 +83,13 @@ class Outside:
     async def is_away(self, url: str) -> bool:
         """Whether an instance says that PostgreSQL is away."""
         async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
-            return "gmbot_database_away 1" in (await answer.text())
+            return "gmbot_database_away 1.0" in (await answer.text())
 
-    async def until_answered(self, kind: str, status: int) -> None:
-        """Wait until the last update of a kind was answered so."""
+    async def until_answered(self, kind: str, status: int, *, since: int) -> None:
+        """Wait until an update of a kind is answered so, after so many deliveries."""
 
         def answered() -> bool:
-            found = [each.status for each in self.lounge.sim.deliveries if each.kind == kind]
-            return bool(found) and found[-1] == status
+            return status in {each.status for each in self.lounge.sim.deliveries[since:] if each.kind == kind}
 
         await eventually(answered, f"{kind} is answered with {status}", within=RECOVERY_SECONDS)
 
@@ -105,12 +104,13 @@ class Outside:
         await client.aclose()
 
     async def fill_with_commands(self) -> None:
-        """Leave no room for another command; those that are there are of a bot that is gone."""
-        client = Redis.from_url(self.platform.redis_url)
+        """Leave no room for another command; those that are there mean nothing."""
+        client, bot = Redis.from_url(self.platform.redis_url), self.lounge.bot.id
         async with client.pipeline() as pipeline:
             for number in range(1000):
-                fields = {"key": f"1:{number}", "bot": 1, "update": number, "body": b"{}"}
-                pipeline.xadd("gmbot:kept:{commands}", cast("dict[FieldT, EncodableT]", fields))
+                fields = {"key": f"junk:{number}", "bot": bot, "update": number, "body": b"{}"}
+                pipeline.xadd(f"gmbot:kept:{{commands}}:{bot}", cast("dict[FieldT, EncodableT]", fields))
+            pipeline.sadd("gmbot:kept:{commands}:bots", bot)
             await pipeline.execute()
         await client.aclose()
 

@@ -1,6 +1,5 @@
--- An update that was kept is done. KEYS: the bot's stream, ids by key, bots with a stream. ARGV: key, bot.
-local id = redis.call('HGET', KEYS[2], ARGV[1])
-if id then redis.call('XDEL', KEYS[1], id) end
+-- An update that was kept is done. KEYS: the bot's stream, ids by key, bots with a stream. ARGV: key, bot, id if known.
+for _, id in ipairs({ARGV[3], redis.call('HGET', KEYS[2], ARGV[1]) or nil}) do redis.call('XDEL', KEYS[1], id) end
 redis.call('HDEL', KEYS[2], ARGV[1])
 if redis.call('XLEN', KEYS[1]) == 0 then
   redis.call('DEL', KEYS[1])
