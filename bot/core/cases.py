@@ -73,7 +73,7 @@ class CaseStore:
         )
         fresh = _case(row)
         if fresh is not None and not await self._copies.put(fresh) and case.our_until is not None:
-            raise NotReadyError(f"Redis has an old copy of case {case.case_id}")
+            raise NotReadyError(f"Redis may have an old copy of case {case.case_id}")
         return fresh
 
     async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None:

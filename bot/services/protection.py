@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from bot.domain.errors import StoreUnavailableError
+from bot.domain.errors import NotReadyError, StoreUnavailableError
 from bot.domain.ids import CaseId
 from bot.domain.restriction import Case
 from bot.services.pauses import doubled
@@ -109,6 +109,10 @@ class Protection:
                     case = shift.case
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
+        except NotReadyError as error:
+            log.warning("protection.not_ready", case=case_id, error=str(error))
+            if case is not None:
+                await self._put_back(case)
         except asyncio.CancelledError:
             # This instance stops: whoever sweeps next goes on where it was.
             with suppress(StoreUnavailableError):
