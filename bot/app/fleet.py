@@ -5,6 +5,7 @@ from functools import partial
 
 from telegram import Bot
 
+from bot.core.reports import measured
 from bot.core.telegram.bots import Clients
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
@@ -69,4 +70,5 @@ class _Lazily:
     async def __call__(self, body: bytes) -> Sequence[Intent]:
         if self._dispatch is None:
             self._dispatch = self._build()
-        return await self._dispatch(body)
+        with measured("update"):
+            return await self._dispatch(body)

@@ -23,6 +23,7 @@ from bot.core.stores import open_stores
 from bot.core.telegram.client import TelegramClient
 from bot.core.updates import UpdateStore
 from bot.domain.errors import SettingsError
+from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import BotId
 from bot.handlers import build_dispatcher
 from bot.ingress.gate import Gate
@@ -36,7 +37,7 @@ from bot.services.actions import Actions
 from bot.services.housekeeping import Housekeeping
 from bot.services.reconciliation import Reconciliation
 from bot.services.replays import Replays
-from bot.services.rights import OwnRights
+from bot.services.rights import CHANNEL_LOST, RIGHTS_LOST, OwnRights
 from bot.services.roster import STATES, Roster
 from bot.services.token_watch import check_bots
 from bot.services.webhooks import WebhookKeeper
@@ -82,6 +83,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         stopgap=OutageHandling(outage=world.database, dispatchers=standby, without_ledger=without_ledger),
         wake=protection.wake,
         counter=metrics,
+        monotonic=clock.monotonic,
     )
     intake = _intake(world, mode, telegram, receiver)
     warmer = partial(make_warmer, world, directory, services.answers)
@@ -140,6 +142,7 @@ async def _wire(world: World, mode: Mode) -> Site:
     world.tasks.at_end(protection.drain)
     warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
     _show(world, services, roster, kept)
+    _show_intake(world, intake, subscription)
     return Site(
         webhook=Webhook(receiver=receiver, secrets=secrets),
         vital={"postgres": world.database.check},
@@ -160,9 +163,26 @@ def _show(world: World, services: Services, roster: Roster, kept: Kept) -> None:
     gauge("gmbot_l1_entries", "Memberships remembered in this process.", services.local.__len__)
     for state in STATES:
         gauge("gmbot_bots", "Bots by their state.", partial(roster.count, state), state=state)
+    for reason in (CHANNEL_LOST, RIGHTS_LOST, BOT_DISABLED):
+        count = partial(services.use.directory.count_paused, reason)
+        gauge("gmbot_groups_paused", "Protected groups that are not gated.", count, reason=reason)
+    for state, place in (("used", 0), ("idle", 1)):
+        read = partial(lambda place: world.database.connections()[place], place)
+        gauge("gmbot_db_pool_connections", "Connections to PostgreSQL.", read, state=state)
+    gauge("gmbot_instances", "Instances that live, as this one sees it.", world.heartbeat.live)
     gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
     gauge("gmbot_database_away", "Whether PostgreSQL does not answer.", lambda: int(world.database.away))
     gauge("gmbot_updates_kept", "Updates of this process that wait for PostgreSQL.", lambda: kept.own)
+
+
+def _show_intake(world: World, intake: WebhookKeeper | Pollers, subscription: Subscription) -> None:
+    gauge = world.metrics.gauge
+    gauge("gmbot_redis_connected", "1 while other instances are heard.", lambda: int(subscription.connected))
+    if isinstance(intake, WebhookKeeper):
+        world.tasks.keep(intake.watch, name="webhooks")
+        gauge("gmbot_webhook_pending_updates", "Updates that wait at Telegram.", lambda: intake.waiting)
+        text = "When Telegram last failed to deliver."
+        gauge("gmbot_webhook_last_error_timestamp_seconds", text, lambda: intake.failed_at)
 
 
 def _reconciliation(world: World, services: Services) -> Reconciliation:

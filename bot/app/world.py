@@ -48,9 +48,15 @@ class World:
 async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
     """Open stores, the way to Telegram and background work for the time of the block."""
     clock, release = SystemClock(), version("gmbot")
+    metrics = Metrics(version=release)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            open_database(stores.database_url, pool_size=settings.db_pool_size, statements=load_statements())
+            open_database(
+                stores.database_url,
+                pool_size=settings.db_pool_size,
+                statements=load_statements(),
+                observe=metrics.queried,
+            )
         )
         redis = await stack.enter_async_context(open_redis(stores.redis_url))
         heartbeat = Heartbeat(database=database, version=release)
@@ -79,7 +85,7 @@ async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
         yield World(
             settings=settings,
             clock=clock,
-            metrics=Metrics(version=release),
+            metrics=metrics,
             database=database,
             redis=redis,
             heartbeat=heartbeat,

@@ -1,6 +1,8 @@
 """`gmbot serve`: one instance."""
 
+import socket
 from enum import Enum
+from importlib.metadata import version
 from typing import Annotated
 
 import structlog
@@ -9,6 +11,7 @@ import typer
 from bot.app import Mode, running
 from bot.cli.running import listen, run, serving, until_stopped
 from bot.core.logging import configure_logging
+from bot.core.reports import report, reporting
 from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
 
@@ -35,15 +38,26 @@ def serve(
 
 async def _serve(mode: UpdateMode | None, *, take_over: bool) -> None:
     settings = Settings.from_env()
-    configure_logging(level=settings.log_level, form=settings.log_format)
+    configure_logging(level=settings.log_level, form=settings.log_format, watch=(report,))
     mode = mode or (UpdateMode.WEBHOOK if settings.webhook_url else UpdateMode.POLLING)
     if mode is UpdateMode.WEBHOOK and settings.webhook_url is None:
         raise SettingsError("WEBHOOK_URL must be set for --mode webhook: it is where Telegram delivers to")
     listener = listen(settings)
-    host, port = listener.getsockname()[:2]
     chosen = Mode(polling=mode is UpdateMode.POLLING, take_over=take_over)
-    async with running(settings, chosen) as site, serving(site, listener):
-        log.info("instance.started", host=host, port=port, mode=mode.value)
+    dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
+    with reporting(
+        dsn,
+        environment=settings.environment,
+        release=version("gmbot"),
+        sampled=settings.sentry_traces_sample_rate,
+    ):
+        await _run(settings, chosen, listener)
+    log.info("instance.stopped")
+
+
+async def _run(settings: Settings, mode: Mode, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    async with running(settings, mode) as site, serving(site, listener):
+        log.info("instance.started", host=host, port=port, polling=mode.polling, environment=settings.environment)
         await until_stopped()
         log.info("instance.stopping")
-    log.info("instance.stopped")

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import asyncpg
@@ -15,6 +15,9 @@ from bot.domain.errors import StoreUnavailableError
 Record: TypeAlias = asyncpg.Record
 _Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Record]"
 Value: TypeAlias = object
+
+Observe = Callable[[str, float], None]
+"""Hears of each statement: its name, and the seconds it took."""
 
 # An instance answers an update within Telegram's 60 s; a statement that takes this long will not help it.
 _STATEMENT_TIMEOUT_SECONDS = 5.0
@@ -46,29 +49,51 @@ _REFUSED = (*_AWAY, asyncpg.PostgresError)
 log = structlog.stdlib.get_logger()
 
 
+class Timer:
+    """Tells how long statements take."""
+
+    def __init__(self, clock: SystemClock, observe: Observe) -> None:
+        self._clock = clock
+        self._observe = observe
+
+    @contextmanager
+    def timing(self, statement: str) -> Iterator[None]:
+        """Time what is done inside."""
+        started = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self._observe(statement, self._clock.monotonic() - started)
+
+
 class Session:
     """Statements on one connection. Inside a transaction all of them commit or none does."""
 
-    def __init__(self, connection: _Connection, statements: Mapping[str, str]) -> None:
+    def __init__(self, connection: _Connection, statements: Mapping[str, str], timer: "Timer") -> None:
         self._connection = connection
         self._statements = statements
+        self._timer = timer
 
     async def rows(self, statement: str, *values: Value) -> list[Record]:
         """Run a named statement and return its rows."""
-        return await self._connection.fetch(self._statements[statement], *values)
+        with self._timer.timing(statement):
+            return await self._connection.fetch(self._statements[statement], *values)
 
     async def row(self, statement: str, *values: Value) -> Record | None:
         """Run a named statement and return its first row."""
-        return await self._connection.fetchrow(self._statements[statement], *values)
+        with self._timer.timing(statement):
+            return await self._connection.fetchrow(self._statements[statement], *values)
 
     async def execute(self, statement: str, *values: Value) -> int:
         """Run a named statement and return how many rows it touched."""
-        status = await self._connection.execute(self._statements[statement], *values)
+        with self._timer.timing(statement):
+            status = await self._connection.execute(self._statements[statement], *values)
         return int(status.rsplit(" ", 1)[-1])
 
     async def many(self, statement: str, values: list[tuple[Value, ...]]) -> None:
         """Run a named statement once for each tuple."""
-        await self._connection.executemany(self._statements[statement], values)
+        with self._timer.timing(statement):
+            await self._connection.executemany(self._statements[statement], values)
 
 
 class Database:
@@ -77,12 +102,20 @@ class Database:
     While `watch` finds it away, nobody waits for it: each call fails at once.
     """
 
-    def __init__(self, pool: "asyncpg.Pool[Record]", statements: Mapping[str, str], clock: SystemClock) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[Record]", statements: Mapping[str, str], clock: SystemClock, observe: Observe
+    ) -> None:
         self._pool = pool
         self._statements = statements
         self._clock = clock
+        self._timer = Timer(clock, observe)
         self._answered_at = clock.monotonic()
         self._away = False
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are in use, and how many idle."""
+        idle = self._pool.get_idle_size()
+        return self._pool.get_size() - idle, idle
 
     @property
     def away(self) -> bool:
@@ -115,7 +148,7 @@ class Database:
         """Open a session in which each statement commits by itself."""
         try:
             async with self._acquired() as connection:
-                yield Session(connection, self._statements)
+                yield Session(connection, self._statements, self._timer)
         except _AWAY as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
@@ -127,7 +160,7 @@ class Database:
         """
         try:
             async with self._acquired() as connection, _transaction(connection):
-                yield Session(connection, self._statements)
+                yield Session(connection, self._statements, self._timer)
         except _AWAY as error:
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
@@ -176,8 +209,10 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int, statements: Mapping[str, str]) -> AsyncIterator[Database]:
-    """Open the pool. Raises StoreUnavailableError when PostgreSQL cannot be reached."""
+async def open_database(
+    url: str, *, pool_size: int, statements: Mapping[str, str], observe: Observe = lambda *_: None
+) -> AsyncIterator[Database]:
+    """Open the pool; `observe` hears of each statement. Raises StoreUnavailableError without PostgreSQL."""
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -192,7 +227,7 @@ async def open_database(url: str, *, pool_size: int, statements: Mapping[str, st
     except _REFUSED as error:
         raise StoreUnavailableError(str(error) or type(error).__name__) from error
     try:
-        yield Database(pool, statements, SystemClock())
+        yield Database(pool, statements, SystemClock(), observe)
     finally:
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
@@ -12,18 +13,37 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _TOKEN = re.compile(r"(?<!\d)\d{5,16}:[A-Za-z0-9_-]{30,}")
 
 
+# A password in an address, as database URLs have them.
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Blot out bot tokens in every text of the event."""
-    return {key: _TOKEN.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}
+    """Blot out tokens and passwords in every text of the event."""
+    return {key: blotted(value) for key, value in event.items()}
 
 
-def configure_logging(*, level: str, form: Literal["json", "console"]) -> None:
-    """Set up structlog, and send the standard library's loggers the same way."""
+def blotted(value: object) -> object:
+    """Return a value with tokens and passwords blotted out, in texts at any depth."""
+    if isinstance(value, str):
+        return _PASSWORD.sub("***", _TOKEN.sub("***", value))
+    if isinstance(value, dict):
+        return {blotted(key): blotted(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [blotted(each) for each in value]
+    return value
+
+
+def configure_logging(*, level: str, form: Literal["json", "console"], watch: Sequence[Processor] = ()) -> None:
+    """Set up structlog, and send the standard library's loggers the same way.
+
+    `watch` sees each event before exceptions are made into text.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *watch,
         structlog.processors.format_exc_info,
         redact,
     ]

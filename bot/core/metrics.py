@@ -8,6 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from bot.core.histogram import Histogram
+
 Labels = tuple[str, ...]
 
 
@@ -22,12 +24,24 @@ class Metrics(Collector):
         self._effects: Counter[Labels] = Counter()
         self._reconciled: Counter[Labels] = Counter()
         self._gauges: dict[str, tuple[str, dict[tuple[tuple[str, str], ...], Callable[[], float]]]] = {}
+        self._durations = (
+            Histogram(name="gmbot_update_duration_seconds", text="Time of updates beyond the gate.", label="kind"),
+            Histogram(name="gmbot_db_query_duration_seconds", text="Time that statements took.", label="query"),
+        )
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def update(self, kind: str, result: str) -> None:
         """Count an update by its kind and what became of it."""
         self._updates[kind, result] += 1
+
+    def took(self, kind: str, seconds: float) -> None:
+        """Count how long an update took that the gate did not settle."""
+        self._durations[0].observe(kind, seconds)
+
+    def queried(self, statement: str, seconds: float) -> None:
+        """Count how long a statement took."""
+        self._durations[1].observe(statement, seconds)
 
     def verified(self, outcome: str, source: str) -> None:
         """Count an answer about membership by what it was and where it came from."""
@@ -64,6 +78,8 @@ class Metrics(Collector):
         yield _counter("gmbot_cases_closed", "Cases that ended.", ["outcome"], self._cases)
         yield _counter("gmbot_effects", "Things done in Telegram.", ["kind", "result"], self._effects)
         yield _counter("gmbot_reconciled", "Differences repaired.", ["difference"], self._reconciled)
+        for histogram in self._durations:
+            yield histogram.family()
         for name, (text, series) in self._gauges.items():
             names = [label for label, _ in next(iter(series))]
             gauge = GaugeMetricFamily(name, text, labels=names)

@@ -49,6 +49,10 @@ class UpdateCounter(Protocol):
         """Count one update by its kind and what became of it."""
         ...
 
+    def took(self, kind: str, seconds: float) -> None:
+        """Count how long an update took that the gate did not settle."""
+        ...
+
 
 class Stopgap(Protocol):
     """Handles updates while PostgreSQL is away."""
@@ -75,6 +79,7 @@ class Receiver:
         stopgap: Stopgap,
         wake: FirstWaker,
         counter: UpdateCounter,
+        monotonic: Callable[[], float],
     ) -> None:
         self._gate = gate
         self._inbox = inbox
@@ -82,6 +87,7 @@ class Receiver:
         self._stopgap = stopgap
         self._wake = wake
         self._counter = counter
+        self._monotonic = monotonic
         self._parser = Parser()
 
     def passes(self, bot: BotId, body: bytes) -> bool:
@@ -132,7 +138,21 @@ class Receiver:
         return True
 
     async def _handle(self, bot: BotId, update: UpdateHead, body: bytes) -> Answer:
-        kind = _kind(update)
+        kind, started = _kind(update), self._monotonic()
+        answer = await self._accounted(bot, update, body, kind)
+        seconds = self._monotonic() - started
+        self._counter.took(kind, seconds)
+        log.info(
+            "update.handled",
+            bot=bot,
+            update=update.update_id,
+            kind=kind,
+            outcome=answer.value,
+            ms=round(seconds * 1000, 1),
+        )
+        return answer
+
+    async def _accounted(self, bot: BotId, update: UpdateHead, body: bytes, kind: str) -> Answer:
         try:
             claim = await self._inbox.claim(bot, UpdateId(update.update_id))
             if not isinstance(claim, Receipt):
@@ -155,7 +175,7 @@ class Receiver:
         self._counter.update(kind, answer.value)
         if answer is Answer.FAILED and claim.attempt == 1:
             # Telegram tries again at once, but only once. Two tries for its first keep every chat out of its back-off.
-            return await self._handle(bot, update, body)
+            return await self._accounted(bot, update, body, kind)
         return answer
 
     async def _claimed(self, claim: Receipt, body: bytes, kind: str) -> Answer:

@@ -50,6 +50,14 @@ class Directory:
         groups = [group for group in self._groups[bot].values() if group.protected]
         return sorted(groups, key=lambda group: (group.configured_by != user, group.title))
 
+    def count_paused(self, reason: str) -> int:
+        """Count the protected groups that are paused for a reason."""
+        return sum(
+            group.protected and group.paused_reason == reason
+            for groups in self._groups.values()
+            for group in groups.values()
+        )
+
     def chats(self) -> Sequence[tuple[BotId, int]]:
         """Return the protected groups and the channels they require."""
         groups = [group for groups in self._groups.values() for group in groups.values() if group.protected]

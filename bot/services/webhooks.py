@@ -27,6 +27,8 @@ CONNECTIONS = 100
 """Telegram's most; its default of 40 is enough until chats wait for their verification."""
 
 _PURPOSE = 0x67_77_65_62  # "gweb"
+_WATCH = 0x67_77_61_74  # "gwat"
+_LOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 30.0
 _AT_ONCE = 10
@@ -63,11 +65,45 @@ class WebhookKeeper:
         self._pending: set[BotId] = set()
         # One bot that Telegram is slow for must not keep the others waiting, nor may all of them ask at once.
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self.waiting = 0
+        """How many updates wait at Telegram, as of the last look."""
+        self.failed_at = 0.0
+        """When Telegram last failed to deliver, in seconds since 1970; 0 when it never did."""
 
     @property
     def pending(self) -> frozenset[BotId]:
         """Bots whose webhook is not known to be right."""
         return frozenset(self._pending)
+
+    async def watch(self) -> None:
+        """Look at all webhooks each minute, as one instance of many: somebody else may have changed one."""
+        while True:
+            with suppress(StoreUnavailableError):
+                async with self._leader.held(_WATCH, 0) as check:
+                    while True:
+                        await check()
+                        await self._look()
+                        await self._clock.sleep(_LOOK_SECONDS)
+            self.waiting, self.failed_at = 0, 0.0
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _look(self) -> None:
+        infos = []
+        for bot in sorted(self._wanted.keys() - self._pending):
+            with suppress(TelegramError):
+                info = await self._telegram.webhook(bot)
+                infos.append(info)
+                if info.get("url") != f"{self._base_url}/telegram/{bot}":
+                    log.warning("webhook.changed_by_others", bot=bot)
+                    self._again(bot)
+        self.waiting = sum(count for info in infos if isinstance(count := info.get("pending_update_count"), int))
+        failures = [at for info in infos if isinstance(at := info.get("last_error_date"), int)]
+        self.failed_at = float(max(failures, default=0))
+
+    def _again(self, bot: BotId) -> None:
+        secret, _ = self._wanted[bot]
+        self._pending.add(bot)
+        self._stops[bot] = self._starter.start(self._keep(bot, secret, exchanged=False), name="webhook")
 
     async def check(self) -> None:
         """Raise NotReadyError while a webhook is not known to be right."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -112,6 +113,9 @@ class Ignored:
     def update(self, kind: str, result: str) -> None:
         """Count nothing."""
 
+    def took(self, kind: str, seconds: float) -> None:
+        """Time nothing."""
+
     def recall(self, *_: object) -> None:
         """Know nobody."""
 
@@ -157,6 +161,7 @@ class Scene:
             stopgap=ignored,
             wake=nobody,
             counter=ignored,
+            monotonic=time.monotonic,
         )
         return Poller(
             bot=BOT,

@@ -1,13 +1,12 @@
 """What is counted about calls to Telegram: plain integers, rendered when Prometheus asks."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 60.0)
+from bot.core.histogram import Histogram
 
 
 class Telemetry(Collector):
@@ -17,8 +16,9 @@ class Telemetry(Collector):
         self._open_circuits = open_circuits
         self._shared = shared
         self._requests: Counter[tuple[str, str]] = Counter()
-        self._durations: dict[str, list[int]] = {}
-        self._microseconds: Counter[str] = Counter()
+        self._durations = Histogram(
+            name="gmbot_telegram_request_duration_seconds", text="Time until Telegram answered.", label="method"
+        )
         self._paused_ms = 0
         self._waits: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
@@ -26,9 +26,7 @@ class Telemetry(Collector):
     def request(self, method: str, code: str, seconds: float) -> None:
         """Count a request by its method and HTTP status, or by what came instead of one."""
         self._requests[method, code] += 1
-        buckets = self._durations.setdefault(method, [0] * (len(_BOUNDS) + 1))
-        buckets[bisect_left(_BOUNDS, seconds)] += 1
-        self._microseconds[method] += round(seconds * 1_000_000)
+        self._durations.observe(method, seconds)
 
     def flooded(self, seconds: float) -> None:
         """Count the seconds that Telegram asked to wait."""
@@ -48,7 +46,7 @@ class Telemetry(Collector):
         for labels, count in sorted(self._requests.items()):
             requests.add_metric(labels, count)
         yield requests
-        yield self._histogram()
+        yield self._durations.family()
         text = "Seconds that Telegram asked to wait."
         yield CounterMetricFamily("gmbot_telegram_retry_after_seconds", text, value=self._paused_ms / 1000)
         yield _by_class("gmbot_budget_waits", "Calls that waited for a budget.", self._waits)
@@ -59,18 +57,6 @@ class Telemetry(Collector):
         yield circuits
         text = "1 while all instances share the budgets, 0 while each takes its part."
         yield GaugeMetricFamily("gmbot_budget_shared", text, value=int(self._shared()))
-
-    def _histogram(self) -> HistogramMetricFamily:
-        text = "Time until Telegram answered."
-        family = HistogramMetricFamily("gmbot_telegram_request_duration_seconds", text, labels=["method"])
-        for method, buckets in sorted(self._durations.items()):
-            total = 0
-            cumulative: list[tuple[str, float]] = []
-            for bound, count in zip((*map(str, _BOUNDS), "+Inf"), buckets, strict=True):
-                total += count
-                cumulative.append((bound, total))
-            family.add_metric([method], cumulative, sum_value=self._microseconds[method] / 1_000_000)
-        return family
 
 
 def _by_class(name: str, text: str, counts: Counter[str]) -> Metric:

@@ -1,0 +1,53 @@
+"""Alerts and dashboard ask for what instances tell, and an instance tells what the pages list."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.ingress_kit import served
+from tests.platform import Lounge, Platform
+from tests.promql import metrics_in
+from tests.unit.test_alerts import RULES, panels
+
+pytestmark = pytest.mark.servers
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "monitoring.md"
+# What Prometheus itself tells of a job.
+NOT_OURS = {"up"}
+
+
+async def families(platform: Platform) -> dict[str, str]:
+    """Return the metrics of a running instance by type, under the names that queries use."""
+    async with served(platform) as instance:
+        await platform.webhook_is_set()
+        text = (await instance.caller.call("GET", "/metrics")).body.decode()
+    found = dict(re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE))
+    for name, kind in tuple(found.items()):
+        if kind == "histogram":
+            found |= {f"{name}_{part}": kind for part in ("bucket", "sum", "count")}
+    return found
+
+
+async def test_every_query_asks_for_metrics_that_exist(platform: Platform, lounge: Lounge) -> None:
+    """In the rules and in the dashboard; a counter is asked for its rate, a gauge for its value."""
+    del lounge
+    known = await families(platform)
+    asked = {f"alert {rule.name}": rule.expression for rule in RULES.values()}
+    asked |= {f"panel {title}: {expression}": expression for title, expression in panels()}
+
+    missing = {where: metrics_in(expression) - NOT_OURS - known.keys() for where, expression in asked.items()}
+    assert {where: names for where, names in missing.items() if names} == {}
+    for expression in asked.values():
+        for name in metrics_in(expression) - NOT_OURS:
+            rated = re.search(rf"rate\({name}\b", expression) is not None
+            assert rated == (known[name] != "gauge"), expression
+
+
+async def test_the_page_lists_every_metric(platform: Platform) -> None:
+    """And no label holds an id."""
+    page = PAGE.read_text(encoding="utf-8")
+    parts = ("_bucket", "_sum", "_count")
+    known = {name for name in await families(platform) if not name.endswith(parts)}
+
+    assert {name for name in known if name not in page} == set()
