@@ -18,7 +18,7 @@ SEED = 7
 CONCURRENT = 100
 RETRIES = (1.0, 2.0, 4.0)
 # A retry comes up to a tenth later, at the next sweep, and takes its own questions.
-_RETRY_SLACK_SECONDS = 1.5
+_RETRY_SLACK_SECONDS = 3.0
 # A verification goes to and fro so often: the update, its claim and its end, Redis, Telegram.
 _ROUND_TRIPS = 8
 
