@@ -14,6 +14,7 @@ from bot.domain.restriction import OBSERVED, Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
 
 _LEASE = timedelta(seconds=3)
+_MOST_REMEMBERED = 200
 
 
 @dataclass(slots=True)
@@ -101,10 +102,16 @@ class FakeStore:
             and intent.sent_at > row.done_at + timedelta(seconds=2)
         )
         check = case.wanted is Wanted.FREE or intent.sent_at is None or younger
+        remembered = len(case.delete_ids) < _MOST_REMEMBERED
+        if not remembered and case.done in {Done.MUTED, Done.NOTICED} and not younger:
+            self.deletions.extend(
+                Deletion(len(self.deletions) + 1, intent.bot_id, intent.group_id, message)
+                for message in intent.delete_ids
+            )
         return [
             self.touch(
                 row,
-                delete_ids=case.delete_ids + intent.delete_ids,
+                delete_ids=case.delete_ids + intent.delete_ids if remembered else case.delete_ids,
                 enforcement=intent.enforcement,
                 topic_id=intent.topic_id or case.topic_id,
                 wanted=Wanted.CHECK if check else case.wanted,
@@ -385,10 +392,8 @@ class FakeLedger:
 
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         await self._store.hook("prompt_stands")
-        return any(
-            (row.case.bot_id, row.case.group_id, row.case.prompt_message_id) == (bot, group, message)
-            for row in self._store.open_rows()
-        )
+        here = [row.case for row in self._store.open_rows() if (row.case.bot_id, row.case.group_id) == (bot, group)]
+        return any(case.prompt_message_id == message or case.prompt_state is PromptState.SENDING for case in here)
 
     async def count_open(self, bot: BotId, group: GroupId) -> int:
         await self._store.hook("count_open")

@@ -153,21 +153,33 @@ class FakeGroups:
         self.put(replace(known, protected=False, paused_reason=None))
         return self._want_all(bot, group, Wanted.FREE)
 
-    async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]:
+    async def pause(
+        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool
+    ) -> tuple[CaseId, ...] | None:
         await self._store.hook("pause")
         known = self._get(bot, group)
-        if known is None or not known.protected or known.paused_reason == reason:
-            return ()
+        if known is None or not known.protected or known.paused_reason != was:
+            return None
         self.put(replace(known, paused_reason=reason))
         return self._want_all(bot, group, Wanted.FREE) if free else ()
 
-    async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
+    async def resume(self, bot: BotId, group: GroupId, *, was: str) -> tuple[CaseId, ...] | None:
         await self._store.hook("resume")
         known = self._get(bot, group)
-        if known is None or not known.protected or known.paused_reason is None:
-            return ()
+        if known is None or not known.protected or known.paused_reason != was:
+            return None
         self.put(replace(known, paused_reason=None))
         return self._want_all(bot, group, Wanted.CHECK)
+
+    async def hurry(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
+        await self._store.hook("hurry")
+        now = self._store.clock.now()
+        return tuple(
+            self._store.touch(row)
+            for row in self._store.open_rows()
+            if (row.case.bot_id, row.case.group_id, row.case.wanted) == (bot, group, Wanted.FREE)
+            and (row.due_at is None or row.due_at > now)
+        )
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         await self._store.hook("move")

@@ -127,7 +127,7 @@ class CaseStore:
         return None if row is None else CaseId(row["restriction_id"])
 
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
-        """Whether the message is the prompt of an open case."""
+        """Whether the message is the prompt of an open case, or may be one that is just being sent."""
         return await self._database.row("prompt_stands", bot, group, message) is not None
 
     async def _copied(self, row: Record | None) -> Case | None:

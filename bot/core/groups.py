@@ -68,21 +68,27 @@ class PostgresGroups:
             await audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
             return freed
 
-    async def pause(self, bot: BotId, group: GroupId, reason: str, *, free: bool) -> tuple[CaseId, ...]:
+    async def pause(
+        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool
+    ) -> tuple[CaseId, ...] | None:
         """Stop gating until rights come back; `free` also frees everybody."""
         async with self._changing(bot) as session:
-            if await session.row("pause_group", bot, group, reason, await next_seq(session)) is None:
-                return ()
+            if await session.row("pause_group", bot, group, reason, await next_seq(session), was) is None:
+                return None
             await audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
             return await _want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
 
-    async def resume(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
+    async def resume(self, bot: BotId, group: GroupId, *, was: str) -> tuple[CaseId, ...] | None:
         """Gate again, and look at every open case again."""
         async with self._changing(bot) as session:
-            if await session.row("pause_group", bot, group, None, await next_seq(session)) is None:
-                return ()
+            if await session.row("pause_group", bot, group, None, await next_seq(session), was) is None:
+                return None
             await audit(session, bot, UserId(bot), "resume", group, {})
             return await _want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
+
+    async def hurry(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
+        """Have everybody who is to be freed in the group freed now."""
+        return _case_ids(await self._database.rows("hurry_freeing", bot, group))
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]:
         """Follow a group to its supergroup's id; a second time changes nothing."""

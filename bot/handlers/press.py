@@ -1,7 +1,6 @@
 """The prompt's button: it verifies whoever presses it."""
 
 import asyncio
-from datetime import timedelta
 
 from telegram import CallbackQuery, Update
 from telegram.ext import ContextTypes
@@ -16,9 +15,6 @@ from bot.domain.restriction import Wanted
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of
 from bot.handlers.usecases import UseCases
-
-# A prompt of a crashed instance stands without a row. Younger ones may just not be recorded yet.
-_ORPHAN_AGE = timedelta(seconds=60)
 
 
 class VerifyPress:
@@ -80,8 +76,7 @@ class VerifyPress:
         if query.message is None or not query.message.is_accessible:
             return
         message = MessageId(query.message.message_id)
-        old = self._use.clock.now() - query.message.date > _ORPHAN_AGE
-        if old and not await self._use.ledger.prompt_stands(bot, chat, message):
+        if not await self._use.ledger.prompt_stands(bot, chat, message):
             try:
                 async with asyncio.timeout(2):
                     await self._use.presses.delete_messages(bot, chat, [message])

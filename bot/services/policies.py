@@ -46,14 +46,20 @@ class Policies:
         if group.paused_reason == PAUSED_BY_ADMIN:
             return False
         log.info("group.paused", group=group.group_id, reason=PAUSED_BY_ADMIN, by=by)
-        await self._applied(await self._groups.pause(group.bot_id, group.group_id, PAUSED_BY_ADMIN, free=True))
+        bot, chat = group.bot_id, group.group_id
+        woken = await self._groups.pause(bot, chat, PAUSED_BY_ADMIN, was=group.paused_reason, free=True)
+        await self._applied(woken or ())
+        fresh = self._directory.group(bot, chat)
+        if woken is None and fresh is not None and fresh.paused_reason != group.paused_reason:
+            # It was paused or resumed for another reason meanwhile; an admin's word stands above that.
+            return await self.pause(fresh, by)
         return True
 
     async def resume(self, group: ProtectedGroup, by: UserId) -> None:
         """Check again, where an admin had paused; what lacks rights is not theirs to resume."""
         if group.paused_reason == PAUSED_BY_ADMIN:
             log.info("group.resumed", group=group.group_id, by=by)
-            await self._applied(await self._groups.resume(group.bot_id, group.group_id))
+            await self._applied(await self._groups.resume(group.bot_id, group.group_id, was=PAUSED_BY_ADMIN) or ())
 
     async def speak(self, group: ProtectedGroup, language: str, by: UserId) -> None:
         """Choose the language of what is said to a whole group."""

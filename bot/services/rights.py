@@ -86,6 +86,9 @@ class OwnRights:
             await self._settle(dependent, lost=not state.is_admin, reason=CHANNEL_LOST)
         if group is not None and group.protected:
             await self._settle(group, lost=bool(missing_in_group(state, group.enforcement)), reason=RIGHTS_LOST)
+        if group is not None and not missing_in_group(state, Enforcement.MUTE):
+            # Lifts that were refused need not wait for their next try, whatever the gate does by now.
+            self._wake(await self._groups.hurry(bot, group.group_id))
 
     async def _own_state(self, bot: BotId, chat: int) -> MemberState:
         """Ask twice before believing a refusal: it opens a gate and frees everybody."""
@@ -110,20 +113,30 @@ class OwnRights:
             reason_left = reason if paused is None or reason == CHANNEL_LOST else paused
         if reason_left == paused:
             return
-        woken: tuple[CaseId, ...]
+        woken = await self._change(group, reason_left)
+        if woken is None:
+            # Something else was lost, or came back, while this was asked: what is left is decided anew.
+            await self._directory.refresh()
+            fresh = self._directory.group(group.bot_id, group.group_id)
+            if fresh is not None and fresh.protected and fresh.paused_reason != paused:
+                await self._settle(fresh, lost=lost, reason=reason)
+            return
         if reason_left is None:
-            woken = await self._groups.resume(group.bot_id, group.group_id)
             log.info("group.resumed", group=group.group_id)
             await self._tell(group, "rights.resumed")
         else:
-            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
-            woken = await self._groups.pause(
-                group.bot_id, group.group_id, reason_left, free=reason_left == CHANNEL_LOST
-            )
             log.warning("group.paused", group=group.group_id, reason=reason_left)
             await self._tell(group, f"rights.{reason_left}")
         await self._directory.refresh()
         self._wake(woken)
+
+    async def _change(self, group: ProtectedGroup, reason: str | None) -> tuple[CaseId, ...] | None:
+        """Pause or resume, unless the group is no longer as it was when this was decided."""
+        bot, chat, was = group.bot_id, group.group_id, group.paused_reason
+        if reason is not None:
+            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
+            return await self._groups.pause(bot, chat, reason, was=was, free=reason == CHANNEL_LOST)
+        return None if was is None else await self._groups.resume(bot, chat, was=was)
 
     async def _still_missing(self, group: ProtectedGroup) -> str | None:
         """Ask for the bot's rights in everything the group depends on."""

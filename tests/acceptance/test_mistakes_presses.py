@@ -139,3 +139,15 @@ async def test_the_settings_panel_obeys_admins_only(lounge: Lounge, platform: Pl
     assert [row["policy"] for row in rows] == ["{}"]
     assert press.answer is not None
     assert "somebody else" in str(press.answer.text)
+
+
+async def test_a_press_on_a_prompt_that_a_crash_left_removes_it(lounge: Lounge, platform: Platform) -> None:
+    """Whoever presses: no case knows the message, so it goes at once, and the mute stays."""
+    await lounge.protect(lounge.news)
+    prompt = await gated(lounge, platform, lounge.stranger)
+    await platform.fetch("UPDATE restrictions SET prompt_message_id = prompt_message_id + 1000")
+    lounge.sim.press(lounge.member, lounge.group, prompt.id, "v")
+    await finished(lounge, platform)
+
+    assert not stands(lounge, prompt)
+    assert lounge.muted(lounge.stranger)

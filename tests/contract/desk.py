@@ -57,6 +57,8 @@ class Desk:
     die: Callable[[], Awaitable[None]]
     """The first instance stops beating."""
     now: Callable[[], datetime]
+    scheduled: Callable[[], Awaitable[set[MessageId]]]
+    """Which messages are to be deleted apart from any case."""
     number: int = 0
 
     async def commit(self, *intents: Intent) -> tuple[CaseId, ...]:
@@ -91,6 +93,9 @@ def _in_memory() -> Desk:
     async def die() -> None:
         store.alive.discard(first)
 
+    async def scheduled() -> set[MessageId]:
+        return {deletion.message_id for deletion in store.deletions}
+
     return Desk(
         FakeLedger(store, first),
         FakeLedger(store, second),
@@ -101,6 +106,7 @@ def _in_memory() -> Desk:
         pass_time,
         die,
         clock.now,
+        scheduled,
     )
 
 
@@ -121,6 +127,9 @@ async def _in_postgres(database: Database, redis: "Redis") -> Desk:
     async def die() -> None:
         await database.execute("leave", first)
 
+    async def scheduled() -> set[MessageId]:
+        return {MessageId(row["message_id"]) for row in await database.rows("scheduled_deletions")}
+
     row = await database.row("db_now")
     assert row is not None
     now: datetime = row["now"]
@@ -134,10 +143,12 @@ async def _in_postgres(database: Database, redis: "Redis") -> Desk:
         pass_time,
         die,
         lambda: now,
+        scheduled,
     )
 
 
 _TIME = {
+    "scheduled_deletions": "SELECT message_id FROM scheduled_actions WHERE kind = 'delete_message'",
     "age_cases": """
         UPDATE restrictions
         SET lease_until = lease_until - make_interval(secs => $1), due_at = due_at - make_interval(secs => $1),

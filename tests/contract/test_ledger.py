@@ -225,9 +225,9 @@ async def test_a_message_younger_than_the_mute_says_that_it_is_not_in_force(desk
 
 async def test_where_nothing_is_gated_no_case_is_opened(desk: Desk) -> None:
     """Not behind `/unprotect`, not while paused."""
-    await desk.groups.pause(BOT, GROUP, "rights_lost", free=False)
+    await desk.groups.pause(BOT, GROUP, "rights_lost", was=None, free=False)
     assert await desk.commit(desk.opening()) == ()
-    await desk.groups.resume(BOT, GROUP)
+    await desk.groups.resume(BOT, GROUP, was="rights_lost")
     await desk.groups.unprotect(BOT, GROUP, ADMIN)
 
     assert await desk.commit(desk.opening()) == ()
@@ -287,6 +287,35 @@ async def test_prompts_and_deleted_messages_are_noted(desk: Desk) -> None:
     assert await desk.ledger.prompt_stands(BOT, GROUP, MessageId(50))
     assert not await desk.ledger.prompt_stands(BOT, GROUP, MessageId(51))
     assert not await desk.ledger.prompt_stands(OTHER_BOT, GROUP, MessageId(50))
+
+
+async def test_while_a_prompt_is_sent_any_message_may_be_it(desk: Desk) -> None:
+    """Somebody may press it before its number is noted; nobody then takes it for one that a crash left."""
+    case = await desk.leased()
+    await desk.ledger.prompted(case, PromptState.SENDING)
+    sending = await desk.ledger.prompt_stands(BOT, GROUP, MessageId(50))
+    elsewhere = await desk.ledger.prompt_stands(OTHER_BOT, GROUP, MessageId(50))
+    await desk.ledger.prompted(case, PromptState.SENT, message=MessageId(51))
+
+    assert sending
+    assert not elsewhere
+    assert not await desk.ledger.prompt_stands(BOT, GROUP, MessageId(50))
+
+
+async def test_a_row_remembers_a_bounded_number_of_messages(desk: Desk) -> None:
+    """What does not fit is deleted apart where the absence is certain, and stays in the group where it is not."""
+    case = await desk.leased()
+    for number in range(100, 302):
+        await desk.commit(desk.opening(delete_ids=(MessageId(number),)))
+    undecided = await desk.scheduled()
+    await desk.ledger.did(case, Done.MUTED)
+    await desk.commit(desk.opening(delete_ids=(MessageId(400),), sent_at=desk.now()))
+    again = await desk.ledger.lease(case.case_id)
+
+    assert again is not None
+    assert set(again.delete_ids) == {7, *range(100, 299)}
+    assert undecided == set()
+    assert await desk.scheduled() == {400}
 
 
 async def test_cases_are_found_by_user_channel_and_group(desk: Desk) -> None:

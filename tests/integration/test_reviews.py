@@ -32,6 +32,7 @@ _TESTS_OWN = {
     "pause": "UPDATE protected_groups SET paused_reason = 'rights_lost' WHERE group_id = $1",
     "disable": "UPDATE bots SET enabled = false WHERE bot_id = $1",
     "wake": "UPDATE restrictions SET due_at = now() WHERE restriction_id = $1",
+    "go_away": "UPDATE restrictions SET wanted = 'check', prompt_state = 'gone' WHERE restriction_id = $1",
     "change": "UPDATE restrictions SET version = version + 1 WHERE restriction_id = $1",
 }
 
@@ -80,6 +81,14 @@ async def test_who_was_muted_after_the_round_began_is_left_out(database: Databas
     await muted(database, 3, days=0)
 
     assert await reviews.put_under_review(before=started, limit=10) == []
+
+
+async def test_who_went_away_is_looked_at_too(database: Database, reviews: ReviewStore) -> None:
+    """They may have joined the channels and come back while nobody listened."""
+    case = await muted(database, 3)
+    await database.execute("go_away", case)
+
+    assert await reviews.put_under_review(before=await now(reviews), limit=10) == [case]
 
 
 async def test_only_what_rests_behind_a_gate_that_is_on(database: Database, reviews: ReviewStore) -> None:

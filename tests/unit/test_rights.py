@@ -9,6 +9,7 @@ from bot.domain.ids import ChannelId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
 from bot.services.rights import missing_in_group
+from tests.fakes import no_hook
 from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, LOUNGE, NEWS, STRANGER, World
 
 _ME = UserId(BOT)
@@ -91,6 +92,42 @@ async def test_rights_that_come_back_resume_and_look_again(world: World) -> None
     assert group is not None
     assert group.gating
     assert not world.muted(STRANGER)
+
+
+async def test_rights_that_come_back_after_unprotect_free_at_once(world: World) -> None:
+    """The lifts were refused and wait for their next try; nobody has to."""
+    await world.speak(STRANGER)
+    await world.work()
+    await world.setup.unprotect(BOT, GROUP, ADMIN)
+    world.telegram.fail("put_back", TelegramRefusedError(method="restrictChatMember", description="not enough rights"))
+    await world.work()
+    muted_before = world.muted(STRANGER)
+
+    await world.rights.changed(BOT, GROUP)
+    await world.work()
+
+    assert muted_before
+    assert not world.muted(STRANGER)
+
+
+async def test_a_resume_does_not_overwrite_a_newer_pause(world: World) -> None:
+    """The channel is lost just as the rights in the group return: what is left is decided anew."""
+    world.telegram.states[GROUP, _ME] = MemberState(Role.ADMIN)
+    await world.rights.changed(BOT, GROUP)
+    world.telegram.states[GROUP, _ME] = ADMIN_STATE
+
+    async def lose_the_channel(step: str) -> None:
+        if step == "resume":
+            world.store.hook = no_hook
+            world.telegram.states[NEWS, _ME] = MemberState(Role.MEMBER)
+            await world.groups.pause(BOT, GROUP, "channel_lost", was="rights_lost", free=True)
+
+    world.store.hook = lose_the_channel
+    await world.rights.changed(BOT, GROUP)
+
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    assert group.paused_reason == "channel_lost"
 
 
 async def test_one_reason_does_not_lift_the_other(world: World) -> None:

@@ -149,5 +149,7 @@ SELECT count(*) FROM restrictions
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND done IN ('muting', 'muted', 'noticed');
 
 -- prompt_stands --
+-- While a prompt is being sent in the group, any message may be that one: its number is not noted yet.
 SELECT 1 FROM restrictions
-WHERE bot_id = $1 AND group_id = $2 AND prompt_message_id = $3 AND closed_at IS NULL;
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
+  AND (prompt_message_id = $3 OR prompt_state = 'sending');

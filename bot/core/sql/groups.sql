@@ -49,6 +49,17 @@ WHERE restriction_id IN (
 )
 RETURNING restriction_id;
 
+-- hurry_freeing --
+UPDATE restrictions
+SET version = version + 1, due_at = now(), attempts = 0
+WHERE restriction_id IN (
+  SELECT restriction_id FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND wanted = 'free' AND due_at > now()
+  ORDER BY restriction_id
+  FOR UPDATE
+)
+RETURNING restriction_id;
+
 -- unprotect_group --
 UPDATE protected_groups
 SET protected = false, paused_reason = NULL, updated_at = now(), seq = $3
@@ -56,8 +67,9 @@ WHERE bot_id = $1 AND group_id = $2 AND protected
 RETURNING group_id;
 
 -- pause_group --
+-- Only what was decided on: somebody else may have paused or resumed the group since it was read.
 UPDATE protected_groups SET paused_reason = $3, updated_at = now(), seq = $4
-WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS DISTINCT FROM $3
+WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NOT DISTINCT FROM $5
 RETURNING group_id;
 
 -- set_policy --

@@ -16,7 +16,11 @@ WITH gating AS (
     $1, $2, $3, $4, $5, enforcement, $6, CASE WHEN enforcement = 'observe' THEN '{}' ELSE $7::bigint[] END, $8, $10
   FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
-  SET delete_ids = r.delete_ids || excluded.delete_ids, enforcement = excluded.enforcement,
+  SET delete_ids = CASE
+        WHEN cardinality(r.delete_ids) < 200 THEN r.delete_ids || excluded.delete_ids
+        ELSE r.delete_ids
+      END,
+      enforcement = excluded.enforcement,
       topic_id = coalesce(excluded.topic_id, r.topic_id),
       wanted = CASE
         WHEN r.wanted = 'free' OR $9::timestamptz IS NULL THEN 'check'
@@ -28,7 +32,13 @@ WITH gating AS (
         ELSE r.done
       END,
       cause = excluded.cause, version = r.version + 1, due_at = now(), attempts = 0
-  RETURNING restriction_id, version
+  RETURNING restriction_id, version, done, delete_ids, r.enforcement
+), surplus AS (
+  -- The row stays small. What does not fit is deleted apart where the absence is certain, and stays where it is not.
+  INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
+  SELECT $1, 'delete_message', $2, message_id, now()
+  FROM opened, unnest($7::bigint[]) AS message_id
+  WHERE done IN ('muted', 'noticed') AND enforcement <> 'observe' AND message_id <> ALL (delete_ids)
 ), noted AS (
   INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
   SELECT $1, $2, $3, 'stopped', $10, $11, restriction_id, 0 FROM opened

@@ -6,11 +6,12 @@ SELECT count(*) FROM restrictions WHERE closed_at IS NULL AND review_version = v
 
 -- put_under_review --
 -- Only where the gate is on: elsewhere the case would be taken for one that has to end. Groups and bots are looked up
--- row by row: a join would read all groups for a handful of cases.
+-- row by row: a join would read all groups for a handful of cases. Who went away is to be checked instead of muted.
 WITH picked AS (
   SELECT r.restriction_id
   FROM restrictions r
-  WHERE r.closed_at IS NULL AND r.wanted = 'mute' AND r.done IN ('muted', 'noticed') AND r.due_at > now()
+  WHERE r.closed_at IS NULL AND (r.wanted = 'mute' OR (r.wanted = 'check' AND r.prompt_state = 'gone'))
+    AND r.done IN ('muted', 'noticed') AND r.due_at > now()
     AND r.lease_owner IS NULL AND coalesce(r.reviewed_at, r.done_at) < $1
     AND (
       SELECT g.protected AND g.paused_reason IS NULL FROM protected_groups g
