@@ -24,9 +24,11 @@ _STATEMENT_TIMEOUT_SECONDS = 5.0
 _ACQUIRE_TIMEOUT_SECONDS = 5.0
 _CLOSE_TIMEOUT_SECONDS = 2.0
 _PROBE_PAUSE_SECONDS = 0.5
-# A blip is not an outage: nothing at all must have been answered for this long, and a probe must have failed.
+# A blip is not an outage, nor is a process that stood still itself: two probes in a row must have failed, and nothing
+# been answered for this long.
+_PROBES = 2
 _SILENCE_SECONDS = 1.0
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 1.5
 
 _AWAY = (
     OSError,
@@ -111,6 +113,7 @@ class Database:
         self._timer = Timer(clock, observe)
         self._answered_at = clock.monotonic()
         self._away = False
+        self._failures = 0
 
     def connections(self) -> tuple[int, int]:
         """Return how many connections are in use, and how many idle."""
@@ -135,10 +138,13 @@ class Database:
                 async with self._connected() as connection:
                     await connection.fetchrow(self._statements["ping"])
         except (StoreUnavailableError, *_AWAY) as error:
-            if not self._away and self._clock.monotonic() - self._answered_at > _SILENCE_SECONDS:
+            self._failures += 1
+            silent = self._clock.monotonic() - self._answered_at > _SILENCE_SECONDS
+            if not self._away and silent and self._failures >= _PROBES:
                 self._away = True
                 log.warning("database.away", error=str(error) or type(error).__name__)
             return
+        self._failures = 0
         if self._away:
             self._away = False
             log.warning("database.back")
