@@ -23,7 +23,7 @@ from pathlib import Path
 import asyncpg
 from rich.progress import Progress
 
-from bot.simulator import Call, Simulator
+from bot.simulator import Call, NotSettled, Simulator
 from tests.faults.crowd import PEOPLE, Crowd
 from tests.faults.front import front
 from tests.faults.stage import Home, Note, Outside, home, servers
@@ -279,6 +279,9 @@ async def _recover(crowd: Crowd, platform: Platform, report: Report, judge: Judg
             if not await platform.open_cases() and not crowd.stuck():
                 break
         await asyncio.sleep(0.2)
+    # The echoes of the last lifts are updates, too.
+    with suppress(NotSettled):
+        await crowd.sim.settled(20)
     report.recovered_in_seconds = round(time.monotonic() - began, 1)
     judge.catch_up()
     report.stuck_muted = crowd.stuck()

@@ -200,7 +200,7 @@ class Trial:
             ]
             nginx = await stack.enter_async_context(front(where.path / "nginx", port, *(i.port for i in instances)))
             await platform.webhook_is_set()
-            await town.protect()
+            await town.protect(platform)
             await town.rehearse()
             await asyncio.sleep(2)
             restart = Restarts(self._phase, instances, platform, changes)
