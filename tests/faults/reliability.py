@@ -1,4 +1,4 @@
-"""Writes docs/RELIABILITY.md and its plots from reports: `python -m tests.faults.reliability chaos.json soak.json`."""
+"""Writes docs/RELIABILITY.md and its plots from reports: `python -m tests.faults.reliability chaos.json ...`."""
 
 import json
 import sys
@@ -20,9 +20,9 @@ Json = Mapping[str, Any]
 _HEAD = """\
 # What was broken on purpose, what it was loaded with, and what came of it
 
-Made by `python -m tests.faults.reliability chaos.json soak.json` from the reports of `make chaos` and `make soak`
-(`ARGS='--json FILE'`). Both exit with 1 when a figure in bold is beyond its ceiling. All percentiles are of all
-samples, sorted; none is an average of percentiles.
+Made by `python -m tests.faults.reliability chaos.json storm.json soak.json` from the reports of `make chaos`,
+`make storm` and `make soak` (`ARGS='--json FILE'`). All exit with 1 when a figure in bold is beyond its ceiling. All
+percentiles are of all samples, sorted; none is an average of percentiles.
 
 """
 
@@ -82,6 +82,34 @@ strangers.
 
 """
 
+_STORM = """\
+## Telegram asks to wait, again and again
+
+`make storm ARGS='--seconds {seconds:.0f}'`: {instances} instances behind a balancer share one budget; every third call
+is answered with 429 and a `retry_after` of one or two seconds, while people come in, write, press and join, and bulk
+work asks as fast as it may.
+
+{note}
+
+| what | figure |
+|---|---|
+| time of the storm | {seconds:.0f} s |
+| calls, answered with 429 | {calls}, {floods} |
+| **started inside a pause, by any instance, over 50 ms after the answer that named it** | **{started_in_pause}** |
+| the latest that was started before its instance knew | {latest_start_ms:g} ms |
+| most calls in the first second after a pause of the whole bot | {first_second_after_pause} |
+| presses; the longest took | {presses}; {longest_press_seconds:g} s |
+| **of that, waited behind others and not for Telegram, <= 2 s** | **{longest_press_behind_others_seconds:g} s** |
+| calls of bulk work answered, longest gap | {bulk_done}, {longest_gap_of_bulk_seconds:g} s |
+| calls about people who came in answered, longest gap | {joins_asked}, {longest_gap_of_joins_seconds:g} s |
+| mutes while it stormed, which take three answers in a row | {joins_muted} |
+| updates; **lost, given up** | {updates}; **{updates_lost}, {dead_letters}** |
+| **muted wrongly, left muted, not muted by their next words, cases left open** | \
+**{wrong_mutes}, {stuck_muted}, {not_muted}, {cases_open}** |
+| from the end to everything done, everybody having written and then joined | {recovered_in_seconds:.0f} s |
+
+"""
+
 _PHASE = """\
 ### {name}
 
@@ -119,6 +147,8 @@ def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
         if "kills" in report:
             text += _chaos(report)
             plots["chaos.svg"] = svg(_chaos_panels(report))
+        elif "floods" in report:
+            text += _STORM.format(**{**report, "note": _note(report)})
         else:
             text += _soak(report)
             for number, phase in enumerate(report["phases"], 1):

@@ -6,7 +6,7 @@ from xml.parsers.expat import ParserCreate
 
 import pytest
 
-from tests.faults import chaos, soak
+from tests.faults import chaos, soak, storm
 from tests.faults.meters import Reading
 from tests.faults.reliability import page
 from tests.faults.stage import percentile
@@ -72,14 +72,34 @@ def test_a_slow_takeover_is_named() -> None:
     assert report.slow == ["detected after 2.2 s", "resumed after 5.1 s"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("started_in_pause", 1),
+        ("updates_lost", 1),
+        ("stuck_muted", 1),
+        ("longest_press_behind_others_seconds", 2.1),
+        ("joins_asked", 0),
+        ("bulk_done", 0),
+    ],
+)
+def test_what_a_storm_must_not_do_is_named(name: str, value: float) -> None:
+    """One call inside a pause, one loss, one press that waits for others, somebody who starves."""
+    calm = storm.Report(floods=1, presses=1, joins_asked=1, bulk_done=1)
+
+    assert calm.faults == []
+    assert len(replace(calm, **{name: value}).faults) == 1  # type: ignore[arg-type]  # names are the report's own
+
+
 def test_the_page_and_its_plots() -> None:
-    """Both reports become one page; each plot that it shows is there and well-formed."""
+    """All reports become one page; each plot that it shows is there and well-formed."""
     kills = chaos.Report(seconds=30, kills={"instance": 1, "redis": 1}, resumed_seconds=[3.0], detected_seconds=[1.5])
     kills = replace(kills, kill_log=[(8.0, "instance"), (16.0, "redis")])
     loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy()])
 
-    text, plots = page([asdict(kills), asdict(loaded)])
+    text, plots = page([asdict(kills), asdict(storm.Report(seconds=300, floods=5)), asdict(loaded)])
 
+    assert "| calls, answered with 429 | 0, 5 |" in text
     assert "at most 3.0 s" in text
     assert sorted(plots) == ["chaos.svg", "soak-1.svg"]
     for name, plot in plots.items():
