@@ -43,7 +43,7 @@ async def test_a_study_measures_everything_and_judges_it() -> None:
     assert {each["name"] for each in content["targets"]} == {target.name for target in judged}
     assert set(CRITICAL) <= {each["statement"] for each in content["comparisons"]}
     assert all(0 < each["median_ms"] <= each["p95_ms"] <= each["max_ms"] for each in content["statements"])
-    assert found.pools.reuse >= 0.98
+    assert found.reuse >= 0.98
     assert text.startswith("# What the database costs\n\nMade by `the command`")
     assert "get_group_events" in console.export_text()
 

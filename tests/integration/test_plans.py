@@ -88,7 +88,7 @@ async def test_a_missing_index_is_noticed_and_named(connection: Connection) -> N
     await transaction.rollback()
     wanted = "CREATE INDEX CONCURRENTLY restrictions_closed_user ON restrictions (bot_id, user_id, group_id)"
     assert any(statement.startswith(wanted) for statement in advice)
-    assert "get_user_history reads all of restrictions" in advice.values()
+    assert "echo_orphan reads all of restrictions" in advice.values()
 
 
 async def test_the_indexes_of_the_migrations_are_there(connection: Connection) -> None:

@@ -135,10 +135,14 @@ SET due_at = CASE WHEN version = $3 THEN now() + make_interval(secs => $4 * (1 +
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
 
 -- cases_of_user --
+-- From the user's few cases to the channel, never from the channel's ten thousand groups: a subquery leaves no choice.
 SELECT r.restriction_id, r.group_id
 FROM restrictions r
-JOIN group_channel_links l USING (bot_id, group_id)
-WHERE r.bot_id = $1 AND r.user_id = $2 AND l.channel_id = $3 AND r.closed_at IS NULL;
+WHERE r.bot_id = $1 AND r.user_id = $2 AND r.closed_at IS NULL
+  AND (
+    SELECT true FROM group_channel_links l
+    WHERE l.bot_id = r.bot_id AND l.group_id = r.group_id AND l.channel_id = $3
+  );
 
 -- open_case_of --
 SELECT restriction_id FROM restrictions

@@ -74,19 +74,24 @@ RETURNING restriction_id;
 -- Somebody who is just being freed, or muted, has left a channel: what was decided before that is decided again.
 UPDATE restrictions r
 SET wanted = 'check', cause = 'left_channel', version = r.version + 1, due_at = now(), attempts = 0
-FROM group_channel_links l
-WHERE l.bot_id = $1 AND l.channel_id = $3 AND r.bot_id = l.bot_id AND r.group_id = l.group_id AND r.user_id = $2
-  AND r.closed_at IS NULL AND r.restriction_id <> ALL($4::bigint[])
+WHERE r.bot_id = $1 AND r.user_id = $2 AND r.closed_at IS NULL AND r.restriction_id <> ALL($4::bigint[])
+  AND (
+    SELECT true FROM group_channel_links l
+    WHERE l.bot_id = r.bot_id AND l.group_id = r.group_id AND l.channel_id = $3
+  )
 RETURNING r.restriction_id;
 
 -- regate --
 -- Only groups that have seen the user, so that a channel of ten thousand groups does not cost ten thousand questions.
 WITH gating AS (
   SELECT g.group_id, g.language, g.enforcement
-  FROM group_channel_links l
+  FROM group_members_seen s
   JOIN protected_groups g USING (bot_id, group_id)
-  JOIN group_members_seen s USING (bot_id, group_id)
-  WHERE l.bot_id = $1 AND l.channel_id = $3 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
+  WHERE s.bot_id = $1 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
+    AND (
+      SELECT true FROM group_channel_links l
+      WHERE l.bot_id = s.bot_id AND l.group_id = s.group_id AND l.channel_id = $3
+    )
     AND coalesce(g.policy ->> 'on_leave', 'regate') = 'regate'
     AND NOT EXISTS (SELECT 1 FROM group_exemptions e WHERE (e.bot_id, e.group_id, e.user_id) = ($1, g.group_id, $2))
   FOR SHARE OF g

@@ -17,6 +17,8 @@ from bot.utils.optimizer.samples import Sample
 SIZES = (2, 4, 8, 10, 16, 20, 24, 32, 48)
 FEW_SIZES = (4, 10, 16, 24, 32)
 _ASKERS = 48
+READS = ("open_case_of", "cases_of_user", "get_group_channels")
+UPDATES = ("claim_update", "cases_of_user", "finish_update")
 
 Run = Callable[[str, tuple[object, ...]], Awaitable[object]]
 
@@ -33,12 +35,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """All sizes against asyncpg's own default."""
+    """All sizes against asyncpg's own default, under one kind of load."""
 
+    kind: str
     default: Load
     loads: tuple[Load, ...]
-    reuse: float
-    """The share of acquisitions that found a connection made before."""
 
     @property
     def best(self) -> Load:
@@ -59,6 +60,7 @@ class Sweep:
 async def sweep(
     database_url: str,
     samples: Sequence[Sample],
+    kind: str,
     *,
     sizes: Sequence[int],
     seconds: float,
@@ -71,10 +73,10 @@ async def sweep(
         for size, loads in taken.items():
             opened = _asyncpg_default(database_url) if size == 0 else _gmbot(database_url, size)
             async with opened as run:
-                loads.append(await _load(run, samples, size or 10, seconds=seconds, clock=clock))
+                loads.append(await _load(run, samples, kind, size or 10, seconds=seconds, clock=clock))
     middles = {size: _middle(loads) for size, loads in taken.items()}
     default = middles.pop(0)
-    return Sweep(default, tuple(middles.values()), await _reuse(database_url))
+    return Sweep(kind, default, tuple(middles.values()))
 
 
 @asynccontextmanager
@@ -99,8 +101,10 @@ async def _asyncpg_default(database_url: str) -> AsyncIterator[Run]:
         yield run
 
 
-async def _load(run: Run, samples: Sequence[Sample], size: int, *, seconds: float, clock: SystemClock) -> Load:
-    """Ask from many tasks at once, as updates of many chats do: a claim, a look at the ledger, and the end."""
+async def _load(
+    run: Run, samples: Sequence[Sample], kind: str, size: int, *, seconds: float, clock: SystemClock
+) -> Load:
+    """Ask from many tasks at once, as updates of many chats do: only reads, or a claim, a look and the end."""
     times: list[float] = []
     instance, begun = uuid4(), clock.monotonic()
     number = iter(range(uuid4().int % 10**17, 10**18))
@@ -113,13 +117,16 @@ async def _load(run: Run, samples: Sequence[Sample], size: int, *, seconds: floa
     async def ask(first: int) -> None:
         turn = first
         while clock.monotonic() < begun + seconds:
-            sample = samples[turn % len(samples)]
+            case = samples[turn % len(samples)].open_case
             turn += _ASKERS
-            case, bot = sample.open_case, sample.open_case["bot_id"]
-            update = next(number)
-            await timed("claim_update", bot, update, instance)
-            await timed("cases_of_user", bot, case["user_id"], case["channel_id"])
-            await timed("finish_update", bot, update, instance)
+            values: dict[str, tuple[object, ...]] = {
+                "open_case_of": (case["bot_id"], case["group_id"], case["user_id"]),
+                "cases_of_user": (case["bot_id"], case["user_id"], case["channel_id"]),
+                "get_group_channels": (case["bot_id"], [case["group_id"]]),
+            }
+            values["claim_update"] = values["finish_update"] = (case["bot_id"], next(number), instance)
+            for statement in READS if kind == "reads" else UPDATES:
+                await timed(statement, *values[statement])
 
     async with asyncio.TaskGroup() as tasks:
         for first in range(_ASKERS):
@@ -138,8 +145,8 @@ def _middle(loads: Sequence[Load]) -> Load:
     )
 
 
-async def _reuse(database_url: str) -> float:
-    """Ask often which connection answers: each new one is an acquisition that found none to reuse."""
+async def reuse(database_url: str) -> float:
+    """Return the share of acquisitions that found a connection made before, by asking which one answers."""
     statements = {"which": "SELECT pg_backend_pid() AS pid"}
     asked = 1_000
     async with open_database(database_url, pool_size=10, statements=statements) as database:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bot.utils.optimizer.health import Health
 from bot.utils.optimizer.measuring import Finding
+from bot.utils.optimizer.pools import Sweep
 from bot.utils.optimizer.study import Comparison, Study
 from bot.utils.optimizer.targets import Target
 
@@ -40,21 +41,8 @@ def sheets_of(study: Study, judged: Sequence[Target]) -> Iterator[Sheet]:
         ("statement", "after, ms", "before, ms", "change"),
         tuple(_comparison(each) for each in changed),
     )
-    default, best = study.pools.default, study.pools.best.size
-    yield Sheet(
-        "Pools under 48 askers",
-        ("size", "statements a second", "mean, ms", "p95, ms"),
-        (
-            ("asyncpg's default, 10", *_load(default.per_second, default.mean_ms, default.p95_ms)),
-            *(
-                (
-                    f"{each.size}{' (best)' if each.size == best else ''}",
-                    *_load(each.per_second, each.mean_ms, each.p95_ms),
-                )
-                for each in study.pools.loads
-            ),
-        ),
-    )
+    yield _pools(study.pools)
+    yield _pools(study.pools_of_updates)
     yield Sheet(
         "Statements an update leads to",
         ("update", "statements", "at most", "which"),
@@ -154,18 +142,9 @@ def document(study: Study, judged: Sequence[Target]) -> dict[str, object]:
             "replanned": [_comparison_document(each) for each in study.replanned],
         },
         "pools": {
-            "best": study.pools.best.size,
-            "throughput_gain": study.pools.throughput_gain,
-            "latency_gain": study.pools.latency_gain,
-            "reuse": study.pools.reuse,
-            "loads": {
-                ("default" if load is study.pools.default else str(load.size)): {
-                    "per_second": load.per_second,
-                    "mean_ms": load.mean_ms,
-                    "p95_ms": load.p95_ms,
-                }
-                for load in (study.pools.default, *study.pools.loads)
-            },
+            "reuse": study.reuse,
+            "reads": _pools_document(study.pools),
+            "updates": _pools_document(study.pools_of_updates),
         },
         "updates": {cost.update: dict(cost.statements) for cost in study.costs},
         "health": health_document(study.health),
@@ -228,6 +207,40 @@ def _comparison(each: Comparison) -> tuple[str, str, str, str]:
 
 def _comparison_document(each: Comparison) -> dict[str, object]:
     return {"statement": each.name, "ours_ms": each.ours_ms, "naive_ms": each.naive_ms, "gain": each.gain}
+
+
+def _pools(sweep: Sweep) -> Sheet:
+    default = sweep.default
+    return Sheet(
+        f"Pools under 48 askers: {sweep.kind}",
+        ("size", "statements a second", "mean, ms", "p95, ms"),
+        (
+            ("asyncpg's default, 10", *_load(default.per_second, default.mean_ms, default.p95_ms)),
+            *(
+                (
+                    f"{each.size} (best)" if each is sweep.best else str(each.size),
+                    *_load(each.per_second, each.mean_ms, each.p95_ms),
+                )
+                for each in sweep.loads
+            ),
+        ),
+    )
+
+
+def _pools_document(sweep: Sweep) -> dict[str, object]:
+    return {
+        "best": sweep.best.size,
+        "throughput_gain": sweep.throughput_gain,
+        "latency_gain": sweep.latency_gain,
+        "loads": {
+            ("default" if load is sweep.default else str(load.size)): {
+                "per_second": load.per_second,
+                "mean_ms": load.mean_ms,
+                "p95_ms": load.p95_ms,
+            }
+            for load in (sweep.default, *sweep.loads)
+        },
+    }
 
 
 def _load(per_second: float, mean: float, p95: float) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from bot.utils.optimizer.counting import query_ids
 from bot.utils.optimizer.health import Health, health
 from bot.utils.optimizer.lab import Lab, laboratory
 from bot.utils.optimizer.measuring import Finding, Laboratory
-from bot.utils.optimizer.pools import FEW_SIZES, SIZES, Sweep, sweep
+from bot.utils.optimizer.pools import FEW_SIZES, SIZES, Sweep, reuse, sweep
 from bot.utils.optimizer.samples import Sample, take_samples
 from bot.utils.optimizer.scale import Scale
 from bot.utils.optimizer.traffic import Cost, costs
@@ -69,6 +69,8 @@ class Study:
     comparisons: Sequence[Comparison]
     saving: Comparison
     pools: Sweep
+    pools_of_updates: Sweep
+    reuse: float
     costs: Sequence[Cost]
     health: Health
     suggestions: Sequence[Suggestion]
@@ -110,14 +112,18 @@ async def study(scale: Scale, effort: Effort, *, say: Say) -> Study:
             say("without indexes", 0)
             comparisons = await _compare(lab, samples, findings, effort, clock)
             say("pools", 0)
-            pools = await sweep(
-                lab.database_url,
-                samples,
-                sizes=effort.pool_sizes,
-                seconds=effort.pool_seconds,
-                rounds=effort.pool_rounds,
-                clock=clock,
-            )
+            pools = [
+                await sweep(
+                    lab.database_url,
+                    samples,
+                    kind,
+                    sizes=effort.pool_sizes,
+                    seconds=effort.pool_seconds,
+                    rounds=effort.pool_rounds,
+                    clock=clock,
+                )
+                for kind in ("reads", "updates")
+            ]
             say("updates", 0)
             paid = await _costs(lab, clock)
             return Study(
@@ -126,7 +132,9 @@ async def study(scale: Scale, effort: Effort, *, say: Say) -> Study:
                 _replanned(before, findings),
                 comparisons,
                 saving,
-                pools,
+                pools[0],
+                pools[1],
+                await reuse(lab.database_url),
                 paid,
                 _as_it_will_be(await health(connection)),
                 await suggestions(connection),
@@ -160,7 +168,8 @@ def _replanned(before: Sequence[Finding], after: Sequence[Finding]) -> list[Comp
     return [
         Comparison(new.probe.statement, new.times.percentile(0.5), old.times.percentile(0.5))
         for old, new in zip(before, after, strict=True)
-        if [(plan.shape, plan.indexes) for plan in old.plans] != [(plan.shape, plan.indexes) for plan in new.plans]
+        if not new.probe.by_size
+        and [(plan.shape, plan.indexes) for plan in old.plans] != [(plan.shape, plan.indexes) for plan in new.plans]
     ]
 
 

@@ -29,7 +29,7 @@ class Probe:
 
 
 _OPEN, _DUE, _GATE = "restrictions_open", "restrictions_due", "protected_groups_pkey|protected_groups_one_gate"
-_OPEN_HERE = "restrictions_open|restrictions_open_group"
+_USER, _OPEN_HERE = "restrictions_open_user", "restrictions_open|restrictions_open_user"
 
 
 def probes() -> Sequence[Probe]:
@@ -52,17 +52,17 @@ def _reads() -> Sequence[Probe]:
         Probe("bot_summaries", lambda _: (), by_size=True, spare=1_000_000),
         Probe("update_state", lambda s: _of(s.update, "bot_id", "update_id"), ("updates_done_pkey",)),
         Probe("due_cases", lambda _: (200,), (_DUE,)),
-        Probe("cases_of_user", lambda s: _of(s.open_case, "bot_id", "user_id", "channel_id"), (_OPEN,)),
+        Probe("cases_of_user", lambda s: _of(s.open_case, "bot_id", "user_id", "channel_id"), (_USER,)),
         Probe("open_case_of", lambda s: _of(s.open_case, "bot_id", "group_id", "user_id"), (_OPEN_HERE,)),
         Probe(
             "prompt_stands",
             lambda s: _of(s.open_case, "bot_id", "group_id", "prompt_message_id"),
-            ("restrictions_open_group",),
+            ("restrictions_prompt",),
         ),
         Probe(
             "count_open_cases",
             lambda s: _of(s.open_case, "bot_id", "group_id"),
-            ("restrictions_open_group",),
+            (_OPEN,),
             spare=200_000,
             by_size=True,
         ),
@@ -77,7 +77,7 @@ def _reads() -> Sequence[Probe]:
         Probe("count_group_events", lambda s: (*_of(s.event, "bot_id", "group_id"), 7), ("verification_events_group",),
               spare=200_000, by_size=True),
         Probe("get_user_history", lambda s: (*_of(s.closed_case, "bot_id", "user_id"), 50),
-              (_OPEN, "restrictions_closed_user")),
+              (_USER, "restrictions_closed_user")),
         Probe("letters_to_replay", lambda s: ([s.dead["bot_id"]], 10), spare=100),
         Probe("count_dead", lambda _: (), ("scheduled_actions_dead",), spare=1_000),
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _intents() -> Sequence[Probe]:
         Probe("open_case", _opening, (_GATE, _OPEN), is_write=True),
         Probe("want_cases", lambda s: ([s.open_case["restriction_id"]], "free", "press"), ("restrictions_pkey",),
               is_write=True),
-        Probe("recheck_for_channel", lambda s: (*_of(s.open_case, "bot_id", "user_id", "channel_id"), []), (_OPEN,),
+        Probe("recheck_for_channel", lambda s: (*_of(s.open_case, "bot_id", "user_id", "channel_id"), []), (_USER,),
               is_write=True),
         Probe("regate", lambda s: (*_of(s.member, "bot_id", "user_id", "channel_id"), "Sam"),
               ("group_members_seen_user", _OPEN), is_write=True, spare=30),
@@ -140,7 +140,7 @@ def _intents() -> Sequence[Probe]:
         Probe("echo_orphan", lambda s: _of(s.closed_case, *who, "our_until"), ("restrictions_closed_user", _OPEN_HERE),
               is_write=True, spare=20),
         Probe("want_open_cases", lambda s: (*_of(s.open_case, "bot_id", "group_id"), "free", "unprotect"),
-              ("restrictions_open_group",), is_write=True, by_size=True, read_per_row=4),
+              (_OPEN,), is_write=True, by_size=True, read_per_row=4),
         Probe("pause_group", lambda s: (*_of(s.group, "bot_id", "group_id"), "why", 10**9), (_GATE,),
               is_write=True),
     )  # fmt: skip
