@@ -37,6 +37,8 @@ class LocalCache:
         self._due: dict[Key, None] = {}
         self._young: dict[Key, float] = {}
         self._old: dict[Key, float] = {}
+        # One number for each bot and channel, however many entries name it: a fourth of an entry's memory.
+        self._ids: dict[int, int] = {}
 
     def get(self, key: Key) -> Membership | None:
         """Return the answer while it is fresh; a membership near its end is noted as due."""
@@ -75,7 +77,9 @@ class LocalCache:
             self._young.pop(key, None)
             return
         expiry = self._monotonic() + seconds
-        self._keep(key, expiry if answer is Membership.MEMBER else -expiry)
+        bot, channel, user = key
+        shared = BotId(self._ids.setdefault(bot, bot)), ChannelId(self._ids.setdefault(channel, channel)), user
+        self._keep(shared, expiry if answer is Membership.MEMBER else -expiry)
 
     def drop(self, key: Key) -> None:
         """Forget one answer."""
@@ -87,6 +91,7 @@ class LocalCache:
         self._young.clear()
         self._old.clear()
         self._due.clear()
+        self._ids.clear()
         self._lead = self._usual_lead
 
     def distrust(self, seconds: float) -> None:
