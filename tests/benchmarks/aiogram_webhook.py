@@ -1,4 +1,4 @@
-"""A rival: aiogram's webhook with one handler, on aiohttp. `python tests/benchmarks/aiogram_webhook.py PORT SECRET`."""
+"""A rival: aiogram's webhook with one handler, on aiohttp. `python tests/benchmarks/aiogram_webhook.py PORT SECRET PATH`."""
 
 import sys
 
@@ -18,7 +18,7 @@ def main() -> None:
     dispatcher.message()(handle)
     application = web.Application()
     handler = SimpleRequestHandler(dispatcher, Bot("1:" + "A" * 35), secret_token=sys.argv[2])
-    handler.register(application, path="/telegram/1")
+    handler.register(application, path=sys.argv[3])
     web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
 
 

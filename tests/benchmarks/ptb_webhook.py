@@ -1,6 +1,6 @@
 """A rival: python-telegram-bot's own webhook server with one handler.
 
-`python tests/benchmarks/ptb_webhook.py PORT SECRET`
+`python tests/benchmarks/ptb_webhook.py PORT SECRET PATH`
 """
 
 import sys
@@ -42,8 +42,8 @@ def main() -> None:
     application.run_webhook(
         listen="127.0.0.1",
         port=int(sys.argv[1]),
-        url_path="telegram/1",
-        webhook_url="https://localhost/telegram/1",
+        url_path=sys.argv[3].removeprefix("/"),
+        webhook_url=f"https://localhost{sys.argv[3]}",
         secret_token=sys.argv[2],
         bootstrap_retries=0,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import cast
 
+from bot.utils.benchmarks.processes import BenchmarkError
+
 _OK = b"HTTP/1.1 200 "
 
 
@@ -37,6 +39,7 @@ class _Connection(asyncio.Protocol):
         self._tally = tally
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = b""
+        self._size = 0
         self._sent_at = 0.0
         self._stopping = False
         self.closed = asyncio.get_running_loop().create_future()
@@ -46,11 +49,14 @@ class _Connection(asyncio.Protocol):
         self._post()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if not _complete(self._buffer):
+        answer = self._buffer + data if self._buffer else data
+        # A server's answers are all of one size, so only the first has to be read.
+        self._size = self._size or _size(answer)
+        if not self._size or len(answer) < self._size:
+            self._buffer = answer
             return
         self._tally.latencies.append(time.perf_counter() - self._sent_at)
-        if self._buffer.startswith(_OK):
+        if answer.startswith(_OK):
             self._tally.answered += 1
         else:
             self._tally.refused += 1
@@ -75,13 +81,39 @@ class _Connection(asyncio.Protocol):
         self._transport.write(next(self._requests))
 
 
-def _complete(answer: bytes) -> bool:
-    """Whether head and body of an answer have arrived."""
-    head, blank, body = answer.partition(b"\r\n\r\n")
+def _size(answer: bytes) -> int:
+    """Return the length of an answer whose head has arrived, 0 before."""
+    head, blank, _ = answer.partition(b"\r\n\r\n")
     if not blank:
-        return False
-    _, name, rest = head.lower().partition(b"content-length:")
-    return not name or len(body) >= int(rest.partition(b"\r\n")[0])
+        return 0
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    return len(head) + len(blank) + int(length or 0)
+
+
+class Caller:
+    """Posts single requests on kept connections, as many at once as it is asked to."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def post(self, request: bytes) -> float:
+        """Return the milliseconds until the update was taken. Raises BenchmarkError when it was not."""
+        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        began = time.perf_counter()
+        writer.write(request)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        took = (time.perf_counter() - began) * 1000
+        if not answer.startswith(_OK):
+            writer.close()
+            raise BenchmarkError(f"an update was not taken: {answer.splitlines()[0].decode()}")
+        self._idle.append((reader, writer))
+        return took
+
+    def close(self) -> None:
+        """Hang up."""
+        for _, writer in self._idle:
+            writer.close()
 
 
 async def burst(port: int, requests: Sequence[bytes], *, seconds: float, connections: int = 50) -> Tally:

@@ -80,6 +80,10 @@ class Population:
             for number, member in enumerate(self._anybody(dice) for _ in range(count))
         ]
 
+    def some_group(self, dice: random.Random) -> int:
+        """Return the id of a group of the first bot."""
+        return self._group(self.bots[0], dice.randrange(self._groups))
+
     def _anybody(self, dice: random.Random) -> Member:
         bot = dice.choice(self.bots)
         place = dice.randrange(self._groups)

