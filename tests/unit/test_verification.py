@@ -1,11 +1,12 @@
 """One question per channel and user, whoever asks; and no answer that an event has overtaken."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pytest
 
-from bot.domain.ids import UpdateId
+from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from tests.fakes import FakeCache
 from tests.unit.world import BOT, INSIDERS, MEMBER, NEWS, STRANGER, World
@@ -19,6 +20,26 @@ async def test_a_crowd_shares_one_question_per_channel(world: World) -> None:
 
     assert sorted(world.telegram.called("membership")) == [(INSIDERS, STRANGER), (NEWS, STRANGER)]
     assert all(standing == {NEWS: Membership.ABSENT, INSIDERS: Membership.ABSENT} for standing in standings)
+
+
+async def test_who_looks_while_the_answer_comes_shares_the_question(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose look into the shared cache ends after the question of another is answered does not ask again."""
+    read, looks = world.cache.read, 0
+
+    async def slower(bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
+        nonlocal looks
+        looks += 1
+        is_first = looks == 1
+        found = await read(bot, user, channels)
+        await asyncio.sleep(0 if is_first else 0.02)
+        return found
+
+    monkeypatch.setattr(world.cache, "read", slower)
+    await asyncio.gather(*(world.verification.standing(BOT, MEMBER, (NEWS,)) for _ in range(3)))
+
+    assert world.telegram.called("membership") == [(NEWS, MEMBER)]
 
 
 async def test_a_known_member_costs_no_call(world: World) -> None:

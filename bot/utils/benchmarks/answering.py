@@ -1,4 +1,7 @@
-"""A Bot API server that says the same to every call, as fast as it can: `python -m bot.utils.benchmarks.answering PORT`."""
+"""A Bot API server that says the same to every call, as fast as it can.
+
+`python -m bot.utils.benchmarks.answering PORT`
+"""
 
 import asyncio
 import sys

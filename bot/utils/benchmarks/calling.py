@@ -1,4 +1,7 @@
-"""Calls getChatMember over and over and prints the CPU time of one: `python -m bot.utils.benchmarks.calling URL CALLS N`."""
+"""Calls getChatMember over and over and prints the CPU time of one in microseconds.
+
+`python -m bot.utils.benchmarks.calling URL CALLS IN_FLIGHT`
+"""
 
 import asyncio
 import sys

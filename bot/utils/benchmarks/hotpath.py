@@ -11,7 +11,7 @@ from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
 from bot.core.metrics import Metrics
 from bot.domain.group import Channel, ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId, UserId
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership
 from bot.ingress.fastpath import FastPath
 from bot.ingress.gate import Gate
@@ -51,7 +51,7 @@ class HotPath:
             gate=self.gate,
             inbox=cast("Inbox", None),
             dispatchers={},
-            wake=lambda _: None,
+            wake=_wake_nobody,
             counter=self.metrics,
         )
         self.webhook = Webhook(receiver=self.receiver, secrets={_BOT: _SECRET})
@@ -157,6 +157,14 @@ class _Wire(asyncio.Transport):
     def resume_reading(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
 
-async def _nothing(*_: object) -> None:
+
+def _wake_nobody(cases: Sequence[CaseId], *, first: bool = False) -> None:
+    del cases, first
+
+
+async def _nothing(scope: object, receive: object, send: object) -> None:
+    del scope, receive, send
     raise AssertionError("the hot path makes no ASGI request")

@@ -7,6 +7,8 @@ from rich.table import Table
 
 from bot.utils.benchmarks.results import Report, Row
 
+_LARGE = 100
+
 
 def show(report: Report, console: Console) -> None:
     """Print a table for each section, then what was left out, then the verdict."""
@@ -21,7 +23,7 @@ def show(report: Report, console: Console) -> None:
 
 def _table(section: str, rows: list[Row]) -> Table:
     table = Table(title=section, title_justify="left", title_style="bold")
-    table.add_column("what", overflow="fold", ratio=3)
+    table.add_column("what", min_width=40)
     for column in ("figure", "avg", "median", "p95", "p99", "min", "max", "std dev"):
         table.add_column(column, justify="right")
     table.add_column("target")
@@ -34,7 +36,7 @@ def _table(section: str, rows: list[Row]) -> Table:
 def cells(row: Row) -> tuple[str, ...]:
     """Return a row's texts: what, figure, seven figures of the sample, target."""
     sample = row.sample
-    figures = ("",) * 7
+    figures: tuple[str, ...] = ("",) * 7
     if sample is not None:
         values = (sample.mean, sample.median, sample.p95, sample.p99, sample.low, sample.high, sample.deviation)
         figures = tuple(number(value) for value in values)
