@@ -1,8 +1,6 @@
 """Several servers on one core under the same load, in interleaved rounds, so that what disturbs one disturbs all."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.utils.benchmarks.effort import Effort
@@ -34,40 +32,24 @@ class Entrant:
 async def contest(entrants: Sequence[Entrant], *, effort: Effort, cores: Cores) -> Mapping[str, list[Round]]:
     """Put the servers under load in turn, round by round, and return each one's rounds by its name."""
     rounds: dict[str, list[Round]] = {entrant.server.name: [] for entrant in entrants}
-    with _on_core(cores.rest):
-        for entrant in entrants:
-            await _run(entrant, _WARM_UP_SECONDS)
-        for number in range(effort.rounds):
-            # Each goes first as often as last.
-            for entrant in entrants if number % 2 else reversed(entrants):
-                rounds[entrant.server.name].append(await _run(entrant, effort.seconds))
+    for entrant in entrants:
+        await _run(entrant, _WARM_UP_SECONDS, cores)
+    for number in range(effort.rounds):
+        # Each goes first as often as last.
+        for entrant in entrants if number % 2 else reversed(entrants):
+            rounds[entrant.server.name].append(await _run(entrant, effort.seconds, cores))
     return rounds
 
 
-async def _run(entrant: Entrant, seconds: float) -> Round:
+async def _run(entrant: Entrant, seconds: float, cores: Cores) -> Round:
     server = entrant.server
     before = server.cpu_seconds()
-    tally = await burst(server.port, entrant.requests, seconds=seconds)
+    tally = await burst(server.port, entrant.requests, seconds=seconds, core=cores.rest)
     await server.at_rest()
     if tally.refused or not tally.answered:
         raise BenchmarkError(f"{server.name} refused {tally.refused} of {tally.refused + tally.answered} updates")
-    latencies = sorted(tally.latencies)
     return Round(
         cpu_us=(server.cpu_seconds() - before) / tally.answered * 1e6,
         per_second=tally.answered / tally.seconds,
-        p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
+        p99_ms=tally.p99_ms,
     )
-
-
-@contextmanager
-def _on_core(core: int | None) -> Iterator[None]:
-    """Keep the load away from the server's core."""
-    if core is None:
-        yield
-        return
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)

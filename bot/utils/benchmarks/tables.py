@@ -46,7 +46,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def number(value: float) -> str:
     """Write a figure with three digits that mean something."""
-    if (value == int(value) and abs(value) < 1e6) or abs(value) >= 100:
+    if value == int(value) or abs(value) >= _LARGE:
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
 
