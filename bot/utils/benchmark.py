@@ -124,5 +124,12 @@ def _environment() -> dict[str, str]:
     return found
 
 
+def build_cli() -> typer.Typer:
+    """Make the command."""
+    cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    cli.command()(main)
+    return cli
+
+
 if __name__ == "__main__":
-    typer.run(main)
+    build_cli()()
