@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check chaos database soak storm lock
+.PHONY: help install run test check bench chaos database soak storm lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,10 @@ test: $(VENV)/.dev ## the whole test suite, with coverage
 
 check: $(VENV)/.dev ## lint, types, import contracts, specs and fast tests
 	@scripts/check $(BIN)
+
+bench: $(VENV)/.dev ## measure everything and write docs/PERFORMANCE.md; exit 1 when a target is missed; ARGS=--quick
+	@status=0; $(BIN)/python -m bot.utils.benchmark --json docs/performance/benchmark.json $(ARGS) || status=$$?; \
+		$(BIN)/python -m tests.benchmarks.performance docs/performance/benchmark.json && exit $$status
 
 chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--seconds 1200' for long
 	@$(BIN)/python -m tests.faults.chaos $(ARGS)

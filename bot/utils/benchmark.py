@@ -78,10 +78,8 @@ async def _measure(chosen: Sequence[tuple[str, Measurement]], effort: Effort, re
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting servers", total=None)
-        for name, measurement in chosen:
-            # Each on a stage of its own: none has to live with what another left behind.
-            progress.update(task, description=f"{name}: starting servers")
-            async with opened_stage() as stage:
+        async with opened_stage() as stage:
+            for name, measurement in chosen:
                 progress.update(task, description=name)
                 await measurement(stage, effort, report)
 

@@ -9,7 +9,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bot.utils import benchmark
+from bot.utils.benchmarks import ingress
 from bot.utils.benchmarks.effort import Effort
+from bot.utils.benchmarks.ingress import Rival
 from bot.utils.benchmarks.results import Report, Row, Target, summary
 from bot.utils.benchmarks.tables import number, show
 
@@ -74,6 +76,17 @@ def test_figures_are_short(value: float, text: str) -> None:
 def test_a_row_without_a_target_has_no_verdict() -> None:
     """Neither passed nor failed."""
     assert Row("s", "n", 1.0, "ms").passed is None
+
+
+def test_a_rival_that_is_not_there_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an installed package there is no script, and an operator has no other frameworks."""
+    rival = Rival("a rival", "rival.py", ("json", "no_such_framework"), Target(">=", 10))
+    monkeypatch.setattr(ingress, "RIVALS", tmp_path)
+    without_script = ingress.missing(rival)
+    (tmp_path / "rival.py").touch()
+
+    assert without_script == "it is in the repository only, not in the installed package"
+    assert str(ingress.missing(rival)).startswith("it needs no_such_framework")
 
 
 @pytest.mark.slow

@@ -55,6 +55,8 @@ class Panel:
     """Horizontal lines that nothing should cross, with their names."""
     lanes: Sequence[str] = ()
     """Names instead of figures on the vertical axis: the first is at 1, the next at 2."""
+    names_x: Sequence[tuple[float, str]] = ()
+    """What stands below the horizontal axis instead of round figures."""
     limits_x: Sequence[tuple[float, str]] = field(default=())
     """The same as `limits`, upright."""
 
@@ -114,10 +116,9 @@ class _Canvas:
             parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y}" x2="{end}" y2="{y}"/>')
             parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')
         bottom = panel.height - _BOTTOM
-        for tick in _round_ticks(panel.most_x):
-            if tick <= panel.most_x:
-                x, name = self._x(tick), f"{tick:g}" if tick else f"0 {panel.unit_x}"
-                parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="middle">{name}</text>')
+        for place, name in panel.names_x or _round_names(panel):
+            x = self._x(place)
+            parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="middle">{name}</text>')
         for limit, name in panel.limits:
             y = self._y(limit)
             parts.append(f'<line class="limit" x1="{_LEFT}" y1="{y}" x2="{end}" y2="{y}"/>')
@@ -161,6 +162,12 @@ def _apart(places: Sequence[float], taken: Sequence[float]) -> list[float]:
     excess = max(0.0, moved[-1] - places[-1] - _LINE * 2) if moved else 0.0
     shifted = [place - excess for place in moved]
     return shifted if all(later - earlier >= _LINE for earlier, later in pairwise(shifted)) else moved
+
+
+def _round_names(panel: Panel) -> list[tuple[float, str]]:
+    """Name round places on the horizontal axis."""
+    ticks = [tick for tick in _round_ticks(panel.most_x) if tick <= panel.most_x]
+    return [(tick, f"{tick:g}" if tick else f"0 {panel.unit_x}") for tick in ticks]
 
 
 def _round_ticks(most: float) -> list[float]:

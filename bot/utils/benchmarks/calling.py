@@ -11,6 +11,7 @@ import uvloop
 
 from bot.core.telegram.bots import make_bot
 from bot.core.telegram.transport import SharedPool
+from bot.domain.secret import Secret
 
 _TOKEN = "1:caller"  # noqa: S105 - opens nothing
 _WARM_UP = 100
@@ -20,7 +21,7 @@ async def main(url: str, calls: int, in_flight: int) -> float:
     """Return microseconds of CPU time per call."""
     pool = SharedPool(observe=lambda *_: None, monotonic=time.perf_counter)
     await pool.open()
-    bot = make_bot(_TOKEN, api_url=url, pool=pool)
+    bot = make_bot(Secret(_TOKEN), api_url=url, pool=pool)
 
     async def work(count: int) -> None:
         for _ in range(count):

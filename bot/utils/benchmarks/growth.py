@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.utils.benchmarks.contest import Entrant, Round, contest
 from bot.utils.benchmarks.effort import Effort
+from bot.utils.benchmarks.metrics import check_verified
 from bot.utils.benchmarks.population import Population
 from bot.utils.benchmarks.results import Curve, Report, Target, summary
 from bot.utils.benchmarks.stage import Stage
@@ -54,6 +55,8 @@ async def measure_growth(stage: Stage, effort: Effort, report: Report) -> None:
         for size in sorted(sizes, key=lambda size: -size.memberships):
             grown[size] = await _grow(stack, stage, size)
         rounds = await contest([each.entrant for each in grown.values()], effort=effort, cores=stage.cores)
+        for each in grown.values():
+            await check_verified(each.entrant.server)
     for along, along_sizes in curves.items():
         _cost(along, along_sizes, rounds, report)
     _memory(curves, grown, report)

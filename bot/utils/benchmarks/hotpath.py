@@ -54,7 +54,7 @@ class HotPath:
             wake=_wake_nobody,
             counter=self.metrics,
         )
-        self.webhook = Webhook(receiver=self.receiver, secrets={_BOT: _SECRET})
+        self.webhook = Webhook(receiver=self.receiver, secrets={_BOT: (_SECRET.encode(),)})
         self._headers = [
             (b"host", b"localhost"),
             (b"content-type", b"application/json"),

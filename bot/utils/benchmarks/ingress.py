@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.domain.ids import BotId
 from bot.utils.benchmarks.contest import Entrant, Round, contest
 from bot.utils.benchmarks.effort import Effort
+from bot.utils.benchmarks.metrics import check_verified
 from bot.utils.benchmarks.population import Population
 from bot.utils.benchmarks.processes import free_port, running_server
 from bot.utils.benchmarks.results import Report, Target
@@ -50,7 +51,7 @@ async def measure_ingress(stage: Stage, effort: Effort, report: Report) -> None:
         await population.remember(stage.redis_url)
         entrants, rivals = [Entrant(ours, requests)], []
         for rival in _RIVALS:
-            if (reason := _missing(rival)) is not None:
+            if (reason := missing(rival)) is not None:
                 report.skipped[f"ingress against {rival.name}"] = reason
                 continue
             port, path = free_port(), f"/telegram/{bot.id}"
@@ -60,14 +61,16 @@ async def measure_ingress(stage: Stage, effort: Effort, report: Report) -> None:
             entrants.append(Entrant(server, requests))
             rivals.append(rival)
         rounds = await contest(entrants, effort=effort, cores=stage.cores)
+        await check_verified(ours)
     _report(rounds, rivals, report)
 
 
-def _missing(rival: Rival) -> str | None:
+def missing(rival: Rival) -> str | None:
+    """Say in a sentence why a rival cannot run here; None when it can."""
     if not (RIVALS / rival.script).exists():
         return "it is in the repository only, not in the installed package"
-    missing = [name for name in rival.needs if find_spec(name) is None]
-    return f"it needs {' and '.join(missing)}; `make test` installs what development needs" if missing else None
+    absent = [name for name in rival.needs if find_spec(name) is None]
+    return f"it needs {' and '.join(absent)}; `make test` installs what development needs" if absent else None
 
 
 def _report(rounds: Mapping[str, Sequence[Round]], rivals: Sequence[Rival], report: Report) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http.client import HTTPConnection
 from itertools import count
 
 from bot.core.clock import SystemClock
@@ -11,6 +10,7 @@ from bot.domain.ids import BotId
 from bot.simulator import Bot, Chat, Fault, User
 from bot.utils.benchmarks.effort import Effort
 from bot.utils.benchmarks.load import Caller, request
+from bot.utils.benchmarks.metrics import verified
 from bot.utils.benchmarks.population import Member, message
 from bot.utils.benchmarks.processes import BenchmarkError, Server
 from bot.utils.benchmarks.results import Report, Target
@@ -93,9 +93,9 @@ class Journeys:
     async def _repeated_messages(self, server: Server, caller: Caller) -> None:
         """Compare the same message again and again with messages that each need an answer of Telegram."""
         without = [await caller.post(self._says(next(self._members))) for _ in range(_IDENTICAL)]
-        user, before = next(self._members), await _verified(server)
+        user, before = next(self._members), await verified(server.port)
         took = [await caller.post(self._says(user)) for _ in range(_IDENTICAL)]
-        hits = await _verified(server) - before
+        hits = await verified(server.port) - before
         self._report.sampled(_SECTION, "first message of a member, the Bot API taking 0 ms", without, "ms")
         self._report.sampled(_SECTION, "100 messages of one member, the first of them unknown", took, "ms")
         self._report.single(_SECTION, "of these from memory", 100 * hits / _IDENTICAL, "%", Target(">", 95))
@@ -170,21 +170,3 @@ async def _caller(server: Server) -> AsyncIterator[Caller]:
         yield caller
     finally:
         caller.close()
-
-
-async def _verified(server: Server) -> int:
-    """Return how many messages the gate has let pass as verified."""
-    page = await asyncio.to_thread(_metrics, server.port)
-    found = [
-        line for line in page.splitlines() if line.startswith("gmbot_updates_total") and 'result="verified"' in line
-    ]
-    return sum(int(float(line.rpartition(" ")[2])) for line in found)
-
-
-def _metrics(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", "/metrics")
-    try:
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()

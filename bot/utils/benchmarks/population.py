@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
-from bot.simulator import Bot
+from bot.simulator import Bot, Fault
 from bot.utils.benchmarks.load import request
 from bot.utils.benchmarks.stage import Stage
 
@@ -45,6 +45,11 @@ class Population:
 
     async def settle(self, stage: Stage, database_url: str) -> None:
         """Write bots, groups and channels into an empty database."""
+        # Telegram knows nothing of them, and must not say so: the groups would be paused.
+        for bot in self.bots:
+            for method in ("getChat", "getChatMember", "getChatAdministrators"):
+                fault = Fault(kind="error", bot=bot.id, method=method, times=None, code=502, description="Bad Gateway")
+                stage.simulator.faults.add(fault)
         connection = await asyncpg.connect(database_url)
         try:
             async with connection.transaction():
