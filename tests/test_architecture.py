@@ -25,6 +25,7 @@ BUILDERS = frozenset(
         "Path",
         "Raw",
         "Scale",
+        "Target",
         "TypeVar",
         "files",
         "frozenset",

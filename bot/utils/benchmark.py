@@ -7,7 +7,8 @@ installation is touched.
 import asyncio
 import json
 import platform
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from os import cpu_count
 from pathlib import Path
@@ -20,13 +21,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.core.logging import configure_logging
 from bot.domain.errors import BotError
-from bot.utils.benchmarks.effort import FULL, QUICK, Effort
+from bot.utils.benchmarks import effort
+from bot.utils.benchmarks.effort import Effort
 from bot.utils.benchmarks.growth import measure_growth
 from bot.utils.benchmarks.ingress import measure_ingress
 from bot.utils.benchmarks.journeys import Journeys
 from bot.utils.benchmarks.memory import measure_invalidation, measure_size
 from bot.utils.benchmarks.outgoing import measure_outgoing
 from bot.utils.benchmarks.parts import measure_parts
+from bot.utils.benchmarks.processes import BenchmarkError
 from bot.utils.benchmarks.results import Report
 from bot.utils.benchmarks.stage import Stage, opened_stage
 from bot.utils.benchmarks.stores import measure_stores
@@ -63,7 +66,7 @@ def main(
     chosen = [each for each in _measurements() if not only or each[0] in only]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_measure(chosen, QUICK if quick else FULL, report))
+            runner.run(_until_stopped(_measure(chosen, effort.quick() if quick else effort.full(), report)))
     except BotError as error:
         typer.echo(f"benchmark: {error}", err=True)
         raise typer.Exit(1) from error
@@ -74,32 +77,42 @@ def main(
         raise typer.Exit(1)
 
 
-async def _measure(chosen: Sequence[tuple[str, Measurement]], effort: Effort, report: Report) -> None:
+async def _until_stopped(work: Coroutine[object, object, None]) -> None:
+    """Do the work; end it on SIGTERM, too, with everything cleared away."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            task.cancel()
+            await asyncio.wait([task])
+        raise BenchmarkError("stopped") from None
+
+
+async def _measure(chosen: Sequence[tuple[str, Measurement]], size: Effort, report: Report) -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting servers", total=None)
         async with opened_stage() as stage:
             for name, measurement in chosen:
                 progress.update(task, description=name)
-                await measurement(stage, effort, report)
+                await measurement(stage, size, report)
 
 
-async def _stores(stage: Stage, effort: Effort, report: Report) -> None:
-    await measure_stores(stage, effort, report)
+async def _journeys(stage: Stage, size: Effort, report: Report) -> None:
+    await Journeys(stage, size, report).run()
 
 
-async def _journeys(stage: Stage, effort: Effort, report: Report) -> None:
-    await Journeys(stage, effort, report).run()
-
-
-async def _memory(stage: Stage, effort: Effort, report: Report) -> None:
+async def _memory(stage: Stage, size: Effort, report: Report) -> None:
     measure_size(report)
-    await measure_invalidation(stage, effort, report)
+    await measure_invalidation(stage, size, report)
 
 
 def _measurements() -> Sequence[tuple[str, Measurement]]:
     return (
-        ("stores", _stores),
+        ("stores", measure_stores),
         ("journeys", _journeys),
         ("memory", _memory),
         ("ingress", measure_ingress),

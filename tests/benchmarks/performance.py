@@ -50,7 +50,7 @@ channel's `chat_member` leaves the simulator to the end of the call that lifts t
     "memory": """\
 ## Memberships in memory
 
-L1 with its default bound, filled five times over; and three instances' caches on one Valkey, one of which hears of a
+L1 with its default bound, filled twice over; and three instances' caches on one Valkey, one of which hears of a
 change.
 """,
     "ingress": """\
@@ -130,8 +130,9 @@ def _cells(row: Json) -> Iterator[str]:
     yield row["name"]
     yield f"**{number(row['figure'])}** {row['unit']}".strip()
     target = row["target"]
-    verdict = "" if row["passed"] is None else " met" if row["passed"] else " **missed**"
-    yield "" if target is None else f"{row['judged']} {target['side']} {target['limit']:g}{verdict}".strip()
+    verdict = "met" if row["passed"] else "**missed**"
+    held = "" if target is None else f"{row['judged']} {target['side']} {target['limit']:g} {row['unit']}".strip()
+    yield f"{held}: {verdict}" if held else ""
     sample = row["sample"]
     names = ("mean", "median", "p95", "p99", "low", "high", "deviation")
     yield from ("" if sample is None else number(sample[name]) for name in names)

@@ -22,23 +22,29 @@ class Effort:
         return self.groups[-1]
 
 
-QUICK = Effort(
-    samples=300,
-    journeys=30,
-    rounds=3,
-    seconds=0.4,
-    groups=(10, 10_000),
-    memberships=(1_000, 50_000),
-    bots=(1, 20),
-    calls=1_000,
-)
-FULL = Effort(
-    samples=2_000,
-    journeys=200,
-    rounds=9,
-    seconds=0.8,
-    groups=(10, 1_000, 100_000),
-    memberships=(1_000, 30_000, 1_000_000),
-    bots=(1, 10, 100),
-    calls=5_000,
-)
+def quick() -> Effort:
+    """Judge within a minute."""
+    return Effort(
+        samples=300,
+        journeys=30,
+        rounds=3,
+        seconds=0.4,
+        groups=(10, 10_000),
+        memberships=(1_000, 50_000),
+        bots=(1, 20),
+        calls=1_000,
+    )
+
+
+def full() -> Effort:
+    """Publish."""
+    return Effort(
+        samples=2_000,
+        journeys=200,
+        rounds=9,
+        seconds=0.8,
+        groups=(10, 1_000, 100_000),
+        memberships=(1_000, 30_000, 1_000_000),
+        bots=(1, 10, 100),
+        calls=5_000,
+    )

@@ -58,8 +58,11 @@ async def measure_growth(stage: Stage, effort: Effort, report: Report) -> None:
         for each in grown.values():
             await check_verified(each.entrant.server)
     for along, along_sizes in curves.items():
-        _cost(along, along_sizes, rounds, report)
-    _memory(curves, grown, report)
+        if len(along_sizes) > 1:
+            _cost(along, along_sizes, rounds, report)
+            _memory(along, along_sizes, grown, report)
+    resident = grown[smallest].resident / _MEBIBYTE
+    report.single(_SECTION, f"resident memory with {smallest.name}", resident, "MiB")
 
 
 async def _grow(stack: AsyncExitStack, stage: Stage, size: Size) -> _Grown:
@@ -90,21 +93,19 @@ def _cost(along: str, sizes: Sequence[Size], rounds: Mapping[str, Sequence[Round
     report.curves.append(Curve(f"CPU time per update by {along}", along, "µs", tuple(points)))
 
 
-def _memory(curves: Mapping[str, Sequence[Size]], grown: Mapping[Size, _Grown], report: Report) -> None:
-    known, hosted, guarded = curves["memberships in memory"], curves["hosted bots"], curves["groups"]
-
-    def each(sizes: Sequence[Size], units: int) -> float:
-        return (grown[sizes[-1]].resident - grown[sizes[0]].resident) / units
-
-    per_membership = each(known, known[-1].memberships - known[0].memberships)
-    title = f"resident bytes per membership, {known[-1].memberships:,} of them"
-    report.single(_SECTION, title, per_membership, "B", Target("<", 250))
-    per_bot = each(hosted, hosted[-1].bots - hosted[0].bots) / _MEBIBYTE
-    title = f"resident memory per idle bot, {hosted[-1].bots} of them"
-    report.single(_SECTION, title, per_bot, "MiB", Target("<", 0.5))
-    per_group = each(guarded, guarded[-1].groups - guarded[0].groups)
-    report.single(_SECTION, f"resident bytes per protected group, {guarded[-1].groups:,} of them", per_group, "B")
-    report.single(_SECTION, "resident memory of the smallest", grown[known[0]].resident / _MEBIBYTE, "MiB")
+def _memory(along: str, sizes: Sequence[Size], grown: Mapping[Size, _Grown], report: Report) -> None:
+    """Share what the largest holds more than the smallest among what it has more of."""
+    most = _extent(along, sizes[-1])
+    held = (grown[sizes[-1]].resident - grown[sizes[0]].resident) / (most - _extent(along, sizes[0]))
+    match along:
+        case "hosted bots":
+            title = f"resident memory per idle bot, {most:,} of them"
+            report.single(_SECTION, title, held / _MEBIBYTE, "MiB", Target("<", 0.5))
+        case "groups":
+            report.single(_SECTION, f"resident bytes per protected group, {most:,} of them", held, "B")
+        case _:
+            title = f"resident bytes per membership, {most:,} of them"
+            report.single(_SECTION, title, held, "B", Target("<", 250))
 
 
 def _extent(along: str, size: Size) -> int:
