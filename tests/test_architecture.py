@@ -19,7 +19,10 @@ MOST_LINES = 400
 # What may be built when a module is imported: types, patterns, frozen values, loggers (which hold no state of ours).
 BUILDERS = frozenset(
     {
+        "BotId",
+        "ChannelId",
         "Effort",
+        "GroupId",
         "MappingProxyType",
         "NewType",
         "Path",

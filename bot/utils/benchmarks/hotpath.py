@@ -16,7 +16,7 @@ from bot.domain.membership import Membership
 from bot.ingress.fastpath import FastPath
 from bot.ingress.gate import Gate
 from bot.ingress.parse import Parser
-from bot.ingress.receiver import Receiver
+from bot.ingress.receiver import Receiver, Stopgap
 from bot.ingress.webhook import Webhook
 from bot.services.activity import Activity
 from bot.services.directory import Directory
@@ -51,6 +51,7 @@ class HotPath:
             gate=self.gate,
             inbox=cast("Inbox", None),
             dispatchers={},
+            stopgap=cast("Stopgap", None),
             wake=_wake_nobody,
             counter=self.metrics,
         )

@@ -1,7 +1,7 @@
 """Messages and joins on their whole way through one instance, with the simulator as Telegram."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -22,7 +22,7 @@ _IDENTICAL = 100
 _ASKERS = 100
 _PATIENCE_SECONDS = 10.0
 # Prompts for strangers one after the other; Telegram's own limits would make each minute's 21st wait.
-_UNHURRIED = {"RATE_LIMIT_GLOBAL": "1000", "RATE_LIMIT_PER_CHAT": "1000"}
+_UNHURRIED: Mapping[str, str] = {"RATE_LIMIT_GLOBAL": "1000", "RATE_LIMIT_PER_CHAT": "1000"}
 
 
 class Journeys:
