@@ -54,6 +54,7 @@ class HotPath:
             stopgap=cast("Stopgap", None),
             wake=_wake_nobody,
             counter=self.metrics,
+            monotonic=clock.monotonic,
         )
         self.webhook = Webhook(receiver=self.receiver, secrets={_BOT: (_SECRET.encode(),)})
         self._headers = [
