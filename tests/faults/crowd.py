@@ -1,7 +1,6 @@
 """People who write, join, leave, press and moderate at random, and what must hold for every one of them."""
 
 import random
-import time
 from collections import Counter
 from contextlib import suppress
 
@@ -10,7 +9,7 @@ from tests.platform import Lounge, add_group
 
 _GROUPS = 3
 PEOPLE = 40
-# How long ago somebody may have joined when a mute lands on them: the second question and the call take time.
+# How long before the call that mutes them somebody may have joined: the second question and its answer take time.
 _IN_FLIGHT_SECONDS = 3.0
 _MEDIA_BAN = {"can_send_messages": True, "can_send_other_messages": True}
 
@@ -67,7 +66,7 @@ class Crowd:
             self.sim.leave(person, channel)
         else:
             self.sim.join(person, channel)
-            self.joined_at[key] = time.monotonic()
+            self.joined_at[key] = self.sim.clock.now()
 
     def press(self, person: User, group: Chat) -> None:
         """Press the button of one's own prompt."""
@@ -94,8 +93,8 @@ class Crowd:
     def judge(self, call: Call) -> bool:
         """Whether a mute that Telegram has just carried out hits somebody who has been in the channels for a while."""
         group, person = int(str(call.params["chat_id"])), int(str(call.params["user_id"]))
-        since = [self.joined_at.get((channel.id, person), time.monotonic()) for channel in self.required[group]]
-        return all(time.monotonic() - joined > _IN_FLIGHT_SECONDS + call.seconds for joined in since)
+        since = [self.joined_at.get((channel.id, person), call.at) for channel in self.required[group]]
+        return all(call.at - joined > _IN_FLIGHT_SECONDS for joined in since)
 
     def all_join(self) -> None:
         """Have everybody join everything."""
@@ -103,7 +102,7 @@ class Crowd:
             for channel in self.channels:
                 if (channel.id, person.id) not in self.joined_at:
                     self.sim.join(person, channel)
-                    self.joined_at[channel.id, person.id] = time.monotonic()
+                    self.joined_at[channel.id, person.id] = self.sim.clock.now()
 
     def stuck(self) -> int:
         """Count people who cannot write although they are in every channel."""
