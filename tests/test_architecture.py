@@ -5,13 +5,17 @@ import re
 import subprocess
 import sys
 import tokenize
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
+from bot.utils.optimizer.samples import Sample
+from bot.utils.optimizer.study import known_probes
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_LINES = 400
@@ -263,6 +267,21 @@ def test_every_statement_gets_its_values() -> None:
         for name, where, call in statement_calls()
         if name in places and isinstance(call.func, ast.Attribute) and call.func.attr != "many"
         if not any(isinstance(value, ast.Starred) for value in call.args) and len(call.args) - 1 != places[name]
+    ]
+
+    assert wrong == []
+
+
+def test_every_probe_gets_its_values() -> None:
+    """The database optimizer tries each statement with as many values as it has places."""
+    row: dict[str, object] = defaultdict(int)
+    sample = Sample(0, datetime(2026, 1, 1, tzinfo=UTC), row, row, row, row, row, row, row, row)
+    statements = load_statements()
+    wrong = [
+        f"{probe.statement} has {places} places, its probe {len(probe.values(sample))} values"
+        for probe in known_probes()
+        if (places := max(map(int, re.findall(r"\$(\d+)", statements[probe.statement])), default=0))
+        != len(probe.values(sample))
     ]
 
     assert wrong == []

@@ -141,7 +141,7 @@ def _intents() -> Sequence[Probe]:
               is_write=True, spare=20),
         Probe("want_open_cases", lambda s: (*_of(s.open_case, "bot_id", "group_id"), "free", "unprotect"),
               (_OPEN,), is_write=True, by_size=True, read_per_row=4),
-        Probe("pause_group", lambda s: (*_of(s.group, "bot_id", "group_id"), "why", 10**9), (_GATE,),
+        Probe("pause_group", lambda s: (*_of(s.group, "bot_id", "group_id"), "why", 10**9, None), (_GATE,),
               is_write=True),
     )  # fmt: skip
 
