@@ -291,7 +291,7 @@ async def _recover(crowd: Crowd, platform: Platform, report: Report, judge: Judg
 
 
 async def _account(crowd: Crowd, platform: Platform, report: Report) -> None:
-    made = {int(str(update["update_id"])) for update in crowd.sim.updates(platform.bot)}
+    made = set(range(crowd.first_update, crowd.sim.last_update_id(platform.bot) + 1))
     answered = Counter(each.update_id for each in crowd.sim.deliveries if each.status is not None and each.status < 300)
     report.updates, report.attempts = len(made), len(crowd.sim.deliveries)
     report.updates_lost = len(made - answered.keys())

@@ -22,6 +22,8 @@ class Crowd:
         self._lounge = lounge
         self._dice = dice
         self.acts: Counter[str] = Counter()
+        self.first_update = lounge.sim.last_update_id(lounge.bot) + 1
+        """What happened before is forgotten, also by Telegram."""
         self.groups = [
             lounge.group,
             *(add_group(lounge.sim, lounge.bot, lounge.owner, f"Group {n}") for n in range(1, _GROUPS)),

@@ -12,7 +12,8 @@ from tests.platform import Instance, Platform
 
 _PULSE_SECONDS = 0.05
 _GIVE_UP_SECONDS = 20.0
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+# The last is what a connection says that lost its server in the middle of something.
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, asyncpg.InternalClientError)
 
 _LIVING = "SELECT instance_id FROM instances WHERE beat_at > now() - interval '2 seconds'"
 _AT_WORK = """
