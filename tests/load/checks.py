@@ -122,9 +122,9 @@ async def throughput(lab: Lab, size: Size, tick: Tick) -> Outcome:
 
 
 async def hit_rate(lab: Lab, size: Size, tick: Tick) -> Outcome:
-    """Have a hundred people write, few of them most: what is not answered from memory costs a question."""
-    per_second, before, dice = 150.0, lab.questions(), random.Random(SEED)
-    people = lab.newcomers(100)
+    """Have up to a hundred people write, few of them most: what is not answered from memory costs a question."""
+    per_second, before, dice = 60.0, lab.questions(), random.Random(SEED)
+    people = lab.newcomers(min(100, round(10 * size.seconds)))
     weights = list(accumulate(1 / rank for rank in range(1, len(people) + 1)))
     speakers = dice.choices(people, cum_weights=weights, k=round(per_second * size.seconds))
     run = await open_loop(_messages(lab, speakers), per_second=per_second, seed=SEED, tick=tick)
