@@ -7,7 +7,19 @@ from uuid import uuid4
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
-from bot.domain.intent import Deletion, Echo, Moderated, Noted, OpenCase, Pardon, Regate, Unban, WentAway
+from bot.domain.intent import (
+    Asks,
+    AsksAgain,
+    Deletion,
+    Echo,
+    Moderated,
+    Noted,
+    OpenCase,
+    Pardon,
+    Regate,
+    Unban,
+    WentAway,
+)
 from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement, OnLeave
 from bot.domain.restriction import OBSERVED, Case, Done, PromptState, Wanted
@@ -57,6 +69,7 @@ class FakeStore:
     dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
     unbans: list[Unban] = field(default_factory=list)
+    asked: list[Asks | AsksAgain] = field(default_factory=list)
     observed: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
     joined: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)
     passed: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)

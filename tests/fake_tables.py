@@ -11,6 +11,8 @@ from bot.domain.group import Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, UpdateId, UserId
 from bot.domain.intent import (
     Arrived,
+    Asks,
+    AsksAgain,
     Deletion,
     Echo,
     Intent,
@@ -91,7 +93,7 @@ class FakeInbox:
                 self._note(intent)
         return []
 
-    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove) -> None:
+    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain) -> None:
         match intent:
             case Noted():
                 self._store.notes.append(intent)
@@ -102,6 +104,8 @@ class FakeInbox:
                 self._store.joined.setdefault((bot, group, user), self._store.clock.now())
             case Observe(bot, group, user, name, _, _):
                 self._store.observed.setdefault((bot, group, user), name)
+            case Asks() | AsksAgain():
+                self._store.asked.append(intent)
             case Remove(bot, group, message):
                 deletions = self._store.deletions
                 deletions.append(Deletion(len(deletions) + 1, bot, group, message))

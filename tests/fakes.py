@@ -178,6 +178,12 @@ class FakeTelegram:
         self.states[group, user] = MemberState(Role.BANNED, until=until, is_member=False)
         await self.hook("after ban")
 
+    async def approve(self, _: BotId, group: GroupId, user: UserId) -> None:
+        await self._call("approve", group, user)
+
+    async def decline(self, _: BotId, group: GroupId, user: UserId) -> None:
+        await self._call("decline", group, user)
+
     async def unban(self, _: BotId, group: GroupId, user: UserId) -> None:
         await self._call("unban", group, user)
         if self.state(group, user).role is Role.BANNED:

@@ -128,6 +128,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("subscription", subscription.run),
         ("renewal", services.renewal.run),
         ("actions", actions.run),
+        ("door", services.door.run),
         ("reconciliation", _reconciliation(world, services).run),
         ("outages", world.database.watch),
         ("copies", kept.copies.run),

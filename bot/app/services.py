@@ -10,6 +10,7 @@ from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
 from bot.core.groups import PostgresGroups
+from bot.core.knocks import PostgresKnocks
 from bot.core.membership_cache import MembershipAnswers
 from bot.core.set_ups import SetUpStore
 from bot.core.settings import Settings
@@ -20,6 +21,7 @@ from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
 from bot.services.directory import Directory
+from bot.services.door import Door
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
 from bot.services.policies import Policies
@@ -46,6 +48,7 @@ class Services:
     activity: Activity
     protection: Protection
     renewal: Renewal
+    door: Door
 
 
 async def join_services(world: World, kept: Kept) -> Services:
@@ -127,6 +130,14 @@ async def join_services(world: World, kept: Kept) -> Services:
         activity=activity,
         protection=protection,
         renewal=renewal,
+        door=Door(
+            store=PostgresKnocks(database=world.database, instance=instance),
+            directory=directory,
+            judgement=Judgement(verification=verification, sparing=sparing),
+            telegram=working,
+            texts=texts,
+            clock=clock,
+        ),
     )
 
 

@@ -12,6 +12,8 @@ from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
 from bot.domain.intent import (
     Arrived,
+    Asks,
+    AsksAgain,
     Echo,
     Intent,
     Moderated,
@@ -119,7 +121,7 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated() | WentAway() | Echo():
             return await _told(session, intent)
-        case Noted() | Pardon() | Arrived() | Observe() | Remove():
+        case Noted() | Pardon() | Arrived() | Observe() | Remove() | Asks() | AsksAgain():
             await _note(session, intent)
     return []
 
@@ -134,7 +136,7 @@ async def _told(session: Session, intent: Moderated | WentAway | Echo) -> list[a
             return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
 
 
-async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | Remove) -> None:
+async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain) -> None:
     """Write down what concerns no case."""
     match intent:
         case Noted(bot_id, group_id, user_id, kind, cause, channels):
@@ -147,6 +149,10 @@ async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | R
         case Observe(bot_id, group_id, user_id, user_name, cause, missing):
             who = (bot_id, group_id, user_id, user_name)
             await session.execute("observe", *who, cause.value, list(missing))
+        case Asks(bot_id, group_id, user_id, language):
+            await session.execute("knock", bot_id, group_id, user_id, language)
+        case AsksAgain(bot_id, user_id):
+            await session.execute("knock_again", bot_id, user_id)
         case Remove(bot_id, group_id, message_id):
             await session.execute("remove_message", bot_id, group_id, message_id)
 

@@ -143,7 +143,39 @@ class Remove:
     message_id: MessageId
 
 
-Intent = OpenCase | Want | Regate | Pardon | Moderated | WentAway | Echo | Noted | Arrived | Observe | Remove
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """The user asks to be let into the group."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsksAgain:
+    """The user has joined a channel: what they asked for is looked at again, in every group."""
+
+    bot_id: BotId
+    user_id: UserId
+
+
+Intent = (
+    Asks
+    | AsksAgain
+    | OpenCase
+    | Want
+    | Regate
+    | Pardon
+    | Moderated
+    | WentAway
+    | Echo
+    | Noted
+    | Arrived
+    | Observe
+    | Remove
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,16 @@ class Edits(Enum):
     IGNORE = "ignore"
 
 
+class JoinRequests(Enum):
+    """What happens to requests to join the group."""
+
+    LEAVE = "leave"
+    """The group's admins decide."""
+    APPROVE = "approve"
+    DECLINE = "decline"
+    """Like `approve`, and who has not joined after a day is turned away."""
+
+
 class Commands(Enum):
     """What happens to a bare command of somebody who is not in the channels."""
 
@@ -72,6 +82,7 @@ class Policy:
     channel_posts: ChannelPosts = ChannelPosts.ALLOW
     edits: Edits = Edits.CHECK
     commands: Commands = Commands.REMOVE
+    join_requests: JoinRequests = JoinRequests.LEAVE
     locked: bool = False
     """Only the owner of the group changes settings."""
 

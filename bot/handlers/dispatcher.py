@@ -10,6 +10,7 @@ from telegram import Bot, Update
 from telegram.ext import (
     Application,
     CallbackQueryHandler,
+    ChatJoinRequestHandler,
     ChatMemberHandler,
     CommandHandler,
     ContextTypes,
@@ -113,6 +114,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (MessageHandler(in_groups & ~filters.StatusUpdate.ALL, messages.spoke), _GATE_GROUP),
         (ChatMemberHandler(members.changed, ChatMemberHandler.CHAT_MEMBER), 0),
         (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
+        (ChatJoinRequestHandler(members.asked), 0),
         (CallbackQueryHandler(press, f"^{VERIFY}$"), 0),
         (CallbackQueryHandler(kept(protect.confirmed), f"^{CONFIRM}$"), 0),
         (CallbackQueryHandler(kept(onboard.pressed), f"^{ONBOARD}"), 0),

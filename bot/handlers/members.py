@@ -4,6 +4,9 @@ from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from bot.domain.ids import GroupId, UserId
+from bot.domain.intent import Asks
+from bot.domain.policy import JoinRequests
 from bot.handlers.basket import Baskets
 from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of, change_of
@@ -27,6 +30,17 @@ class Members:
             self._baskets.add(update, await self._use.events.in_channel(change))
         else:
             self._baskets.add(update, await self._use.events.in_group(change))
+
+    async def asked(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take over a request to join, where the group's policy answers them."""
+        request = update.chat_join_request
+        if request is None:
+            return
+        bot, chat = bot_of(update), GroupId(request.chat.id)
+        group = self._use.directory.group(bot, chat)
+        if group is not None and group.gating and group.policy.join_requests is not JoinRequests.LEAVE:
+            language = self._use.texts.supported(request.from_user.language_code)
+            self._baskets.add(update, [Asks(bot, chat, UserId(request.from_user.id), language)])
 
     async def own_changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Take over what happened to the bot itself."""

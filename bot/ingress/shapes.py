@@ -139,6 +139,15 @@ class MemberUpdate(Struct, rename={"actor": "from"}):
     new_chat_member: Member
 
 
+class JoinRequest(Struct, rename={"requester": "from"}):
+    """A request to join, with all that handlers read of it."""
+
+    chat: Chat
+    requester: User
+    user_chat_id: Id
+    date: Annotated[int, Meta(ge=0, le=2**33)]
+
+
 class UpdateShape(Struct):
     """An update, with all that handlers read of it: what does not fit never reaches one."""
 
@@ -147,3 +156,4 @@ class UpdateShape(Struct):
     callback_query: Press | None = None
     my_chat_member: MemberUpdate | None = None
     chat_member: MemberUpdate | None = None
+    chat_join_request: JoinRequest | None = None

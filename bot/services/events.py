@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
-from bot.domain.intent import Arrived, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
+from bot.domain.intent import Arrived, AsksAgain, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
 from bot.domain.membership import Allow, Membership, Require, Stamp, judge
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import JoinRequests
 from bot.domain.restriction import Wanted
 from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper, Speaker
@@ -65,7 +66,12 @@ class MemberEvents:
         answer = Membership.MEMBER if change.new.is_member else Membership.ABSENT
         await self._cache.record(change.bot_id, change.user_id, channel, answer, change.stamp)
         if change.joined:
-            return await self._joined(change, channel)
+            asks = any(
+                group.policy.join_requests is not JoinRequests.LEAVE
+                for group in self._directory.guarded_by(change.bot_id, channel)
+            )
+            again = (AsksAgain(change.bot_id, change.user_id),) if asks else ()
+            return *again, *await self._joined(change, channel)
         if change.left and not change.is_bot:
             # Who spoke a second ago is known to have spoken.
             await self._activity.flush()

@@ -132,6 +132,14 @@ class TelegramClient:
         """Remove somebody, who may come back after that."""
         await self._call(bot, "banChatMember", group, lambda api: api.ban_chat_member(group, user, until_date=until))
 
+    async def approve(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """Let somebody in who asked."""
+        await self._call(bot, "approveChatJoinRequest", group, lambda api: api.approve_chat_join_request(group, user))
+
+    async def decline(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """Turn somebody away who asked."""
+        await self._call(bot, "declineChatJoinRequest", group, lambda api: api.decline_chat_join_request(group, user))
+
     async def unban(self, bot: BotId, group: GroupId, user: UserId) -> None:
         """End a ban; nothing for who is not banned."""
         await self._call(

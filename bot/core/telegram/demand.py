@@ -42,6 +42,8 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "restrictChatMember": Kind.MODERATE,
         "banChatMember": Kind.MODERATE,
         "unbanChatMember": Kind.MODERATE,
+        "approveChatJoinRequest": Kind.MODERATE,
+        "declineChatJoinRequest": Kind.MODERATE,
         "deleteMessage": Kind.MODERATE,
         "deleteMessages": Kind.MODERATE,
         "createChatInviteLink": Kind.MODERATE,

@@ -1,0 +1,157 @@
+"""Before entry: requests to join are answered by membership of the channels."""
+
+import pytest
+
+from bot.simulator import Fault, User
+from tests.acceptance.kit import buttons, finished, from_bot
+from tests.platform import Lounge, Platform, eventually
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
+
+
+@pytest.fixture
+async def newcomer(lounge: Lounge, platform: Platform) -> User:
+    """Close the group's door, have its requests answered, and return somebody outside."""
+    await lounge.protect(lounge.news)
+    await choose(lounge, platform, "join_requests=approve")
+    lounge.sim.configure(lounge.group, by=lounge.owner, join_by_request=True)
+    return lounge.sim.add_user("Nina")
+
+
+async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
+    """Have the owner choose settings."""
+    before = len(from_bot(lounge))
+    lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices))
+    await eventually(lambda: len(from_bot(lounge)) > before, "an answer to /settings")
+    await finished(lounge, platform)
+
+
+def inside(lounge: Lounge, user: User) -> bool:
+    """Whether somebody is in the group."""
+    return lounge.sim.member(lounge.group, user).is_member
+
+
+async def asked(lounge: Lounge, platform: Platform, user: User) -> str:
+    """Have somebody outside the channels ask; return what they are told in private."""
+    lounge.sim.request_join(user, lounge.group)
+    chat = lounge.sim.private_chat(user, lounge.bot)
+    await eventually(lambda: bool(lounge.sim.messages(chat)), "a word in private")
+
+    async def waits() -> bool:
+        return bool(await platform.fetch("SELECT 1 FROM join_requests WHERE is_told AND due_at = expires_at"))
+
+    await eventually(waits, "the request waits")
+    return lounge.sim.messages(chat)[-1].text or ""
+
+
+async def answered(platform: Platform) -> None:
+    """Wait until no request is left."""
+
+    async def none() -> bool:
+        return not await platform.fetch("SELECT 1 FROM join_requests")
+
+    await eventually(none, "every request is answered")
+
+
+async def test_a_member_of_the_channels_is_let_in(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """Without a word to anybody, and may write at once."""
+    lounge.sim.join(newcomer, lounge.news)
+    await lounge.settled()
+
+    lounge.sim.request_join(newcomer, lounge.group)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    await answered(platform)
+    await finished(lounge, platform)
+    assert not lounge.muted(newcomer)
+    assert lounge.sim.messages(lounge.sim.private_chat(newcomer, lounge.bot)) == []
+
+
+async def test_a_stranger_is_told_and_let_in_by_the_event(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """In private, with a button for what is missing; the moment they join they are in, and the note goes."""
+    text = await asked(lounge, platform, newcomer)
+    chat = lounge.sim.private_chat(newcomer, lounge.bot)
+    assert "News" in text
+    assert [button["url"] for button in buttons(lounge.sim.messages(chat)[-1])] == ["https://t.me/gm_news"]
+    assert not inside(lounge, newcomer)
+
+    lounge.sim.join(newcomer, lounge.news)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    await answered(platform)
+    await eventually(lambda: lounge.sim.messages(chat) == [], "the note is gone")
+
+
+async def test_who_cannot_be_told_is_let_in_all_the_same(lounge: Lounge, newcomer: User) -> None:
+    """A person who has blocked the bot hears nothing, and joins the channel by themselves."""
+    lounge.sim.block(newcomer, lounge.bot)
+    lounge.sim.request_join(newcomer, lounge.group)
+    await eventually(lambda: bool(lounge.calls("sendMessage")), "a try")
+    await lounge.settled()
+
+    lounge.sim.join(newcomer, lounge.news)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+
+
+async def test_an_outage_turns_nobody_away(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """Without an answer about the channel the request waits."""
+    lounge.sim.join(newcomer, lounge.news)
+    await lounge.settled()
+    await choose(lounge, platform, "join_requests=decline")
+    lounge.sim.faults.add(Fault(kind="error", method="approveChatJoinRequest", code=500, times=1))
+
+    lounge.sim.request_join(newcomer, lounge.group)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    assert lounge.calls("declineChatJoinRequest") == []
+
+
+@pytest.mark.parametrize(("choice", "declined"), [("approve", False), ("decline", True)])
+async def test_a_request_expires(
+    lounge: Lounge,
+    platform: Platform,
+    newcomer: User,
+    choice: str,
+    declined: bool,  # noqa: FBT001 - a table
+) -> None:
+    """After a day it is left to the admins, or declined by choice; what was said about it goes."""
+    await choose(lounge, platform, f"join_requests={choice}")
+    await asked(lounge, platform, newcomer)
+
+    await platform.fetch("UPDATE join_requests SET due_at = now(), expires_at = now() RETURNING 1")
+    await answered(platform)
+
+    assert bool(lounge.calls("declineChatJoinRequest")) is declined
+    assert (newcomer.id in lounge.group.requests) is not declined
+    chat = lounge.sim.private_chat(newcomer, lounge.bot)
+    await eventually(lambda: lounge.sim.messages(chat) == [], "the note is gone")
+
+
+@pytest.mark.parametrize("choice", ["join_requests=leave", "enforcement=observe"])
+async def test_requests_are_left_to_the_admins(lounge: Lounge, platform: Platform, newcomer: User, choice: str) -> None:
+    """By default, and while the gate only observes; who the admins let in is gated as ever."""
+    await choose(lounge, platform, choice)
+    lounge.sim.request_join(newcomer, lounge.group)
+    await lounge.settled()
+    await answered(platform)
+    assert newcomer.id in lounge.group.requests
+
+    lounge.sim.approve(lounge.group, newcomer)
+    await finished(lounge, platform)
+
+    assert lounge.muted(newcomer) is (choice == "join_requests=leave")
+    assert lounge.sim.messages(lounge.sim.private_chat(newcomer, lounge.bot)) == []
+
+
+async def test_a_request_that_somebody_else_answers_is_forgotten(
+    lounge: Lounge, platform: Platform, newcomer: User
+) -> None:
+    """The admins were faster: nothing is tried for ever."""
+    await asked(lounge, platform, newcomer)
+    lounge.sim.decline(lounge.group, newcomer)
+
+    lounge.sim.join(newcomer, lounge.news)
+    await answered(platform)
+
+    assert not inside(lounge, newcomer)
