@@ -41,10 +41,10 @@ def full() -> Effort:
     return Effort(
         samples=2_000,
         journeys=200,
-        rounds=9,
+        rounds=7,
         seconds=0.8,
         groups=(10, 1_000, 100_000),
         memberships=(1_000, 30_000, 1_000_000),
         bots=(1, 10, 100),
-        calls=5_000,
+        calls=2_000,
     )

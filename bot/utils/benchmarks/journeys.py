@@ -43,7 +43,8 @@ class Journeys:
         self._members = iter([self._member(n) for n in range(2 * _IDENTICAL + 3 * effort.journeys + 20)])
         self._strangers = [self._simulator.add_user(f"Sam{n}") for n in range(effort.journeys)]
         for stranger in self._strangers:
-            self._simulator.join(stranger, self.group)
+            for chat in (self.channels[0], self.group):
+                self._simulator.join(stranger, chat)
         self.bot = self._furnish()
 
     async def run(self) -> None:
@@ -127,8 +128,6 @@ class Journeys:
         for stranger in self._strangers:
             self._simulator.say(stranger, self.group, "hello")
             await self._until(stranger, speaks=False)
-            await self._simulator.settled(_PATIENCE_SECONDS)
-            self._simulator.join(stranger, self.channels[0])
             await self._simulator.settled(_PATIENCE_SECONDS)
             self._simulator.join(stranger, self.channels[1])
             await self._until(stranger, speaks=True)
