@@ -11,7 +11,8 @@ from bot.domain.errors import StoreUnavailableError
 
 _RETRY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last one is what a connection says of itself when its server was killed in the middle of an answer.
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _UNLOCK = "SELECT CASE WHEN pg_advisory_unlock($1, $2) THEN 1 END"
 
