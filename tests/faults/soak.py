@@ -238,7 +238,7 @@ class Trial:
 
     def _conclude(self, tally: Tally, town: Town, meters: Meters, names: Sequence[str]) -> None:
         report, counts = self._report, tally.counts
-        report.counts = asdict(counts)
+        report.counts = counts.plain()
         report.updates_lost, report.effects_missing = tally.lost, tally.effects_missing
         report.left_muted = town.muted()
         report.errors_percent = round(100 * sum(counts.failed_attempts.values()) / max(1, counts.updates), 4)

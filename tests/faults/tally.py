@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.simulator import Call, Delivery, NotAllowed
 from tests.faults.stage import percentile
@@ -44,6 +45,10 @@ class Counts:
     lifts: int = 0
     effects_doubled: Counter[str] = field(default_factory=Counter)
     wrong_mutes: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """Return everything in types that JSON knows; `asdict` takes a Counter's pairs for things to be counted."""
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
 
 
 class Tally:
