@@ -32,7 +32,7 @@ def quick() -> Effort:
         groups=(10, 10_000),
         memberships=(1_000, 50_000),
         bots=(1, 20),
-        calls=1_000,
+        calls=400,
     )
 
 
