@@ -1,5 +1,7 @@
 """The webhook keeper: every bot's webhook is right, set by one instance, and only where it differs."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,7 @@ from bot.domain.secret import Secret
 from bot.services.webhooks import ALLOWED_UPDATES, WebhookKeeper
 from tests.fake_tables import FakeLeader, FakeNotes
 from tests.fakes import FakeClock, FakeSpawner, FakeTelegram
+from tests.platform import eventually
 from tests.strategies import START
 
 BOT = BotId(42)
@@ -140,3 +143,35 @@ async def test_a_webhook_that_cannot_be_set_is_tried_again() -> None:
     await desk.spawner.finished()
     assert desk.keeper.pending == frozenset()
     assert len(desk.telegram.called("set_webhook")) == 2
+
+
+async def watched(desk: Desk, until: Callable[[], bool]) -> None:
+    """Have the webhooks looked at until something holds."""
+    looking = asyncio.get_running_loop().create_task(desk.keeper.watch())
+    try:
+        await eventually(until, "what the look brings")
+    finally:
+        looking.cancel()
+    await desk.spawner.finished()
+
+
+async def test_a_webhook_that_somebody_else_changed_is_set_again() -> None:
+    """One instance looks each minute."""
+    desk = Desk()
+    await desk.keeps()
+    desk.telegram.hooks_set[BOT] = {"url": "https://elsewhere.example/"}
+    await watched(desk, lambda: len(desk.secrets_set()) == 2)
+
+    assert desk.telegram.hooks_set[BOT]["url"] == "https://gate.example/telegram/42"
+
+
+async def test_what_telegram_says_of_its_deliveries_is_told() -> None:
+    """How many updates wait there, and when it last failed."""
+    desk = Desk()
+    await desk.keeps()
+    said = {"pending_update_count": 7, "last_error_date": 1_790_000_000}
+    desk.telegram.hooks_set[BOT] = {**desk.telegram.hooks_set[BOT], **said}
+    await watched(desk, lambda: desk.keeper.waiting == 7)
+
+    assert desk.keeper.failed_at == 1_790_000_000.0
+    assert len(desk.secrets_set()) == 1
