@@ -154,6 +154,9 @@ WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND done IN ('muting',
 
 -- prompt_stands --
 -- While a prompt is being sent in the group, any message may be that one: its number is not noted yet.
+-- Looked for by its number first, and only then among the cases of the group; `+ 0` keeps the first search from these.
 SELECT 1 FROM restrictions
-WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
-  AND (prompt_message_id = $3 OR prompt_state = 'sending');
+WHERE bot_id = $1 AND group_id + 0 = $2 AND closed_at IS NULL AND prompt_message_id = $3
+UNION ALL
+SELECT 1 FROM restrictions
+WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND prompt_state = 'sending';
