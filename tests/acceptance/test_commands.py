@@ -11,9 +11,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 
 async def answer(lounge: Lounge, user: User, command: str) -> str:
     """Have somebody send a command in the group, and return the answer."""
-    before = len(from_bot(lounge))
-    lounge.sim.say(user, lounge.group, command)
-    await eventually(lambda: len(from_bot(lounge)) > before, f"an answer to {command}")
+    sent = lounge.sim.say(user, lounge.group, command).id
+    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), f"an answer to {command}")
     await lounge.settled()
     return from_bot(lounge)[-1].text or ""
 

@@ -20,9 +20,8 @@ async def newcomer(lounge: Lounge, platform: Platform) -> User:
 
 async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
     """Have the owner choose settings."""
-    before = len(from_bot(lounge))
-    lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices))
-    await eventually(lambda: len(from_bot(lounge)) > before, "an answer to /settings")
+    sent = lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices)).id
+    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), "an answer to /settings")
     await finished(lounge, platform)
 
 

@@ -11,9 +11,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 
 async def opened(lounge: Lounge, by: User | None = None) -> Message:
     """Have somebody open the panel in the group."""
-    before = len(from_bot(lounge))
-    lounge.sim.say(by or lounge.owner, lounge.group, "/settings")
-    await eventually(lambda: len(from_bot(lounge)) > before, "a panel")
+    sent = lounge.sim.say(by or lounge.owner, lounge.group, "/settings").id
+    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), "a panel")
     await lounge.settled()
     return from_bot(lounge)[-1]
 
