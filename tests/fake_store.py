@@ -26,7 +26,7 @@ from bot.domain.restriction import OBSERVED, Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
 
 _LEASE = timedelta(seconds=3)
-_MOST_REMEMBERED = 200
+_MOST_REMEMBERED = 1000
 
 
 @dataclass(slots=True)

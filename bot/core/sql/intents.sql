@@ -17,7 +17,7 @@ WITH gating AS (
   FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
   SET delete_ids = CASE
-        WHEN cardinality(r.delete_ids) < 200 THEN r.delete_ids || excluded.delete_ids
+        WHEN cardinality(r.delete_ids) < 1000 THEN r.delete_ids || excluded.delete_ids
         ELSE r.delete_ids
       END,
       enforcement = excluded.enforcement,
