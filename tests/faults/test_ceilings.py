@@ -1,5 +1,7 @@
 """A report of chaos or soak says what is wrong, and the page says what was measured."""
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from xml.parsers.expat import ParserCreate
@@ -20,7 +22,7 @@ def healthy() -> soak.PhaseReport:
         phase=soak.SHORT[2],
         instances=1,
         connections=100,
-        counts=asdict(Counts(messages=3, updates=3, acknowledged=3)),
+        counts=Counts(messages=3, updates=3, acknowledged=3, failed_attempts=Counter({"502 Bad Gateway": 1})).plain(),
         answered=times,
         muted=times,
         freed=times,
@@ -97,10 +99,13 @@ def test_the_page_and_its_plots() -> None:
     kills = replace(kills, kill_log=[(8.0, "instance"), (16.0, "redis")])
     loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy()])
 
-    text, plots = page([asdict(kills), asdict(storm.Report(seconds=300, floods=5)), asdict(loaded)])
+    text, plots = page(
+        [json.loads(json.dumps(asdict(each))) for each in (kills, storm.Report(seconds=300, floods=5), loaded)]
+    )
 
     assert "| calls, answered with 429 | 0, 5 |" in text
     assert "at most 3.0 s" in text
+    assert "1 x 502 Bad Gateway" in text
     assert sorted(plots) == ["chaos.svg", "soak-1.svg"]
     for name, plot in plots.items():
         assert f"reliability/{name}" in text
