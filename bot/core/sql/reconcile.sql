@@ -5,8 +5,8 @@ SELECT now();
 SELECT count(*) FROM restrictions WHERE closed_at IS NULL AND review_version = version;
 
 -- put_under_review --
--- Only where the gate is on: elsewhere the case would be taken for one that has to end. Groups and bots are looked up
--- row by row: a join would read all groups for a handful of cases. Who went away is to be checked instead of muted.
+-- Only where the gate is on: elsewhere the case would be taken for one that has to end. Groups are looked up row by
+-- row: a join would read all groups for a handful of cases. Who went away is to be checked instead of muted.
 WITH picked AS (
   SELECT r.restriction_id
   FROM restrictions r
@@ -17,7 +17,7 @@ WITH picked AS (
       SELECT g.protected AND g.paused_reason IS NULL FROM protected_groups g
       WHERE g.bot_id = r.bot_id AND g.group_id = r.group_id
     )
-    AND (SELECT b.enabled AND b.refused_at IS NULL FROM bots b WHERE b.bot_id = r.bot_id)
+    AND r.bot_id = ANY(ARRAY(SELECT bot_id FROM bots WHERE enabled AND refused_at IS NULL))
   ORDER BY coalesce(r.reviewed_at, r.done_at)
   LIMIT $2
   FOR UPDATE OF r SKIP LOCKED

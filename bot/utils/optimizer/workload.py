@@ -154,7 +154,7 @@ def _upkeep() -> Sequence[Probe]:
         Probe("take_actions", lambda s: (s.instance, 50), ("scheduled_actions_due",), is_write=True),
         Probe("actions_done", lambda s: ([s.action["action_id"]], s.instance), ("scheduled_actions_pkey",),
               is_write=True),
-        Probe("put_under_review", lambda s: (s.now, 20), is_write=True,
+        Probe("put_under_review", lambda s: (s.now, 20), ("restrictions_review",), is_write=True,
               by_size=True, spare=1_000_000),
         Probe("forget_updates", lambda _: (500,), ("updates_done_age",), is_write=True),
         Probe("forget_cases", lambda _: (29, 500), ("restrictions_closed",), is_write=True),

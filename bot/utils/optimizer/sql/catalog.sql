@@ -27,7 +27,12 @@ ORDER BY 4 DESC;
 -- index_usage --
 -- Partitions count as their parent's index.
 SELECT coalesce(p.inhparent, i.indexrelid)::regclass::text AS name, i.indrelid::regclass::text AS part,
-       i.indisunique OR i.indisprimary AS is_rule, i.indisvalid AND i.indisready AS is_valid,
+       i.indisunique OR i.indisprimary OR EXISTS (
+         -- It keeps the deletion of what rows refer to from reading all of them.
+         SELECT FROM pg_constraint f
+         WHERE f.contype = 'f' AND f.conrelid = i.indrelid AND cardinality(f.conkey) > 1
+           AND (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
+       ) AS is_rule, i.indisvalid AND i.indisready AS is_valid,
        s.idx_scan AS scans, pg_relation_size(i.indexrelid) AS bytes
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
