@@ -93,8 +93,8 @@ class FakeStore:
         return found if found is not None and found.gating else None
 
     def touch(self, row: Row, **values: object) -> CaseId:
-        """Change a case as anybody may: a new version, due at once."""
-        row.change(**values, version=row.case.version + 1, attempts=0)
+        """Change a case as anybody may: a new version, unless one is given, and due at once."""
+        row.change(**{"version": row.case.version + 1, **values}, attempts=0)
         row.due_at = self.clock.now()
         return row.case.case_id
 
@@ -121,9 +121,12 @@ class FakeStore:
                 Deletion(len(self.deletions) + 1, intent.bot_id, intent.group_id, message)
                 for message in intent.delete_ids
             )
+        on_the_way = case.wanted is Wanted.MUTE and case.done in {Done.NOTHING, Done.LIFTED, Done.MUTING}
+        same = on_the_way and intent.sent_at is not None and case.enforcement is intent.enforcement
         return [
             self.touch(
                 row,
+                version=case.version + (0 if same else 1),
                 delete_ids=case.delete_ids + intent.delete_ids if remembered else case.delete_ids,
                 enforcement=intent.enforcement,
                 topic_id=intent.topic_id or case.topic_id,

@@ -40,6 +40,8 @@ class Answer(Enum):
     NOT_JSON = "not_json"
     BUSY = "busy"
     FAILED = "failed"
+    MALFORMED = "malformed"
+    """Only among ourselves: Telegram is told that it is done."""
 
 
 class UpdateCounter(Protocol):
@@ -142,6 +144,9 @@ class Receiver:
         answer = await self._accounted(bot, update, body, kind)
         seconds = self._monotonic() - started
         self._counter.took(kind, seconds)
+        if answer is Answer.MALFORMED:
+            # That has been told.
+            return Answer.DONE
         log.info(
             "update.handled",
             bot=bot,
@@ -201,6 +206,7 @@ class Receiver:
         except MalformedUpdateError as error:
             log.warning("update.malformed", bot=claim.bot_id, update=claim.update_id, reason=str(error))
             await self._inbox.settle(claim, ())
+            return Answer.MALFORMED
         except TelegramUnavailableError as error:
             # Nobody's fault here, and no reason to give the update up: Telegram asks again when it is back.
             log.warning("update.telegram_unavailable", bot=claim.bot_id, update=claim.update_id, error=str(error))

@@ -58,7 +58,6 @@ class Backend:
         """Drop every update that waits to be delivered."""
         for bot_id, log in self.feed.logs.items():
             log.clear()
-            log.created.clear()
             self.deliveries[bot_id].restart()
 
 

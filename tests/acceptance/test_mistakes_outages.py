@@ -135,10 +135,7 @@ async def test_a_group_may_choose_to_hold_messages_meanwhile_but_not_to_mute(
 ) -> None:
     """With "remove it", what cannot be checked is removed; still nobody is muted."""
     await lounge.protect(lounge.news)
-    lounge.sim.say(lounge.owner, lounge.group, "/settings")
-    await lounge.until_said("When I cannot check")
-    panel = lounge.sim.messages(lounge.group)[-1]
-    lounge.sim.press(lounge.owner, lounge.group, panel, "s:hold")
+    lounge.sim.say(lounge.owner, lounge.group, "/settings on_unknown=hold")
     await finished(lounge, platform)
     fails(lounge, "500")
     message = lounge.sim.say(lounge.member, lounge.group, "hello")

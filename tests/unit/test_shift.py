@@ -51,6 +51,25 @@ async def _freed(world: World) -> None:
 # The way in and the way out
 
 
+async def test_who_writes_without_a_pause_is_muted_all_the_same(world: World) -> None:
+    """A message between any two steps changes the case each time; the mute comes nevertheless, and all of them go."""
+    written: list[int] = []
+
+    async def hook(step: str) -> None:
+        if not world.muted(STRANGER) and step in {"membership", "member_state", "muting"} and len(written) < 20:
+            written.append(100 + len(written))
+            speaker = replace(world.speaker(STRANGER, written[-1]), sent_at=world.clock.now())
+            await world.commit(*(await world.doorkeeper.look(speaker))[1])
+
+    world.telegram.hook = world.store.hook = hook
+    await world.speak(STRANGER, 7)
+    await world.work()
+
+    assert world.muted(STRANGER)
+    assert len(written) < 10
+    assert world.row().case.delete_ids == ()
+
+
 async def test_a_stranger_is_muted_then_tidied_after_then_told(world: World) -> None:
     """The mute comes first: nothing can slip in behind the deletion. Then the case rests."""
     await world.speak(STRANGER, 7)

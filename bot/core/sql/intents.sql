@@ -31,8 +31,15 @@ WITH gating AS (
         WHEN r.done = 'muted' AND $9::timestamptz > r.done_at + interval '2 seconds' THEN 'muting'
         ELSE r.done
       END,
-      cause = excluded.cause, version = r.version + 1, due_at = now(), attempts = 0
-  RETURNING restriction_id, version, done, delete_ids, r.enforcement
+      cause = excluded.cause, due_at = now(), attempts = 0,
+      -- One more message of somebody on the way to a mute changes nothing that the worker goes by: who writes without a
+      -- pause would never be muted.
+      version = r.version + CASE
+        WHEN r.wanted = 'mute' AND r.done IN ('nothing', 'lifted', 'muting') AND $9::timestamptz IS NOT NULL
+          AND r.enforcement = excluded.enforcement THEN 0
+        ELSE 1
+      END
+  RETURNING restriction_id, version, done, delete_ids, r.enforcement, r.xmax = 0 AS is_new
 ), surplus AS (
   -- The row stays small. What does not fit is deleted apart where the absence is certain, and stays where it is not.
   INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
@@ -42,7 +49,7 @@ WITH gating AS (
 ), noted AS (
   INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
   SELECT $1, $2, $3, 'stopped', $10, $11, restriction_id, 0 FROM opened
-  WHERE version = 1
+  WHERE is_new
 )
 SELECT restriction_id FROM opened;
 
