@@ -34,7 +34,8 @@ class Activity:
             now = self._clock.now()
             try:
                 await self._store.seen([(bot, group, user, now) for bot, group, user in seen])
-            except StoreUnavailableError:
+            except BaseException:
+                # Whoever waits may stop waiting; what may not be written is written again.
                 self._seen |= seen
                 raise
 

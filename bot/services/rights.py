@@ -7,6 +7,7 @@ import structlog
 
 from bot.domain.errors import TelegramError, TelegramRefusedError
 from bot.domain.group import ProtectedGroup
+from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Role
@@ -103,7 +104,7 @@ class OwnRights:
     async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
         """Pause what cannot work, and resume it only when nothing at all is missing any more."""
         paused = group.paused_reason
-        if paused == PAUSED_BY_ADMIN:
+        if paused in {PAUSED_BY_ADMIN, BOT_DISABLED}:
             # Who paused it resumes it; what is missing by then is found out then.
             return
         if not lost:

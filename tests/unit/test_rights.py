@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
+from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import ChannelId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
@@ -202,3 +203,15 @@ async def test_one_refusal_about_ourselves_pauses_nothing(world: World) -> None:
     group = world.directory.group(BOT, GROUP)
     assert group is not None
     assert group.gating
+
+
+async def test_the_groups_of_a_bot_that_is_being_stopped_stay_paused(world: World) -> None:
+    """Whoever is freed before the stop would be muted again, and nobody would free them then."""
+    await world.configure(replace(LOUNGE, paused_reason=BOT_DISABLED))
+
+    await world.rights.changed(BOT, GROUP)
+    await world.rights.changed(BOT, NEWS)
+
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    assert group.paused_reason == BOT_DISABLED

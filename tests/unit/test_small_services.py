@@ -148,6 +148,27 @@ async def test_sightings_are_bounded(world: World) -> None:
     assert len(world.store.seen) == 50_000
 
 
+async def test_sightings_outlive_whoever_stopped_waiting_for_them(world: World) -> None:
+    """A slow PostgreSQL makes an update give up; who wrote as a member did so all the same."""
+    activity, stuck = Activity(store=world.groups, clock=world.clock), asyncio.Event()
+    activity.sighted(BOT, GROUP, MEMBER)
+
+    async def hang(_: str) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    world.store.hook, free = hang, world.store.hook
+    flushing = asyncio.get_running_loop().create_task(activity.flush())
+    await stuck.wait()
+    flushing.cancel()
+    with suppress(asyncio.CancelledError):
+        await flushing
+    world.store.hook = free
+    await activity.flush()
+
+    assert (BOT, GROUP, MEMBER) in world.store.seen
+
+
 # Housekeeping
 
 
