@@ -16,6 +16,12 @@ from bot.cli.serve import serve
 from bot.cli.simulate import simulate
 from bot.cli.warm import warm
 from bot.cli.webhook import build_webhook
+from bot.core.logging import configure_logging
+
+
+def _log_beside_the_output() -> None:
+    # What a command prints is its answer, JSON perhaps: what happens on the way is told on the other stream.
+    configure_logging(level="warning", form="console")
 
 
 def build_cli() -> typer.Typer:
@@ -26,6 +32,7 @@ def build_cli() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
+        callback=_log_beside_the_output,
     )
     for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor):
         cli.command()(command)

@@ -71,14 +71,8 @@ async def test_the_doctor_puts_a_webhook_right(gmbot: Shell, lounge: Lounge, pla
         info = await gmbot("webhook", "info", "--json", WEBHOOK_URL=url)
 
         assert "http://127.0.0.1:9/telegram/" in elsewhere.out
-        assert _json(outcome)[0]["repaired"] == "the webhook is set"
-        assert _json(info)[0]["url"] == f"{url}/telegram/{lounge.bot.id}"
-
-
-def _json(outcome: Outcome) -> list[dict[str, object]]:
-    """Read what a command printed; the instance in this process logs to the same place."""
-    found: list[dict[str, object]] = json.loads(outcome.out[outcome.out.rindex("\n[") + 1 if "\n[" in outcome.out else 0 :])
-    return found
+        assert json.loads(outcome.out)[0]["repaired"] == "the webhook is set"
+        assert json.loads(info.out)[0]["url"] == f"{url}/telegram/{lounge.bot.id}"
 
 
 async def test_a_database_that_is_away_is_the_finding(gmbot: Shell) -> None:
