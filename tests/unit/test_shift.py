@@ -58,12 +58,13 @@ async def test_who_writes_without_a_pause_is_muted_all_the_same(world: World) ->
     async def hook(step: str) -> None:
         if not world.muted(STRANGER) and step in {"membership", "member_state", "muting"} and len(written) < 20:
             written.append(100 + len(written))
-            await world.commit(replace(said, delete_ids=(MessageId(written[-1]),)))
+            await world.commit(replace(opened, delete_ids=(MessageId(written[-1]),)))
 
     speaker = replace(world.speaker(STRANGER, 7), sent_at=world.clock.now())
     (said,) = (await world.doorkeeper.look(speaker))[1]
     assert isinstance(said, OpenCase)
-    await world.commit(said)
+    opened: OpenCase = said
+    await world.commit(opened)
     world.telegram.hook = world.store.hook = hook
     await world.work()
 
