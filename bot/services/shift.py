@@ -165,8 +165,6 @@ class Shift:
         return await self._close(case, "passed" if nothing_to_free else self._outcome)
 
     async def _ask(self, case: Case) -> Case | None:
-        # A change of the settings may be why this is asked, and this instance may not have heard of it yet.
-        await self._directory.refresh()
         match await self._examine(case):
             case Allow():
                 if self._spared is not None and self._spared.until is not None and case.done is Done.NOTHING:

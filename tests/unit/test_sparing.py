@@ -9,7 +9,6 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo, Exemption
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.intent import Arrived, Deletion, OpenCase, Pardon, Unban
-from bot.domain.membership import Require
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import ChannelPosts, Enforcement, OnLeave, OnUnknown, Policy
 from bot.domain.restriction import Done, Wanted
@@ -332,15 +331,3 @@ async def test_a_report_is_for_groups_that_observe(world: World) -> None:
 
     assert observed is not None
     assert observed.count == 2
-
-
-async def test_a_case_that_a_milder_policy_reopens_is_judged_by_it_on_every_instance(world: World) -> None:
-    """Another instance than the one that changed the policy may take the case up before it has heard of that."""
-    await world.speak(STRANGER)
-    await world.work()
-    world.telegram.in_channel[NEWS] = {MEMBER, STRANGER}
-    world.groups.put(replace(LOUNGE, policy=Policy(require=Require.ANY)))
-    world.store.touch(world.row(), wanted=Wanted.CHECK)
-    await world.work()
-
-    assert not world.muted(STRANGER)
