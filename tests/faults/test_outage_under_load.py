@@ -66,6 +66,7 @@ class Town:
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
         self.lounge, self.sim = outside.lounge, outside.lounge.sim
+        self.first_update = self.sim.last_update_id(self.lounge.bot) + 1
         bot, owner = self.lounge.bot, self.lounge.owner
         self.groups = [add_group(self.sim, bot, owner, f"Group {n}") for n in range(_GROUPS)]
         self.bare = [add_group(self.sim, bot, owner, f"Bare {n}") for n in range(_COMMANDS)]
@@ -187,7 +188,7 @@ async def _look_around(town: Town, figures: Figures, written: list[Message], fir
 
 async def _account(town: Town, figures: Figures, speakers: list[User], audited: int) -> None:
     sim, platform = town.sim, town.outside.platform
-    made = {int(str(update["update_id"])) for update in sim.updates(platform.bot)}
+    made = set(range(town.first_update, sim.last_update_id(platform.bot) + 1))
     answered = {each.update_id for each in sim.deliveries if each.status == 200}
     figures.updates, figures.updates_lost = len(made), len(made - answered)
     figures.answered_afterwards = town.said("Done.")
