@@ -141,7 +141,6 @@ def p99(deliveries: list[Delivery]) -> float:
     return round(took[int(len(took) * 0.99)] * 1000, 1)
 
 
-@pytest.mark.skipif(os.environ.get("FULL") != "1", reason="a minute of outage under load, by FULL=1")
 async def test_an_outage_under_load_is_made_good(outside: Outside) -> None:
     """Members pass, strangers' messages go, who joins is free; ledger and configuration are complete afterwards."""
     town, figures = Town(outside), Figures(_SECONDS)
@@ -167,9 +166,12 @@ async def test_an_outage_under_load_is_made_good(outside: Outside) -> None:
     sys.stdout.write(json.dumps(asdict(figures), indent=2) + "\n")
 
     assert figures.updates_lost == figures.dead_letters == figures.wrong_mutes == 0
-    assert figures.removed_during == figures.strangers_messages > 0
-    assert figures.freed_during == figures.joined == len(town.muted)
-    assert figures.commands == figures.confirmed_during == figures.answered_afterwards == _COMMANDS
+    if os.environ.get("FULL"):
+        # In eight seconds on a machine that does other things, not all of it comes before the end of the outage.
+        assert figures.removed_during == figures.strangers_messages > 0
+        assert figures.freed_during == figures.joined == len(town.muted)
+        assert figures.commands == figures.confirmed_during == _COMMANDS
+    assert figures.commands == figures.answered_afterwards
     assert figures.changes_in_the_audit == figures.commands
     assert figures.cases_open == figures.muted_afterwards == figures.strangers
 
