@@ -4,23 +4,21 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from bot.domain.errors import StoreUnavailableError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
+from bot.services.following import Follower
 from bot.services.ports import GroupStore
 
-_POLL_SECONDS = 0.5
 
-
-class Directory:
+class Directory(Follower):
     """Follows the configuration. A published change is read at once; a lost message heals by the next poll."""
 
     def __init__(self, *, store: GroupStore) -> None:
+        super().__init__()
         self._store = store
         self._groups: dict[BotId, dict[GroupId, ProtectedGroup]] = defaultdict(dict)
         self._linked: dict[tuple[BotId, ChannelId], set[GroupId]] = defaultdict(set)
         self._seq = -1
-        self._poked = asyncio.Event()
         self._reading = asyncio.Lock()
 
     def group(self, bot: BotId, group: GroupId) -> ProtectedGroup | None:
@@ -64,30 +62,12 @@ class Directory:
         chats = {(group.bot_id, chat) for group in groups for chat in (group.group_id, *group.channel_ids)}
         return sorted(chats)
 
-    def poke(self) -> None:
-        """Read the configuration soon: somebody says that it changed."""
-        self._poked.set()
-
     async def refresh(self) -> None:
         """Read what changed since the last time. Raises StoreUnavailableError."""
         async with self._reading:
             self._seq, changed = await self._store.changed_since(self._seq)
             for group in changed:
                 self._put(group)
-
-    async def run(self) -> None:
-        """Follow the configuration until cancelled; keep the last known one while PostgreSQL is away."""
-        while True:
-            try:
-                async with asyncio.timeout(_POLL_SECONDS):
-                    await self._poked.wait()
-            except TimeoutError:
-                pass
-            self._poked.clear()
-            try:
-                await self.refresh()
-            except StoreUnavailableError:
-                continue
 
     def _put(self, group: ProtectedGroup) -> None:
         for known in (group.group_id, *group.former_ids):

@@ -6,25 +6,23 @@ from types import MappingProxyType
 
 import structlog
 
-from bot.domain.errors import StoreUnavailableError
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
+from bot.services.following import Follower
 from bot.services.hosting_ports import BotRows, Crew
-
-_POLL_SECONDS = 0.5
 
 log = structlog.stdlib.get_logger()
 
 
-class Roster:
+class Roster(Follower):
     """Tells the crew. A published change is read at once; a lost message heals by the next poll."""
 
     def __init__(self, *, rows: BotRows, crew: Crew) -> None:
+        super().__init__()
         self._rows = rows
         self._crew = crew
         self._bots: dict[BotId, HostedBot] = {}
         self._seq = -1
-        self._poked = asyncio.Event()
         self._reading = asyncio.Lock()
 
     @property
@@ -40,10 +38,6 @@ class Roster:
         """Count the bots in a state: running, refused, disabled or sealed (no key opens them)."""
         return sum(_state(bot) == state for bot in self._bots.values())
 
-    def poke(self) -> None:
-        """Read the configuration soon: somebody says that it changed."""
-        self._poked.set()
-
     async def refresh(self) -> None:
         """Read what changed since the last time, and act on it. Raises StoreUnavailableError."""
         async with self._reading:
@@ -54,20 +48,6 @@ class Roster:
                 log.info("bot.removed", bot=gone)
                 del self._bots[gone]
                 self._crew.let_go(gone)
-
-    async def run(self) -> None:
-        """Follow the configuration until cancelled; keep the last known bots while PostgreSQL is away."""
-        while True:
-            try:
-                async with asyncio.timeout(_POLL_SECONDS):
-                    await self._poked.wait()
-            except TimeoutError:
-                pass
-            self._poked.clear()
-            try:
-                await self.refresh()
-            except StoreUnavailableError:
-                continue
 
     def _put(self, bot: HostedBot) -> None:
         before = self._bots.get(bot.bot_id)
