@@ -51,5 +51,5 @@ storm: $(VENV)/.dev ## answer every third call to Telegram with 429 for a minute
 	@$(BIN)/python -m tests.faults.storm $(if $(FULL),--seconds 300) $(ARGS)
 
 lock: ## renew the lock files (needs uv)
-	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
-	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -c requirements.lock -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	uv pip compile pyproject.toml --extra embedded --extra otel --group build --group dev --universal --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' -c requirements.lock -o requirements-dev.lock
