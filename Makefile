@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench chaos database soak storm lock
+.PHONY: help install run test check bench chaos database soak storm ha lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,9 @@ soak: $(VENV)/.dev ## minutes of load with every update accounted for; FULL=1 fo
 
 storm: $(VENV)/.dev ## answer every third call to Telegram with 429 for a minute; FULL=1 for five
 	@$(BIN)/python -m tests.faults.storm $(if $(FULL),--seconds 300) $(ARGS)
+
+ha: $(VENV)/.dev ## minutes with several instances and servers that fail, each held against its ceiling; ARGS='--only scaling'
+	@$(BIN)/python -m tests.ha $(ARGS)
 
 lock: ## renew the lock files (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock

@@ -1,0 +1,7 @@
+"""The parts of `make ha`, in the order in which they run."""
+
+from collections.abc import Sequence
+
+from tests.ha.checks import Part
+
+PARTS: Sequence[Part] = ()
