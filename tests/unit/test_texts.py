@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from gettext import c2py
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 import bot
 from bot.core.texts import Catalogs, load_catalogs
 
-LANGUAGES = ("ar", "de", "en", "es", "fa", "fr", "id", "it", "pt_BR", "ru", "tr", "uk", "zh_CN")
+LANGUAGES = ("ar", "de", "en", "es", "fa", "fr", "hi", "id", "it", "pt_BR", "ru", "tr", "uk", "zh_CN")
 _TAG = re.compile(r"</?([a-z]+)[^>]*>")
 _VALUES: dict[str, str | int] = {
     "user_id": 2**52,
@@ -116,20 +117,16 @@ def test_tags_are_closed_in_order(language: str) -> None:
 
 @every
 def test_plural_forms_are_complete(language: str) -> None:
-    """As many as the language has, chosen as the language does."""
+    """As many as the language needs for a count of people, each chosen where CLDR says so."""
     catalog = _catalog(language)
-    plurals = [forms for key, forms in _sentences(language).items() if key in {"unprotect.done", "status.on"}]
+    choose, cldr = c2py(catalog.plural_expr), Locale.parse(language).plural_form
+    plurals = [forms for key, forms in _sentences(language).items() if len(forms) > 1 or key == "status.on"]
 
-    assert catalog.num_plurals == len(set(Locale.parse(language).plural_form.tags) | {"other"}) or language in {
-        # CLDR counts a form for fractions or for millions, which no count of people needs.
-        "ru",
-        "uk",
-        "es",
-        "fr",
-        "it",
-        "pt_BR",
-    }
-    assert [len(forms) for forms in plurals] == [catalog.num_plurals] * 2
+    assert {len(forms) for forms in plurals} == {catalog.num_plurals}
+    # One form of ours for each of CLDR's, and the other way round.
+    pairs = {(choose(count), cldr(count)) for count in range(1000)}
+    assert len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs})
+    assert {ours for ours, _ in pairs} == set(range(catalog.num_plurals))
 
 
 @pytest.mark.parametrize(
@@ -148,6 +145,8 @@ def test_plural_forms_are_complete(language: str) -> None:
         ("ar", 5, "5 أشخاص"),
         ("ar", 100, "100 شخص "),
         ("zh_CN", 7, "7 人"),
+        ("hi", 1, "1 व्यक्ति "),
+        ("hi", 3, "3 लोग "),
     ],
 )
 def test_numbers_are_said_as_people_say_them(texts: Catalogs, language: str, count: int, part: str) -> None:
@@ -156,12 +155,30 @@ def test_numbers_are_said_as_people_say_them(texts: Catalogs, language: str, cou
 
 
 @every
-def test_answers_to_presses_fit(language: str) -> None:
+def test_answers_to_presses_fit(texts: Catalogs, language: str) -> None:
     """200 characters, with a list of channels of a hundred: plain text, without tags."""
-    for key, forms in _sentences(language).items():
-        if key.startswith(("press.", "wait.")):
-            assert not _tags(forms[0]), key
-            assert len(forms[0].format(**_VALUES)) <= 200, key
+    for key in _sentences(language):
+        if key.startswith(("press.", "wait.")) or key in _may_be_toasts():
+            assert not _tags(_sentences(language)[key][0]), key
+            assert len(texts.say(key, language, **_VALUES)) <= 200, key
+
+
+@cache
+def _may_be_toasts() -> frozenset[str]:
+    """Find the keys that handlers return, name as a toast, or look one up by: an answer to a press takes those."""
+    named: list[ast.AST] = []
+    for node in _nodes("handlers"):
+        if isinstance(node, ast.Call) and _name(node.func) == "toast":
+            named += node.args
+        elif isinstance(node, ast.Return) or (isinstance(node, ast.Assign) and _name(node.targets[0]) == "toast"):
+            # What stands in a call is for the one called.
+            called = {each for call in ast.walk(node) if isinstance(call, ast.Call) for each in ast.walk(call)}
+            named += set(ast.walk(node)) - called
+    return frozenset(set(_sentences("en")) & {str(each.value) for each in named if isinstance(each, ast.Constant)})
+
+
+def _name(node: ast.expr) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 @every
@@ -170,7 +187,7 @@ def test_button_labels_are_short_and_plain(language: str) -> None:
     for key, forms in _sentences(language).items():
         if key.endswith("_button"):
             assert not _tags(forms[0]), key
-            assert len(forms[0].replace("{channel}", "")) <= 30, key
+            assert len(re.sub(r"\{[a-z_]+\}", "", forms[0])) <= 30, key
 
 
 @every
@@ -232,6 +249,42 @@ def test_the_nearest_language_is_spoken(texts: Catalogs, asked: str | None, spok
     assert texts.supported(asked) == spoken
 
 
+@every
+def test_no_key_stands_twice(language: str) -> None:
+    """The reader of catalogs would take the last one silently."""
+    text = files("bot").joinpath("locales", f"{language}.po").read_text(encoding="utf-8")
+    keys = Counter(re.findall(r'^msgid "(.*)"$', text, re.MULTILINE))
+
+    assert [key for key, times in keys.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("language", ["ar", "fa"])
+def test_names_from_the_left_stand_in_lines_from_the_right(texts: Catalogs, language: str) -> None:
+    """A Latin name is isolated and drags nothing along; a line that begins with one is read from the right."""
+    said = texts.say("prompt.mute", language, user_id=7, name="Sam", channels="GM News!")
+
+    assert "\u2068Sam\u2069" in said
+    assert "\u2068GM News!\u2069" in said
+    assert said.startswith("\u200f")
+    assert '"tg://user?id=7"' in said
+    assert "\u2068GM News\u2069" in texts.toast("press.missing", language, channels="GM News")
+    assert all(line.startswith("\u200f") for line in texts.say("help", language).split("\n")[:4])
+
+
+@pytest.mark.parametrize("language", ["ar", "fa"])
+def test_what_is_copied_carries_no_marks(texts: Catalogs, language: str) -> None:
+    """A line to send elsewhere and the address of a link are as Telegram needs them."""
+    assert "<code>/settings a=b</code>" in texts.say("settings.export", language, line="/settings a=b")
+    assert '<a href="https://t.me/x">' in texts.say("onboarding.pick", language, group="G", url="https://t.me/x")
+    assert "<code>/protect @your_channel</code>" in texts.say("start", language)
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "zh_CN"])
+def test_lines_from_the_left_need_no_marks(texts: Catalogs, language: str) -> None:
+    """They are as they stand in the catalog."""
+    assert not set("\u2068\u2069\u200f") & set(texts.say("prompt.mute", language, user_id=7, name="Sam", channels="C"))
+
+
 def test_a_language_that_lacks_everything_falls_back_to_english(texts: Catalogs) -> None:
     """A group may be set to a language that a later release no longer has."""
     assert texts.say("start", "xx") == texts.say("start", "en")
@@ -256,8 +309,51 @@ def test_every_key_in_the_code_is_there_and_none_is_unused() -> None:
     } == set()
 
 
-def _nodes() -> Iterator[ast.AST]:
+SENTENCE = re.compile(r"[^\W\d_]{2,}[,.:]? +[^\W\d_]{2,}")
+
+
+def test_no_sentence_stands_in_the_code() -> None:
+    """What is said in a chat comes from the catalogs; logs, errors and docstrings are for those who run it."""
+    found = []
     for package in ("services", "handlers"):
+        for path in sorted((Path(bot.__file__).parent / package).glob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            if package == "handlers" or re.search(r"\b(Outgoing|Texts)\b", text):
+                found += [f"{path.name}: {literal}" for literal in _literals(ast.parse(text))]
+
+    assert found == []
+
+
+def test_a_sentence_in_the_code_would_be_found() -> None:
+    """The test above looks at what is sent, put together or passed on, and at nothing else."""
+    code = '''"""Not this one."""
+log.info("nor", detail="what a log says")
+raise ValueError("nor an error")
+await telegram.send(chat, f"Hello there, {name}")
+text = "Please join" if missing else key
+'''
+
+    assert sorted(_literals(ast.parse(code))) == ["Hello there, ", "Please join"]
+
+
+def _literals(tree: ast.Module) -> list[str]:
+    """Return every piece of text with two words in a row that is neither logged, raised nor a docstring."""
+    spared: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise | ast.AnnAssign) or (
+            isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _logs(node.value))
+        ):
+            spared |= set(ast.walk(node))
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [str(node.value) for node in texts if node not in spared and SENTENCE.search(str(node.value))]
+
+
+def _logs(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _name(node.func.value) == "log"
+
+
+def _nodes(*packages: str) -> Iterator[ast.AST]:
+    for package in packages or ("services", "handlers"):
         for path in (Path(bot.__file__).parent / package).glob("*.py"):
             yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
