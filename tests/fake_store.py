@@ -65,6 +65,7 @@ class FakeStore:
     groups: dict[tuple[BotId, GroupId], tuple[int, ProtectedGroup]] = field(default_factory=dict)
     seq: int = 0
     seen: set[tuple[BotId, GroupId, UserId]] = field(default_factory=set)
+    unasked: dict[tuple[BotId, GroupId], int] = field(default_factory=dict)
     marks: dict[tuple[BotId, UpdateId], Mark] = field(default_factory=dict)
     dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)

@@ -287,6 +287,11 @@ class FakeGroups:
         self._store.seen.update((bot, group, user) for bot, group, user, _ in sightings)
         self._store.passed.update({(bot, group, user): at for bot, group, user, at in sightings})
 
+    async def unasked(self, counts: Sequence[tuple[BotId, GroupId, int]]) -> None:
+        await self._store.hook("unasked")
+        for bot, group, count in counts:
+            self._store.unasked[bot, group] = self._store.unasked.get((bot, group), 0) + count
+
     def _get(self, bot: BotId, group: GroupId) -> ProtectedGroup | None:
         return self._store.groups.get((bot, group), (0, None))[1]
 

@@ -16,6 +16,7 @@ from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UpdateId, UserI
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
+from bot.domain.stats import Day
 from tests.strategies import START
 
 Hook = Callable[[str], Awaitable[None]]
@@ -331,6 +332,15 @@ class FakeSpawner:
     async def finished(self) -> None:
         while self.tasks:
             await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class FakeFigures:
+    """A group in which nothing has happened yet."""
+
+    async def days(self, bot: BotId, group: GroupId, former: Sequence[GroupId], count: int) -> Sequence[Day]:
+        del bot, group, former
+        first = START.date() - timedelta(days=count - 1)
+        return [Day(first + timedelta(days=number), 0, 0, 0, 0, 0, 0) for number in range(count)]
 
 
 class FakeSetUps:

@@ -215,7 +215,7 @@ def _retention(world: World) -> tuple[Callable[[], Awaitable[None]], ...]:
         letters=settings.letter_retention_days,
     )
     retention = Retention(database=world.database, periods=periods)
-    return retention.events, retention.cases, retention.audit, retention.members, retention.letters
+    return retention.events, retention.figures, retention.cases, retention.audit, retention.members, retention.letters
 
 
 def _replays(world: World, receiver: Receiver, roster: Roster) -> Replays:

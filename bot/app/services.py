@@ -8,7 +8,9 @@ from bot.app.kept import Kept
 from bot.app.world import World
 from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
+from bot.core.charts import draw_days
 from bot.core.clock import SystemClock
+from bot.core.figures import PostgresFigures
 from bot.core.groups import PostgresGroups
 from bot.core.knocks import PostgresKnocks
 from bot.core.membership_cache import MembershipAnswers
@@ -32,6 +34,7 @@ from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.shift import Shift
 from bot.services.sparing import Judgement, Sparing
+from bot.services.statistics import Statistics
 from bot.services.verification import Verification
 
 
@@ -110,6 +113,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         ),
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
+        statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
         ),

@@ -178,6 +178,11 @@ class PostgresGroups:
         columns = [list(column) for column in zip(*sorted(sightings), strict=True)]
         await self._database.execute("members_seen", *columns)
 
+    async def unasked(self, counts: Sequence[tuple[BotId, GroupId, int]]) -> None:
+        """Count messages that needed no question."""
+        columns = [list(column) for column in zip(*sorted(counts), strict=True)]
+        await self._database.execute("count_unasked", *columns)
+
 
 async def _write_group(session: Session, setup: GroupSetup) -> None:
     seq, known = await next_seq(session), await session.row("get_protected_group", setup.bot_id, setup.group_id)

@@ -56,6 +56,10 @@ class Retention:
         if counts:
             log.info("events.partitions", **counts)
 
+    async def figures(self) -> None:
+        """Drop the counts of days that are as long ago as the events that are dropped."""
+        await self._database.execute("forget_days", self._periods.events)
+
     async def cases(self) -> None:
         """Drop cases that were closed long ago."""
         for _ in range(_ROUNDS):

@@ -38,3 +38,5 @@ class Outgoing:
     silent: bool = True
     picker: ChannelPicker | None = None
     """Shown instead of buttons: Telegram takes one or the other."""
+    picture: bytes | None = None
+    """A PNG above the text, which is its caption then and has at most 1024 characters."""

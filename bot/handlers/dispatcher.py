@@ -34,6 +34,8 @@ from bot.handlers.protect import CONFIRM, Protect
 from bot.handlers.replies import Replies
 from bot.handlers.settings import PREFIX, Settings
 from bot.handlers.standing import Standing
+from bot.handlers.statistics import PREFIX as STATS
+from bot.handlers.statistics import GroupStatistics
 from bot.handlers.usecases import UseCases
 from bot.handlers.waiting import Waiting
 from bot.services.batch_verification import WARMER
@@ -104,6 +106,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     protect, information, settings = Protect(use, replies), Information(use, replies, onboard), Settings(use, replies)
     press, exemptions, personal = VerifyPress(use, baskets), Exemptions(use, replies), Personal(use, replies)
     standing, pausing = Standing(use, replies, press), Pausing(use, replies, information)
+    statistics = GroupStatistics(use, replies)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -129,6 +132,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
             CommandHandler("status", kept(replies.for_admins(information.status, otherwise=standing.verify)), new),
             0,
         ),
+        (CommandHandler("stats", kept(replies.for_admins(statistics.stats)), new), 0),
+        (CallbackQueryHandler(kept(statistics.pressed), f"^{STATS}"), 0),
         (CommandHandler("verify", kept(standing.verify), new), 0),
         (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt)), new), 0),
         (CallbackQueryHandler(kept(exemptions.pressed), f"^{TAKE_BACK}"), 0),

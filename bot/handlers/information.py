@@ -41,7 +41,7 @@ class Information:
 
     async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/help`."""
-        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.more"))
+        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.stats", "help.more"))
         await self._replies.reply(update, text)
 
     async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -35,20 +35,24 @@ class Replies:
         """Return a sentence in the sender's language."""
         return self._use.texts.say(key, self.language(update), **values)
 
-    async def reply(self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = ()) -> None:
+    async def reply(
+        self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = (), picture: bytes | None = None
+    ) -> None:
         """Reply to the command. A reply that cannot be sent is logged: there is nobody to tell."""
         try:
-            await self.send(update, text, buttons)
+            await self.send(update, text, buttons, picture)
         except TelegramError as error:
             log.warning("reply.failed", error=str(error))
 
-    async def send(self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = ()) -> None:
+    async def send(
+        self, update: Update, text: str, buttons: tuple[tuple[Button, ...], ...] = (), picture: bytes | None = None
+    ) -> None:
         """Reply to the command. Raises TelegramError."""
         message = update.effective_message
         if message is None:
             return
         reply_to = MessageId(message.message_id) if message.chat.type != ChatType.PRIVATE else None
-        outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to)
+        outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to, picture=picture)
         await self._use.telegram.send(bot_of(update), message.chat.id, outgoing)
 
     def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:

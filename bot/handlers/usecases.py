@@ -12,6 +12,7 @@ from bot.services.policies import Policies
 from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
+from bot.services.statistics import Statistics
 from bot.services.verification import Verification
 
 
@@ -26,6 +27,7 @@ class UseCases:
     policies: Policies
     authority: Authority
     setup: Setup
+    statistics: Statistics
     onboarding: Onboarding
     verification: Verification
     ledger: CaseReader

@@ -105,7 +105,7 @@ class Doorkeeper:
     ) -> tuple[Admission, tuple[Intent, ...]]:
         match judge(standing, group.policy.require):
             case Allow():
-                self._activity.sighted(speaker.bot_id, speaker.group_id, speaker.user_id)
+                self._activity.seen(speaker.bot_id, speaker.group_id, speaker.user_id)
                 return Admission.ADMITTED, ()
             case Missing(channels):
                 if await self.is_admin(speaker.bot_id, speaker.group_id, speaker.user_id):

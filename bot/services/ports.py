@@ -257,10 +257,11 @@ class GroupStore(Protocol):
 
 
 class ActivityStore(Protocol):
-    """Who has been seen where. All methods raise StoreUnavailableError."""
+    """Who has been seen where, and how many messages needed no question. All methods raise StoreUnavailableError."""
 
     async def presence(self, bot: BotId, group: GroupId, user: UserId) -> Presence: ...
     async def seen(self, sightings: Sequence[tuple[BotId, GroupId, UserId, datetime]]) -> None: ...
+    async def unasked(self, counts: Sequence[tuple[BotId, GroupId, int]]) -> None: ...
 
 
 class Instances(Protocol):

@@ -43,12 +43,15 @@ LARGEST = (1 << 63) - 1
 class Args:
     """Named texts; nested values are JSON in text form."""
 
-    def __init__(self, values: dict[str, str]) -> None:
+    def __init__(self, values: dict[str, str], files: dict[str, bytes] | None = None) -> None:
         self._values = values
+        self._files = files or {}
 
     def recorded(self) -> JsonObject:
-        """Return the arguments with JSON read, for the record."""
-        return {name: value if name in TEXTS else _read(value) for name, value in self._values.items()}
+        """Return the arguments with JSON read, for the record; files that another argument names are part of that."""
+        named = {name for name in self._files if any(f'"attach://{name}"' in value for value in self._values.values())}
+        values = {name: value for name, value in self._values.items() if name not in named}
+        return {name: value if name in TEXTS else _read(value) for name, value in values.items()}
 
     def has(self, name: str) -> bool:
         """Say whether the argument was given and is not empty."""
@@ -61,6 +64,10 @@ class Args:
     def take(self, name: str) -> str:
         """Return and remove an argument that is none of the method's own."""
         return self._values.pop(name, "")
+
+    def file(self, name: str) -> bytes | None:
+        """Return an uploaded file by the name of its part, None when there is none."""
+        return self._files.get(name)
 
     def integer(self, name: str, default: int = 0) -> int:
         """Return the leading digits, as Telegram's server does."""
@@ -103,14 +110,15 @@ def _read(value: str) -> object:
 def read_args(query: str, content_type: str, body: bytes) -> Args:
     """Read the query string and a form, multipart or JSON body."""
     values = dict(parse_qsl(query, keep_blank_values=True))
+    files: dict[str, bytes] = {}
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         values |= _from_json(body)
     elif kind == "multipart/form-data":
-        values |= _from_multipart(content_type, body)
+        values |= _from_multipart(content_type, body, files)
     elif kind == "application/x-www-form-urlencoded":
         values |= dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    return Args(values)
+    return Args(values, files)
 
 
 def _from_json(body: bytes) -> dict[str, str]:
@@ -129,8 +137,8 @@ def _from_json(body: bytes) -> dict[str, str]:
     }
 
 
-def _from_multipart(content_type: str, body: bytes) -> dict[str, str]:
-    """Read form fields; of an uploaded file only its name is kept."""
+def _from_multipart(content_type: str, body: bytes, files: dict[str, bytes]) -> dict[str, str]:
+    """Read form fields, and put what is uploaded into `files`."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
     values = {}
@@ -140,6 +148,8 @@ def _from_multipart(content_type: str, body: bytes) -> dict[str, str]:
             continue
         filename = part.get_filename()
         payload = part.get_payload(decode=True)
-        text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-        values[name] = f"attach://{filename}" if filename else text
+        content = payload if isinstance(payload, bytes) else b""
+        if filename:
+            files[name] = content
+        values[name] = f"attach://{name}" if filename else content.decode("utf-8", "replace")
     return values

@@ -6,7 +6,10 @@ from .errors import ApiError
 from .model import JsonObject
 
 LONGEST_TEXT = 4096
+LONGEST_CAPTION = 1024
 LONGEST_CALLBACK_DATA = 64
+LARGEST_PICTURE = 10 << 20
+PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 STYLES = frozenset({"danger", "success", "primary"})
 BUTTON_KINDS = (
     "url",
@@ -44,6 +47,21 @@ def read_text(args: Args, name: str = "text", *, longest: int = LONGEST_TEXT) ->
     if utf16_length(text) > longest:
         raise ApiError.bad_request("message is too long" if name == "text" else "message caption is too long")
     return text, _merged(entities, find_entities(text))
+
+
+def read_picture(args: Args, reference: str) -> bytes | None:
+    """Return the picture that came with the call; None for one that Telegram has already, or fetches."""
+    name = reference.removeprefix("attach://")
+    if name == reference:
+        return None
+    picture = args.file(name)
+    if picture is None:
+        raise ApiError.bad_request(f'file "{name}" is missing in the request')
+    if not picture.startswith(PICTURES):
+        raise ApiError.bad_request("IMAGE_PROCESS_FAILED")
+    if len(picture) > LARGEST_PICTURE:
+        raise ApiError.bad_request("file is too big")
+    return picture
 
 
 def _merged(marked: list[JsonObject], found: list[JsonObject]) -> list[JsonObject]:

@@ -126,6 +126,8 @@ class Message:
     reply_to: int | None = None
     media_group_id: str | None = None
     photo: bool = False
+    picture: bytes | None = None
+    """What was uploaded; a photo that a person sends has none."""
     buttons: JsonObject | None = None
     keyboard: list[list[JsonObject]] | None = None
     service: JsonObject | None = None

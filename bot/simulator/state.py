@@ -1,6 +1,7 @@
 """What one user's app shows: the JSON of `GET /control/state`, as control.py describes it."""
 
 from urllib.parse import parse_qs, urlsplit
+from zlib import crc32
 
 from .backend import Backend
 from .callbacks import buttons_of
@@ -182,6 +183,7 @@ class StateView:
             "service": kind,
             "service_text": words,
             "photo": message.photo,
+            "picture": picture_path(message),
             "media_group_id": message.media_group_id,
             "reply_to": message.reply_to,
             "is_automatic_forward": message.is_automatic_forward,
@@ -238,6 +240,14 @@ def _key(button: JsonObject) -> JsonObject:
         return {"text": button["text"], "request_id": None, "wants_channel": None}
     wants_channel = request.get("chat_is_channel") is True
     return {"text": button["text"], "request_id": request.get("request_id"), "wants_channel": wants_channel}
+
+
+def picture_path(message: Message) -> str | None:
+    """Return where the page finds what was uploaded; a new picture has a new address."""
+    if message.picture is None:
+        return None
+    bot = "" if message.chat.bot is None else f"{message.chat.bot.id}."
+    return f"/pictures/{bot}{message.chat.id}/{message.id}?{crc32(message.picture):x}"
 
 
 def chat_key(chat: Chat) -> str:

@@ -122,6 +122,23 @@ async def test_sightings_are_written_in_batches(world: World) -> None:
     assert world.store.seen == {(BOT, GROUP, MEMBER)}
 
 
+async def test_messages_that_needed_no_question_are_counted(world: World) -> None:
+    """Those of members whom the gate knew; none is lost in an outage, and who had to be asked about does not count."""
+    failures = iter([True, False])
+
+    async def away_once(place: str) -> None:
+        if place == "unasked" and next(failures, False):
+            raise StoreUnavailableError("away")
+
+    world.store.hook = away_once
+    for _ in range(3):
+        world.activity.sighted(BOT, GROUP, MEMBER)
+    world.activity.seen(BOT, GROUP, MEMBER)
+    await _for_a_while(world.activity.run())
+
+    assert world.store.unasked == {(BOT, GROUP): 3}
+
+
 async def test_sightings_survive_an_outage(world: World) -> None:
     """They are written when PostgreSQL is back."""
     failures = iter([True, False])

@@ -38,6 +38,13 @@ _VALUES: dict[str, str | int] = {
     "days": 7,
     "total": 100,
     "names": "N" * 340,
+    "joined": 10**6,
+    "passed": 10**6,
+    "stopped": 10**6,
+    "by_event": 10**6,
+    "freed": 10**6,
+    "waiting": 10**5,
+    "unasked": 10**8,
 }
 
 

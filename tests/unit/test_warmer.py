@@ -8,6 +8,7 @@ import pytest
 from telegram import Bot
 from telegram.ext import CallbackContext, ContextTypes
 
+from bot.core.charts import draw_days
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership, Require
@@ -17,9 +18,10 @@ from bot.handlers.dispatcher import AnyApplication
 from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.onboarding import Onboarding
+from bot.services.statistics import Statistics
 from bot.services.warmer import BATCH, Warmer
 from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeCache, FakeSetUps
+from tests.fakes import FakeCache, FakeFigures, FakeSetUps
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 CAFE = GroupId(-1005)
@@ -350,6 +352,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         policies=world.policies,
         authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
+        statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
         ),

@@ -12,6 +12,7 @@ from telegram import (
     ChatPermissions,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaPhoto,
     KeyboardButton,
     KeyboardButtonRequestChat,
     LinkPreviewOptions,
@@ -157,6 +158,19 @@ class TelegramClient:
         """Send a message."""
         reply = ReplyParameters(message.reply_to, allow_sending_without_reply=True) if message.reply_to else None
 
+        async def send_picture(api: Bot) -> MessageId:
+            sent = await api.send_photo(
+                chat,
+                message.picture or b"",
+                message.text,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_keyboard(message.buttons),
+                message_thread_id=message.topic_id,
+                disable_notification=message.silent,
+                reply_parameters=reply,
+            )
+            return MessageId(sent.message_id)
+
         async def send(api: Bot) -> MessageId:
             sent = await api.send_message(
                 chat,
@@ -170,10 +184,21 @@ class TelegramClient:
             )
             return MessageId(sent.message_id)
 
+        if message.picture is not None:
+            return await self._call(bot, "sendPhoto", chat, send_picture)
         return await self._call(bot, "sendMessage", chat, send)
 
     async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None:
-        """Replace text and buttons of a message the bot sent."""
+        """Replace text and buttons of a message the bot sent, and its picture if there is one."""
+        if message.picture is not None:
+            media = InputMediaPhoto(message.picture, message.text, parse_mode=ParseMode.HTML)
+            await self._call(
+                bot,
+                "editMessageMedia",
+                chat,
+                lambda api: api.edit_message_media(media, chat, message_id, reply_markup=_keyboard(message.buttons)),
+            )
+            return
         await self._call(
             bot,
             "editMessageText",

@@ -38,7 +38,9 @@ class Kind(Enum):
 _KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "sendMessage": Kind.SEND,
+        "sendPhoto": Kind.SEND,
         "editMessageText": Kind.SEND,
+        "editMessageMedia": Kind.SEND,
         "restrictChatMember": Kind.MODERATE,
         "banChatMember": Kind.MODERATE,
         "unbanChatMember": Kind.MODERATE,

@@ -78,7 +78,7 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[int, bytes]:
         """Send one request and return status and body. Raises TimedOut or NetworkError."""
         wanted = self._timeout if isinstance(read_timeout, DefaultValue) or read_timeout is None else read_timeout
-        form = request_data.json_parameters if request_data else None
+        form = _form(request_data)
         started, outcome = self._pool.monotonic(), "cancelled"
         try:
             async with self._pool.session(waits=self._waits).request(
@@ -106,6 +106,18 @@ class AiohttpRequest(BaseRequest):
         if answer is None:
             raise TelegramError("an answer that is no JSON object")
         return answer
+
+
+def _form(data: RequestData | None) -> dict[str, str] | aiohttp.FormData | None:
+    """Return what is sent: a plain form, or one in parts where there are files."""
+    if data is None or not data.contains_files:
+        return None if data is None else data.json_parameters
+    form = aiohttp.FormData()
+    for name, value in data.json_parameters.items():
+        form.add_field(name, value)
+    for name, (filename, content, kind) in (data.multipart_data or {}).items():
+        form.add_field(name, content, filename=filename, content_type=kind)
+    return form
 
 
 def _session(connections: int) -> aiohttp.ClientSession:

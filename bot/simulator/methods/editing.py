@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from types import MappingProxyType
 
+from bot.simulator.args import Args
 from bot.simulator.errors import ApiError
-from bot.simulator.markup import read_inline_keyboard, read_text
+from bot.simulator.markup import LONGEST_CAPTION, read_inline_keyboard, read_picture, read_text
 from bot.simulator.model import CallbackAnswer, Chat, JsonObject, Message
 from bot.simulator.shapes import message_json
 
@@ -36,6 +37,22 @@ def edit_message_reply_markup(call: MethodCall) -> object:
     buttons = read_inline_keyboard(call.args)
     message = _editable(call)
     _apply(call, message, message.text, message.entities, buttons)
+    return message_json(message)
+
+
+def edit_message_media(call: MethodCall) -> object:
+    """Replace the picture, its caption and the keyboard of one of the bot's messages; other media are not known."""
+    media = call.args.json_object("media")
+    if media is None or media.get("type") != "photo" or not isinstance(media.get("media"), str):
+        raise ApiError.bad_request("can't parse InputMedia: only photos can be sent here")
+    given = {name: value for name, value in media.items() if name in {"caption", "parse_mode"}}
+    caption = Args({name: str(value) for name, value in given.items()})
+    text, entities = read_text(caption, "caption", longest=LONGEST_CAPTION)
+    buttons = read_inline_keyboard(call.args)
+    message = _editable(call)
+    picture = read_picture(call.args, str(media["media"]))
+    message.photo, message.picture = True, picture
+    _apply(call, message, text, entities, buttons)
     return message_json(message)
 
 
@@ -161,6 +178,7 @@ def answer_callback_query(call: MethodCall) -> object:
 METHODS: MappingProxyType[str, Callable[[MethodCall], object]] = MappingProxyType(
     {
         "editMessageText": edit_message_text,
+        "editMessageMedia": edit_message_media,
         "editMessageReplyMarkup": edit_message_reply_markup,
         "deleteMessage": delete_message,
         "deleteMessages": delete_messages,

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from bot.simulator.errors import ApiError
-from bot.simulator.markup import read_inline_keyboard, read_reply_keyboard, read_text
+from bot.simulator.markup import LONGEST_CAPTION, read_inline_keyboard, read_picture, read_reply_keyboard, read_text
 from bot.simulator.model import Chat, JsonObject, Member, Message, User
 from bot.simulator.permissions import may
 from bot.simulator.shapes import message_json
 
 from .call import Access, MethodCall
 
-LONGEST_CAPTION = 1024
 # A bot that is no administrator may answer a press with an ephemeral message for so long.
 EPHEMERAL_ANSWER_SECONDS = 15.0
 
@@ -27,7 +26,7 @@ def send_photo(call: MethodCall) -> object:
     if not call.args.has("photo"):
         raise ApiError.bad_request("there is no photo in the request")
     text, entities = read_text(call.args, "caption", longest=LONGEST_CAPTION)
-    return _send(call, text, entities, photo=True)
+    return _send(call, text, entities, photo=True, picture=read_picture(call.args, call.args.text("photo")))
 
 
 def send_chat_action(call: MethodCall) -> object:
@@ -36,14 +35,17 @@ def send_chat_action(call: MethodCall) -> object:
     return True
 
 
-def _send(call: MethodCall, text: str, entities: list[JsonObject], *, photo: bool) -> object:
+def _send(
+    call: MethodCall, text: str, entities: list[JsonObject], *, photo: bool, picture: bytes | None = None
+) -> object:
     buttons = read_inline_keyboard(call.args)
     chat = call.chat(Access.WRITE)
     receiver = _receiver(call, chat)
     if receiver is None:
         check_may_send(call, chat, "can_send_photos" if photo else "can_send_messages")
     message = Message(0, chat, call.now, call.bot, author=call.bot, text=text, entities=entities)
-    message.photo, message.buttons, message.receiver = photo, buttons, receiver
+    message.photo, message.picture = photo, picture
+    message.buttons, message.receiver = buttons, receiver
     message.keyboard = read_reply_keyboard(call.args)
     message.is_silent = call.args.boolean("disable_notification")
     if chat.type == "channel":

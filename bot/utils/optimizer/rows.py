@@ -32,7 +32,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "our_until", "prompt_state", "prompt_message_id", "prompt_channels", "due_at", "opened_at", "closed_at",
             "outcome", "cause",
         ),
-        "group_members_seen": ("bot_id", "group_id", "user_id", "seen_at"),
+        "group_members_seen": ("bot_id", "group_id", "user_id", "seen_at", "joined_at"),
+        "group_days": ("bot_id", "group_id", "day", "unasked"),
         "updates_done": ("bot_id", "update_id", "state", "owner", "claimed_at"),
         "scheduled_actions": ("bot_id", "kind", "chat_id", "message_id", "due_at", "dead_at"),
         "dead_letters": ("bot_id", "update_id", "body", "error", "died_at", "replay_at"),
@@ -83,6 +84,7 @@ class Rows:
         yield "group_channel_links", scale.groups * 3 // 2, self._links()
         yield "restrictions", scale.cases, self._cases()
         yield "group_members_seen", scale.members, self._members()
+        yield "group_days", scale.groups * 10, self._days()
         yield "updates_done", scale.updates, self._updates()
         yield "scheduled_actions", scale.actions, self._actions()
         yield "dead_letters", 20, self._letters()
@@ -141,7 +143,14 @@ class Rows:
         for n in range(self.scale.members):
             # Members of three groups each, spread evenly, so that no pair comes twice.
             group = (n // 3 * 7 + n % 3 * 31) % self.scale.groups
-            yield bot_id(group % self.scale.bots), group_id(group), user_id(n // 3), self._ago(dice, 150)
+            seen = self._ago(dice, 150)
+            joined = seen if n % 2 else None
+            yield bot_id(group % self.scale.bots), group_id(group), user_id(n // 3), seen, joined
+
+    def _days(self) -> Iterator[Row]:
+        for n in range(self.scale.groups):
+            for day in range(10):
+                yield bot_id(n % self.scale.bots), group_id(n), (self.now - timedelta(days=3 * day)).date(), n + day
 
     def _updates(self) -> Iterator[Row]:
         each = 90_000 / max(self.scale.updates, 1)

@@ -79,6 +79,9 @@ def _reads() -> Sequence[Probe]:
               ("verification_events_user",), spare=60, read_per_row=6),
         Probe("count_group_events", lambda s: (*_of(s.event, "bot_id", "group_id"), 7), ("verification_events_group",),
               spare=200_000, by_size=True),
+        Probe("group_figures", lambda s: (*_of(s.event, "bot_id", "group_id"), [s.event["group_id"]], 28),
+              ("verification_events_group", "group_members_seen_joined", "group_days_pkey"),
+              spare=200_000, by_size=True),
         Probe("get_user_history", lambda s: (*_of(s.closed_case, "bot_id", "user_id"), 50),
               (_USER, "restrictions_closed_user")),
         Probe("letters_to_replay", lambda s: ([s.dead["bot_id"]], 10), spare=100),
@@ -97,6 +100,8 @@ def _updates() -> Sequence[Probe]:
               ("updates_done_pkey",), before="claim_update", is_write=True),
         Probe("beat", lambda s: (s.instance, "host", "1"), is_write=True, spare=100),
         Probe("members_seen", _sightings, ("group_members_seen_pkey",), is_write=True),
+        Probe("count_unasked", lambda s: ([s.group["bot_id"]], [s.group["group_id"]], [9]), ("group_days_pkey",),
+              is_write=True),
         Probe("save_event", lambda s: (*_of(s.event, "bot_id", "group_id", "user_id"), "muted", "message", []),
               is_write=True),
     )  # fmt: skip
@@ -160,6 +165,7 @@ def _upkeep() -> Sequence[Probe]:
         Probe("forget_updates", lambda _: (500,), ("updates_done_age",), is_write=True),
         Probe("forget_cases", lambda _: (29, 500), ("restrictions_closed",), is_write=True),
         Probe("forget_audit", lambda _: (290, 500), ("audit_log_pkey",), is_write=True),
+        Probe("forget_days", lambda _: (25,), ("group_days_by_age",), is_write=True),
         Probe("forget_members", lambda s: (149, *_of(s.member, "bot_id", "group_id", "user_id"), 500),
               ("group_members_seen_pkey",), is_write=True, read_per_row=500, spare=1_500),
     )  # fmt: skip

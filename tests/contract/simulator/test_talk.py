@@ -1,14 +1,16 @@
 """Messages of every kind of sender, ephemeral messages, topics, comments, polling."""
 
 import asyncio
+import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from bot.simulator import NotAllowed, NotFound, Simulator, User
 from bot.simulator.model import Chat
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient
+from tests.simulator_kit import BotClient, Json
 
 BUTTON = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
 
@@ -183,3 +185,31 @@ async def test_administrators_are_listed(world: Small, api: BotClient) -> None:
     assert isinstance(answer.result, list)
     assert [each["status"] for each in answer.result] == ["creator", "administrator"]
     assert count.result == len(people_in(world.lounge))
+
+
+async def test_a_picture_is_uploaded_and_replaced(sim: Simulator, world: Small, api: BotClient) -> None:
+    """Byte for byte, whatever bytes they are; what is no picture is refused."""
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3 + b"\r\n\x85\r--\n"
+
+    async def upload(method: str, fields: dict[str, str], files: dict[str, bytes]) -> Json:
+        form = aiohttp.FormData(fields)
+        for name, data in files.items():
+            form.add_field(name, data, filename="a.png", content_type="image/png")
+        async with api.session.post(f"{api.url}/bot{api.bot.token}/{method}", data=form) as response:
+            return Json(await response.json())
+
+    sent = await upload("sendPhoto", {"chat_id": str(world.lounge.id), "caption": "Look"}, {"photo": content})
+    message = sim.messages(world.lounge)[-1]
+    assert message.picture == content
+    assert sent["result"]["caption"] == "Look"
+
+    where = {"chat_id": str(world.lounge.id), "message_id": str(message.id)}
+    media = json.dumps({"type": "photo", "media": "attach://one", "caption": "<b>New</b>", "parse_mode": "HTML"})
+    edited = await upload("editMessageMedia", {**where, "media": media}, {"one": content + b"2"})
+    assert edited["result"]["caption"] == "New"
+    assert message.picture == content + b"2"
+
+    broken = await upload("sendPhoto", {"chat_id": str(world.lounge.id)}, {"photo": b"no picture"})
+    assert broken["description"] == "Bad Request: IMAGE_PROCESS_FAILED"
+    missing = await upload("editMessageMedia", {**where, "media": media}, {})
+    assert missing["description"] == 'Bad Request: file "one" is missing in the request'

@@ -1,0 +1,2 @@
+DROP INDEX group_members_seen_joined;
+DROP TABLE group_days;
