@@ -28,6 +28,7 @@ from bot.domain.intent import (
     Want,
     WentAway,
 )
+from bot.domain.operator import By, actor_of
 from bot.domain.policy import Enforcement, Policy, Presence, reopens
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.fake_store import FakeStore, Mark
@@ -158,20 +159,22 @@ class FakeGroups:
         return self._want_all(bot, group, Wanted.FREE)
 
     async def pause(
-        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool
+        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool, by: By | None = None
     ) -> tuple[CaseId, ...] | None:
         await self._store.hook("pause")
         known = self._get(bot, group)
         if known is None or not known.protected or known.paused_reason != was:
             return None
+        self._store.audit.append(("pause", group, actor_of(by or UserId(bot)).user_id))
         self.put(replace(known, paused_reason=reason))
         return self._want_all(bot, group, Wanted.FREE) if free else ()
 
-    async def resume(self, bot: BotId, group: GroupId, *, was: str) -> tuple[CaseId, ...] | None:
+    async def resume(self, bot: BotId, group: GroupId, *, was: str, by: By | None = None) -> tuple[CaseId, ...] | None:
         await self._store.hook("resume")
         known = self._get(bot, group)
         if known is None or not known.protected or known.paused_reason != was:
             return None
+        self._store.audit.append(("resume", group, actor_of(by or UserId(bot)).user_id))
         self.put(replace(known, paused_reason=None))
         return self._want_all(bot, group, Wanted.CHECK)
 

@@ -23,6 +23,7 @@ MOST_LINES = 400
 # What may be built when a module is imported: types, patterns, frozen values, loggers (which hold no state of ours).
 BUILDERS = frozenset(
     {
+        "Actor",
         "BotId",
         "ChannelId",
         "Effort",

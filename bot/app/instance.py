@@ -10,6 +10,7 @@ from bot.app.kept import Kept, keep_for_later
 from bot.app.outage import without_postgresql
 from bot.app.services import Services, join_services
 from bot.app.warming import make_warmer, warm_on_schedule
+from bot.app.web import join_web
 from bot.app.world import World, given_secret, opened
 from bot.core.actions import ScheduledActions
 from bot.core.letters import LetterStore
@@ -154,6 +155,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         },
         metrics=metrics.exposition,
         clock=clock,
+        pages=join_web(world, services, warmer),
     )
 
 

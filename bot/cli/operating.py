@@ -21,6 +21,7 @@ from bot.domain.errors import (
     TokenRefusedError,
 )
 from bot.domain.ids import UserId
+from bot.domain.operator import Actor, Source
 from bot.domain.secret import Secret
 
 Result = TypeVar("Result")
@@ -28,7 +29,7 @@ Result = TypeVar("Result")
 NOT_DONE = 1
 STILL_HELD = 3
 
-AT_THE_SHELL = UserId(0)
+AT_THE_SHELL = Actor(UserId(0), Source.CLI)
 """Who is named in the audit: whoever may run commands beside the deployment's secrets."""
 
 

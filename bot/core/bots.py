@@ -8,6 +8,7 @@ from bot.core.database import Database, Record
 from bot.domain.errors import AlreadyHostedError, NotHostedError, SettingsError
 from bot.domain.hosting import BotIdentity, BotSummary, HostedBot
 from bot.domain.ids import BotId, UserId
+from bot.domain.operator import By
 from bot.domain.secret import Secret
 
 
@@ -48,7 +49,7 @@ class BotStore:
                 return each
         raise NotHostedError(f"there is no bot {bot}")
 
-    async def add(self, identity: BotIdentity, token: Secret, name: str | None, by: UserId) -> None:
+    async def add(self, identity: BotIdentity, token: Secret, name: str | None, by: By) -> None:
         """Host a bot with a webhook secret of its own. Raises AlreadyHostedError."""
         async with self._database.transaction() as session:
             seq, bot = await next_seq(session), identity.bot_id
@@ -57,14 +58,14 @@ class BotStore:
                 raise AlreadyHostedError(f"the bot {bot}, or another one of that name, is hosted already")
             await audit(session, bot, by, "bot_add", None, {"username": identity.username})
 
-    async def change_token(self, identity: BotIdentity, token: Secret, by: UserId) -> None:
+    async def change_token(self, identity: BotIdentity, token: Secret, by: By) -> None:
         """Exchange the token. Raises NotHostedError."""
         async with self._database.transaction() as session:
             seq, bot = await next_seq(session), identity.bot_id
             _found(await session.row("change_token", bot, self._vault.seal(token), identity.username, seq), bot)
             await audit(session, bot, by, "bot_rotate_token", None, {})
 
-    async def change_secret(self, bot: BotId, by: UserId) -> None:
+    async def change_secret(self, bot: BotId, by: By) -> None:
         """Exchange the webhook secret; the former one counts until Telegram uses the new one."""
         former = (await self.hosted(bot)).secrets
         async with self._database.transaction() as session:
@@ -99,7 +100,7 @@ class BotStore:
             await audit(session, bot, UserId(bot), "bot_token_accepted", None, {})
             return True
 
-    async def switch(self, bot: BotId, *, enabled: bool, by: UserId) -> None:
+    async def switch(self, bot: BotId, *, enabled: bool, by: By) -> None:
         """Have instances serve the bot, or not. Raises NotHostedError."""
         async with self._database.transaction() as session:
             _found(await session.row("switch_bot", bot, enabled, await next_seq(session)), bot)
@@ -121,7 +122,7 @@ class BotStore:
         row = await self._database.row("held_by_bot", bot)
         return 0 if row is None else int(row["held"])
 
-    async def remove(self, bot: BotId, by: UserId) -> None:
+    async def remove(self, bot: BotId, by: By) -> None:
         """Forget the bot and all that is known through it; the audit stays."""
         async with self._database.transaction() as session:
             await next_seq(session)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from bot.core.database import Session
-from bot.domain.ids import BotId, UserId
+from bot.domain.ids import BotId
+from bot.domain.operator import By, actor_of
 
 
 async def next_seq(session: Session) -> int:
@@ -23,7 +24,8 @@ async def current_seq(session: Session) -> int:
 
 
 async def audit(
-    session: Session, bot: BotId, actor: UserId, action: str, chat: int | None, detail: Mapping[str, object]
+    session: Session, bot: BotId, by: By, action: str, chat: int | None, detail: Mapping[str, object]
 ) -> None:
     """Note who changed what, in the transaction of the change."""
-    await session.execute("audit", bot, actor, action, chat, detail)
+    who = actor_of(by)
+    await session.execute("audit", bot, who.user_id, action, chat, detail, who.source.value)

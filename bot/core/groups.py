@@ -13,6 +13,7 @@ from bot.domain.errors import GateTakenError
 from bot.domain.event import Cause
 from bot.domain.group import Channel, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.operator import By
 from bot.domain.policy import Enforcement, Policy, Presence, in_force, read, reopens, written
 from bot.domain.restriction import Wanted
 
@@ -69,21 +70,21 @@ class PostgresGroups:
             return freed
 
     async def pause(
-        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool
+        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool, by: By | None = None
     ) -> tuple[CaseId, ...] | None:
         """Stop gating until rights come back; `free` also frees everybody."""
         async with self._changing(bot) as session:
             if await session.row("pause_group", bot, group, reason, await next_seq(session), was) is None:
                 return None
-            await audit(session, bot, UserId(bot), "pause", group, {"reason": reason})
+            await audit(session, bot, by or UserId(bot), "pause", group, {"reason": reason})
             return await _want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
 
-    async def resume(self, bot: BotId, group: GroupId, *, was: str) -> tuple[CaseId, ...] | None:
+    async def resume(self, bot: BotId, group: GroupId, *, was: str, by: By | None = None) -> tuple[CaseId, ...] | None:
         """Gate again, and look at every open case again."""
         async with self._changing(bot) as session:
             if await session.row("pause_group", bot, group, None, await next_seq(session), was) is None:
                 return None
-            await audit(session, bot, UserId(bot), "resume", group, {})
+            await audit(session, bot, by or UserId(bot), "resume", group, {})
             return await _want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
 
     async def hurry(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:

@@ -77,7 +77,19 @@ class InvalidInputError(BotError):
         self.field = field
 
 
-class NotHostedError(BotError):
+class TooLargeError(InvalidInputError):
+    """What an operator sends is larger than what is taken."""
+
+
+class NotFoundError(BotError):
+    """There is no such thing, or not for whoever asks."""
+
+
+class NotAllowedError(BotError):
+    """Whoever asks may not do this."""
+
+
+class NotHostedError(NotFoundError):
     """This deployment has no such bot."""
 
 

@@ -12,6 +12,23 @@ from bot.ingress.webhook import PREFIX, Receive, Scope, Send, Webhook
 # A probe that takes longer is answered as failed; an orchestrator's own limit is usually 1 s and more.
 _CHECK_SECONDS = 2.0
 
+
+class Pages(Protocol):
+    """What people and their scripts ask for: everything that is neither an update nor a probe."""
+
+    def serves(self, path: str) -> bool:
+        """Whether a path is one of these pages."""
+        ...
+
+    def drain(self) -> None:
+        """End what would otherwise go on for ever."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        ...
+
+
 Check = Callable[[], Awaitable[None]]
 """Returns when the thing works, raises when it does not."""
 
@@ -35,8 +52,10 @@ class Site:
         useful: Mapping[str, Check],
         metrics: Callable[[], bytes],
         clock: Monotonic,
+        pages: Pages,
     ) -> None:
         self.webhook = webhook
+        self._pages = pages
         self._vital = vital
         self._useful = useful
         self._metrics = metrics
@@ -48,6 +67,7 @@ class Site:
     def drain(self) -> None:
         """Say that this instance is about to stop, so that nobody sends it new work."""
         self._draining = True
+        self._pages.drain()
         self._note_idle()
 
     async def idle(self, seconds: float) -> None:
@@ -66,8 +86,11 @@ class Site:
         if path.startswith(PREFIX):
             await self._update(scope, receive, send)
             return
-        pages = {"/livez": self._livez, "/readyz": self._readyz, "/health": self._health, "/metrics": self._counters}
-        page = pages.get(path)
+        if self._pages.serves(path):
+            await self._pages(scope, receive, send)
+            return
+        probes = {"/livez": self._livez, "/readyz": self._readyz, "/health": self._health, "/metrics": self._counters}
+        page = probes.get(path)
         if page is None:
             await _respond(send, 404, b"not found\n", b"text/plain")
         elif scope["method"] not in {"GET", "HEAD"}:

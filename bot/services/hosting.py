@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from bot.domain.errors import InvalidInputError, NotHostedError, StillHeldError
 from bot.domain.hosting import BOT_DISABLED, BotIdentity, BotSummary, bot_id_of, checked_name
-from bot.domain.ids import BotId, UserId
+from bot.domain.ids import BotId
+from bot.domain.operator import By
 from bot.domain.secret import Secret
 from bot.services.hosting_ports import BotBook, TokenDesk
 from bot.services.ports import Clock, Poke
@@ -38,7 +39,7 @@ class Hosting:
         there = ", ".join(bot.name for bot in bots) or "none yet"
         raise NotHostedError(f"there is no bot {reference!r}; the hosted bots: {there}")
 
-    async def add(self, token: Secret, *, name: str | None, by: UserId) -> BotSummary:
+    async def add(self, token: Secret, *, name: str | None, by: By) -> BotSummary:
         """Host the bot of this token. Raises InvalidInputError, AlreadyHostedError and what Telegram's side raises."""
         if name is not None:
             checked_name(name)
@@ -47,25 +48,25 @@ class Hosting:
         await self._poke()
         return await self.find(str(identity.bot_id))
 
-    async def rotate_token(self, bot: BotId, token: Secret, *, by: UserId) -> None:
+    async def rotate_token(self, bot: BotId, token: Secret, *, by: By) -> None:
         """Use another token of the same bot."""
         if bot_id_of(token) != bot:
             raise InvalidInputError("token", f"this token is another bot's: {bot_id_of(token)}, not {bot}")
         await self._book.change_token(await self._identity(token), token, by)
         await self._poke()
 
-    async def rotate_secret(self, bot: BotId, *, by: UserId) -> None:
+    async def rotate_secret(self, bot: BotId, *, by: By) -> None:
         """Give the webhook another secret."""
         await self._book.change_secret(bot, by)
         await self._poke()
 
-    async def enable(self, bot: BotId, *, by: UserId) -> None:
+    async def enable(self, bot: BotId, *, by: By) -> None:
         """Serve the bot, and gate where it gated."""
         await self._book.resume_groups(bot, BOT_DISABLED)
         await self._book.switch(bot, enabled=True, by=by)
         await self._poke()
 
-    async def disable(self, bot: BotId, *, by: UserId, wait: float, progress: Progress) -> None:
+    async def disable(self, bot: BotId, *, by: By, wait: float, progress: Progress) -> None:
         """Free everybody the bot muted, then stop it. With `wait` 0 it is stopped at once, whoever is muted.
 
         Raises StillHeldError when people are still muted after `wait` seconds: the bot goes on freeing them, and
@@ -78,7 +79,7 @@ class Hosting:
         await self._book.switch(bot, enabled=False, by=by)
         await self._poke()
 
-    async def remove(self, bot: BotId, *, by: UserId, wait: float, progress: Progress, abandon: bool) -> None:
+    async def remove(self, bot: BotId, *, by: By, wait: float, progress: Progress, abandon: bool) -> None:
         """Stop the bot, remove its webhook and forget it.
 
         Raises StillHeldError while people are muted, unless they are abandoned: only the bot itself can free them.

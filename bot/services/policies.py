@@ -7,6 +7,7 @@ import structlog
 
 from bot.domain.group import Exemption, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, UserId
+from bot.domain.operator import By, actor_of
 from bot.domain.policy import Enforcement, Policy
 from bot.services.directory import Directory
 from bot.services.policy_ports import PolicyStore
@@ -41,13 +42,13 @@ class Policies:
         """Let somebody write whatever they are in, from now on."""
         await self._applied(await self._groups.exempt(bot, group, who, by))
 
-    async def pause(self, group: ProtectedGroup, by: UserId) -> bool:
+    async def pause(self, group: ProtectedGroup, by: By) -> bool:
         """Stop checking anybody and free everybody, until an admin resumes; False when one has paused already."""
         if group.paused_reason == PAUSED_BY_ADMIN:
             return False
-        log.info("group.paused", group=group.group_id, reason=PAUSED_BY_ADMIN, by=by)
+        log.info("group.paused", group=group.group_id, reason=PAUSED_BY_ADMIN, by=actor_of(by).user_id)
         bot, chat = group.bot_id, group.group_id
-        woken = await self._groups.pause(bot, chat, PAUSED_BY_ADMIN, was=group.paused_reason, free=True)
+        woken = await self._groups.pause(bot, chat, PAUSED_BY_ADMIN, was=group.paused_reason, free=True, by=by)
         await self._applied(woken or ())
         fresh = self._directory.group(bot, chat)
         if woken is None and fresh is not None and fresh.paused_reason != group.paused_reason:
@@ -55,11 +56,13 @@ class Policies:
             return await self.pause(fresh, by)
         return True
 
-    async def resume(self, group: ProtectedGroup, by: UserId) -> None:
+    async def resume(self, group: ProtectedGroup, by: By) -> None:
         """Check again, where an admin had paused; what lacks rights is not theirs to resume."""
         if group.paused_reason == PAUSED_BY_ADMIN:
-            log.info("group.resumed", group=group.group_id, by=by)
-            await self._applied(await self._groups.resume(group.bot_id, group.group_id, was=PAUSED_BY_ADMIN) or ())
+            log.info("group.resumed", group=group.group_id, by=actor_of(by).user_id)
+            await self._applied(
+                await self._groups.resume(group.bot_id, group.group_id, was=PAUSED_BY_ADMIN, by=by) or ()
+            )
 
     async def speak(self, group: ProtectedGroup, language: str, by: UserId) -> None:
         """Choose the language of what is said to a whole group."""

@@ -19,6 +19,7 @@ from bot.domain.ids import (
 from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt, Unban
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
+from bot.domain.operator import By
 from bot.domain.permissions import MemberState, Prior
 from bot.domain.policy import Presence
 from bot.domain.restriction import Case, Done, PromptState, Wanted
@@ -240,12 +241,15 @@ class GroupStore(Protocol):
         ...
 
     async def pause(
-        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool
+        self, bot: BotId, group: GroupId, reason: str, *, was: str | None, free: bool, by: By | None = None
     ) -> tuple[CaseId, ...] | None:
-        """Stop gating for a reason; None when the group is not paused, or paused, as it `was` any more."""
+        """Stop gating for a reason; None when the group is not paused, or paused, as it `was` any more.
+
+        Without `by` it is the bot itself that pauses.
+        """
         ...
 
-    async def resume(self, bot: BotId, group: GroupId, *, was: str) -> tuple[CaseId, ...] | None:
+    async def resume(self, bot: BotId, group: GroupId, *, was: str, by: By | None = None) -> tuple[CaseId, ...] | None:
         """Gate again; None when the group is not paused as it `was` any more."""
         ...
 

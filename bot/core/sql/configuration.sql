@@ -6,4 +6,4 @@ UPDATE config_counter SET seq = seq + 1 RETURNING seq;
 SELECT seq FROM config_counter;
 
 -- audit --
-INSERT INTO audit_log (bot_id, actor, action, chat_id, detail) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO audit_log (bot_id, actor, action, chat_id, detail, source) VALUES ($1, $2, $3, $4, $5, $6);

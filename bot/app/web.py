@@ -1,0 +1,61 @@
+"""The console and the API, joined to an instance."""
+
+import asyncio
+from collections.abc import Callable
+
+from bot.app.services import Services
+from bot.app.world import World
+from bot.core.console import JobBoard
+from bot.core.events import EventStore
+from bot.core.letters import LetterStore, name_of
+from bot.core.operating import OperatingStore
+from bot.domain.ids import BotId
+from bot.services.hosting import Hosting
+from bot.services.operating import Lookup
+from bot.services.operating_bots import BotDesk, LetterDesk
+from bot.services.operating_groups import GroupDesk
+from bot.services.operating_jobs import Warmings
+from bot.services.warmer import Warmer
+from bot.web import Desk, Web, build_web
+from bot.web.console import console_routes, refusal_page
+
+# Whoever waits for a page does not wait longer; the bot goes on freeing people, and the page says so.
+_FREEING_SECONDS = 20.0
+
+
+def join_web(world: World, services: Services, warmer: Callable[[BotId], Warmer]) -> Web:
+    """Build what operators see."""
+    desk = join_desk(world, services, warmer)
+    return build_web(desk=desk, console=console_routes(desk), page=refusal_page, ending=asyncio.Event())
+
+
+def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer]) -> Desk:
+    """Build what operators may ask for and do."""
+    use, store = services.use, OperatingStore(database=world.database)
+    letters = LetterStore(database=world.database)
+
+    async def replay(name: str) -> bool:
+        return await letters.replay(name_of(name))
+
+    async def drop(name: str) -> bool:
+        return await letters.drop(name_of(name))
+
+    hosting = Hosting(
+        book=world.bots, desk=world.telegram.desk, clock=world.clock, poke=services.answers.publish_config
+    )
+    return Desk(
+        lookup=Lookup(lists=store, history=EventStore(database=world.database), groups=use.directory),
+        groups=GroupDesk(
+            groups=use.directory, gates=use.policies, rights=use.rights, telegram=use.telegram, notes=store
+        ),
+        bots=BotDesk(hosting=hosting, wait_seconds=_FREEING_SECONDS),
+        letters=LetterDesk(replay=replay, drop=drop, notes=store),
+        warmings=Warmings(
+            groups=use.directory,
+            warmer=warmer,
+            jobs=JobBoard(redis=world.redis),
+            notes=store,
+            spawner=world.tasks,
+            clock=world.clock,
+        ),
+    )
