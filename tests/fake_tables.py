@@ -238,19 +238,6 @@ class FakeGroups:
             self._store.audit.append(("set_language", group, by))
             self.put(replace(known, language=language))
 
-    async def forget_user(self, bot: BotId, user: UserId) -> None:
-        await self._store.hook("forget_user")
-        for table in (self._store.joined, self._store.passed, self._store.observed):
-            for key in [key for key in table if (key[0], key[2]) == (bot, user)]:
-                del table[key]
-        self._store.seen -= {key for key in self._store.seen if (key[0], key[2]) == (bot, user)}
-        for number, row in list(self._store.rows.items()):
-            if row.closed and (row.case.bot_id, row.case.user_id) == (bot, user):
-                del self._store.rows[number]
-        for key in self._store.exempt_names:
-            if (key[0], key[2]) == (bot, user):
-                self._store.exempt_names[key] = str(user)
-
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         await self._store.hook("exempt")
         self._store.audit.append(("exempt", group, by))

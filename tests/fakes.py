@@ -15,6 +15,7 @@ from bot.domain.group import ChatInfo, SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
+from bot.domain.operator import By
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.stats import Day
 from tests.strategies import START
@@ -380,3 +381,32 @@ class FakeSetUps:
 
     def _of(self, bot: BotId, user: UserId) -> list[SetUp]:
         return [row for row in self.rows if (row.bot_id, row.user_id) == (bot, user)]
+
+
+class NobodysRows:
+    """Knows nobody."""
+
+    async def export(self, user: UserId) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        del user
+        return {}
+
+    async def forget(self, bot: BotId, user: UserId) -> None:
+        """There is nothing to erase."""
+
+    async def free(self, user: UserId) -> None:
+        """Nobody is muted."""
+
+    async def unfreed(self, user: UserId) -> int:
+        del user
+        return 0
+
+    async def erase(self, user: UserId, *, by: By, abandon: bool) -> bool:
+        del user, by, abandon
+        return True
+
+
+class NobodysKeys:
+    """Holds nobody's keys."""
+
+    async def erase(self, user: UserId, bot: BotId | None = None) -> None:
+        """There is nothing to erase."""

@@ -14,6 +14,7 @@ from bot.core.crypto import Vault
 from bot.core.database import Database, open_database
 from bot.core.groups import PostgresGroups
 from bot.core.migrations import ensure_schema
+from bot.core.privacy import PersonalKeys, PersonalRows
 from bot.core.redis import announce_change, open_redis
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
@@ -21,6 +22,7 @@ from bot.core.stores import open_stores
 from bot.core.telegram.opening import Telegram, open_telegram
 from bot.domain.hosting import HostedBot
 from bot.services.hosting import Hosting
+from bot.services.privacy import Privacy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Administration:
     settings: Settings
     clock: SystemClock
     hosting: Hosting
+    privacy: Privacy
     bots: BotStore
     groups: PostgresGroups
     database: Database
@@ -77,6 +80,9 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
             settings=settings,
             clock=clock,
             hosting=Hosting(book=bots, desk=telegram.desk, clock=clock, poke=poke),
+            privacy=Privacy(
+                rows=PersonalRows(database=database), keys=PersonalKeys(redis=redis), clock=clock, poke=poke
+            ),
             bots=bots,
             groups=PostgresGroups(database=database),
             database=database,

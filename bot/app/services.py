@@ -14,6 +14,7 @@ from bot.core.figures import PostgresFigures
 from bot.core.groups import PostgresGroups
 from bot.core.knocks import PostgresKnocks
 from bot.core.membership_cache import MembershipAnswers
+from bot.core.privacy import PersonalKeys, PersonalRows
 from bot.core.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
@@ -27,6 +28,7 @@ from bot.services.door import Door
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
 from bot.services.policies import Policies
+from bot.services.privacy import Privacy
 from bot.services.prompter import Prompter
 from bot.services.protection import Protection
 from bot.services.renewal import Renewal
@@ -110,6 +112,12 @@ async def join_services(world: World, kept: Kept) -> Services:
         rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
         policies=Policies(
             directory=directory, groups=groups, clock=clock, wake=protection.wake, poke=answers.publish_config
+        ),
+        privacy=Privacy(
+            rows=PersonalRows(database=world.database),
+            keys=PersonalKeys(redis=world.redis),
+            clock=clock,
+            poke=answers.publish_config,
         ),
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,

@@ -12,6 +12,7 @@ from bot.cli.healthcheck import healthcheck
 from bot.cli.keys import build_keys
 from bot.cli.letters import build_letters
 from bot.cli.migrate import migrate
+from bot.cli.privacy import build_privacy
 from bot.cli.serve import serve
 from bot.cli.simulate import simulate
 from bot.cli.warm import warm
@@ -42,4 +43,5 @@ def build_cli() -> typer.Typer:
     cli.add_typer(build_config(), name="config")
     cli.add_typer(build_keys(), name="keys")
     cli.add_typer(build_letters(), name="letters")
+    cli.add_typer(build_privacy(), name="privacy")
     return cli

@@ -127,14 +127,6 @@ class PostgresGroups:
             await session.execute("set_language", bot, group, language, await next_seq(session))
             await audit(session, bot, by, "set_language", group, {"to": language})
 
-    async def forget_user(self, bot: BotId, user: UserId) -> None:
-        """Erase what is known about somebody, except for open cases."""
-        async with self._database.transaction() as session:
-            await session.execute("erase_presence", bot, user)
-            await session.execute("erase_events", bot, user)
-            await session.execute("erase_cases", bot, user)
-            await session.execute("erase_exempt_name", bot, user)
-
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         """Let somebody write whatever they are in, and free them."""
         async with self._changing(bot) as session:

@@ -21,6 +21,7 @@ from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Stamp
 
+_PREFIX = "gmbot:member"
 _EVENTS = "gmbot:membership"
 _COUNTER = "gmbot:generation"
 # A question in flight lives seconds; its generation is kept for two minutes.
@@ -333,6 +334,13 @@ class Subscription:
             self._answers.heard(data)
 
 
+async def forgotten(redis: "Redis", name: bytes) -> None:
+    """Have instances drop the answer of this name, if it is one: an event that is over as soon as it is heard."""
+    parts = name.decode().removeprefix(f"{_PREFIX}:").split(":")
+    if name.startswith(f"{_PREFIX}:".encode()) and len(parts) == 3:  # noqa: PLR2004 - bot, channel and user
+        await redis.publish(_EVENTS, f"{':'.join(parts)}:{Membership.ABSENT.value}:0")
+
+
 def _order(stamp: Stamp) -> tuple[int, int]:
     return stamp.date, stamp.update_id
 
@@ -344,4 +352,4 @@ def _script(redis: "Redis", name: str) -> AsyncScript:
 
 def _name(key: Key) -> str:
     bot, channel, user = key
-    return f"gmbot:member:{bot}:{channel}:{user}"
+    return f"{_PREFIX}:{bot}:{channel}:{user}"

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     rate_limit_bulk: int = Field(5, ge=1, le=1000)
     event_retention_days: int = Field(90, ge=1, le=3650)
     case_retention_days: int = Field(30, ge=1, le=3650)
-    audit_retention_days: int = Field(365, ge=1, le=3650)
+    audit_retention_days: int = Field(365, ge=30, le=3650)
     member_retention_days: int = Field(180, ge=1, le=3650)
     letter_retention_days: int = Field(30, ge=1, le=3650)
     warm_schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None

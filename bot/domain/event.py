@@ -25,6 +25,8 @@ class Cause(Enum):
     POLICY = "policy"
     """The group's admins chose otherwise."""
     EXEMPT = "exempt"
+    ERASE = "erase"
+    """All that is known about them is to be erased."""
 
 
 @dataclass(frozen=True, slots=True)

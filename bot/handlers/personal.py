@@ -25,5 +25,5 @@ class Personal:
         message = update.effective_message
         if message is None or message.from_user is None or message.sender_chat is not None:
             return
-        await self._use.policies.forget(bot_of(update), UserId(message.from_user.id))
+        await self._use.privacy.forget(bot_of(update), UserId(message.from_user.id))
         await self._replies.reply(update, self._replies.say(update, "forget.done"))

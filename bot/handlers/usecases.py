@@ -10,6 +10,7 @@ from bot.services.onboarding import Onboarding
 from bot.services.outage_ports import Backlog
 from bot.services.policies import Policies
 from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
+from bot.services.privacy import Privacy
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.statistics import Statistics
@@ -25,6 +26,7 @@ class UseCases:
     events: MemberEvents
     rights: OwnRights
     policies: Policies
+    privacy: Privacy
     authority: Authority
     setup: Setup
     statistics: Statistics

@@ -69,11 +69,6 @@ class Policies:
         await self._groups.set_language(group.bot_id, group.group_id, language, by)
         await self._applied(())
 
-    async def forget(self, bot: BotId, user: UserId) -> None:
-        """Erase what is known about somebody, except for a mute that is in force."""
-        await self._groups.forget_user(bot, user)
-        await self._applied(())
-
     async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
         """Ask somebody for the channels again; False when they were not exempt."""
         was_exempt = await self._groups.unexempt(bot, group, user, by)

@@ -159,21 +159,6 @@ async def test_a_message_without_a_case_can_be_removed(desk: Desk) -> None:
     assert await desk.commit(Remove(BOT, GROUP, MessageId(9))) == ()
 
 
-async def test_somebody_forgotten_leaves_only_what_is_in_force(desk: Desk) -> None:
-    """Sightings, events and closed cases go; an open case keeps the mark of our mute, an exemption loses its name."""
-    closed = await desk.leased()
-    await desk.ledger.close(closed, outcome="freed")
-    case = await desk.leased()
-    await desk.commit(Arrived(BOT, GROUP, USER))
-    await desk.groups.exempt(BOT, GROUP, Exemption(USER, "Sam"), ADMIN)
-
-    await desk.groups.forget_user(BOT, USER)
-
-    assert await desk.activity.presence(BOT, GROUP, USER) == Presence()
-    assert await desk.ledger.open_case(BOT, GROUP, USER) == case.case_id
-    assert list(await desk.groups.exemptions(BOT, GROUP, 5)) == [Exemption(USER, str(USER))]
-
-
 async def test_a_language_outlives_another_protect(desk: Desk) -> None:
     """It is the group's, not that of whoever set it up last."""
     await desk.groups.set_language(BOT, GROUP, "de", ADMIN)

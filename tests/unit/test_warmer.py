@@ -18,10 +18,11 @@ from bot.handlers.dispatcher import AnyApplication
 from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.onboarding import Onboarding
+from bot.services.privacy import Privacy
 from bot.services.statistics import Statistics
 from bot.services.warmer import BATCH, Warmer
 from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeCache, FakeFigures, FakeSetUps
+from tests.fakes import FakeCache, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 CAFE = GroupId(-1005)
@@ -350,6 +351,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         events=world.events,
         rights=world.rights,
         policies=world.policies,
+        privacy=Privacy(rows=NobodysRows(), keys=NobodysKeys(), clock=world.clock, poke=_introduce),
         authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
         statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),

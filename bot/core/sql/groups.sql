@@ -94,19 +94,6 @@ UPDATE protected_groups SET updated_at = now(), seq = $3 WHERE bot_id = $1 AND g
 -- set_language --
 UPDATE protected_groups SET language = $3, updated_at = now(), seq = $4 WHERE bot_id = $1 AND group_id = $2;
 
--- erase_presence --
-DELETE FROM group_members_seen WHERE bot_id = $1 AND user_id = $2;
-
--- erase_events --
-DELETE FROM verification_events WHERE bot_id = $1 AND user_id = $2;
-
--- erase_cases --
--- Of an open case the mark of our mute is needed to lift it.
-DELETE FROM restrictions WHERE bot_id = $1 AND user_id = $2 AND closed_at IS NOT NULL;
-
--- erase_exempt_name --
-UPDATE group_exemptions SET user_name = user_id::text WHERE bot_id = $1 AND user_id = $2;
-
 -- exempt_user --
 INSERT INTO group_exemptions (bot_id, group_id, user_id, user_name, added_by) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (bot_id, group_id, user_id) DO NOTHING;
