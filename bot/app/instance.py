@@ -156,6 +156,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         metrics=metrics.exposition,
         clock=clock,
         pages=join_web(world, services, warmer),
+        instance=str(instance),
     )
 
 

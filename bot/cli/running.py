@@ -37,6 +37,7 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         access_log=False,
         server_header=False,
+        headers=[("x-gmbot-instance", site.instance)],
         date_header=False,
         # Whoever looks at a client's address asks TRUSTED_PROXIES; Telegram's updates need none.
         proxy_headers=False,

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from bot.domain.ids import BotId
 from bot.ingress.webhook import Webhook
 
-_DONE = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+_DONE = b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n"
 
 
 class FastPath(HttpToolsProtocol):
@@ -23,6 +23,8 @@ class FastPath(HttpToolsProtocol):
     def __init__(self, webhook: Webhook, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own, passed through
         super().__init__(**arguments)
         self._webhook = webhook
+        headers = (b"%b: %b\r\n" % header for header in self.config.encoded_headers)
+        self._done = _DONE % b"".join(headers)
         self._bot: BotId | None = None
         self._parts: list[bytes] = []
 
@@ -54,7 +56,7 @@ class FastPath(HttpToolsProtocol):
         bot = self._bot
         if bot is not None and not self.flow.write_paused and self._webhook.settles(bot, b"".join(self._parts)):
             self._bot = None
-            self.transport.write(_DONE)
+            self.transport.write(self._done)
             self.on_response_complete()
             return
         if bot is not None:

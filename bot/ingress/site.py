@@ -53,8 +53,11 @@ class Site:
         metrics: Callable[[], bytes],
         clock: Monotonic,
         pages: Pages,
+        instance: str,
     ) -> None:
         self.webhook = webhook
+        self.instance = instance
+        """Which instance answers: a random number, new with each start."""
         self._pages = pages
         self._vital = vital
         self._useful = useful

@@ -13,7 +13,10 @@ from tests.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers]
 
-_OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+def done(instance: Served) -> bytes:
+    """Return what an update that is done is answered with, byte for byte."""
+    return f"HTTP/1.1 200 OK\r\nx-gmbot-instance: {instance.caller.site.instance}\r\ncontent-length: 0\r\n\r\n".encode()
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ async def test_a_body_may_come_in_pieces(instance: Served, lounge: Lounge) -> No
             request = head(instance, len(body)) + body
             await connection.send(request[:30], request[30:-40], request[-40:-1], request[-1:])
 
-            assert await connection.receive(len(_OK)) == _OK
+            assert await connection.receive(len(done(instance))) == done(instance)
     assert (await instance.caller.counts())["verified"] == before + 2
     assert len(lounge.calls()) == calls
 
@@ -103,12 +106,12 @@ async def test_answers_keep_the_order_of_a_pipeline(instance: Served, lounge: Lo
     async with AsyncExitStack() as stack:
         connection = await connect(stack, instance)
         await connection.send(b"".join(head(instance, len(body)) + body for body in pipeline))
-        answers = await connection.receive(len(_OK) * 2)
+        answers = await connection.receive(len(done(instance)) * 2)
         refusal = await connection.receive(len(b"HTTP/1.1 400"))
         counts = await instance.caller.counts()
         connection.close()
 
-    assert answers == _OK * 2
+    assert answers == done(instance) * 2
     assert refusal == b"HTTP/1.1 400"
     assert counts["done"] >= 1
 
@@ -127,7 +130,7 @@ async def test_an_unusual_request_goes_the_long_way(instance: Served, lounge: Lo
         await third.send(old)
         await fourth.send(waiting)
 
-        assert await first.receive(len(_OK)) == _OK
+        assert await first.receive(len(done(instance))) == done(instance)
         assert (await second.rest()).startswith(b"HTTP/1.1 200 OK\r\n")
         assert (await third.rest()).startswith(b"HTTP/1.1 200 OK\r\n")
         assert await fourth.receive(21) == b"HTTP/1.1 100 Continue"

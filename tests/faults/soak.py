@@ -204,7 +204,7 @@ class Trial:
             await town.rehearse()
             await asyncio.sleep(2)
             restart = Restarts(self._phase, instances, platform, changes)
-            await self._measure(town, platform, port, _meters(where, instances, nginx), restart, bar)
+            await self._measure(town, platform, port, _meters(where, instances, nginx.pid), restart, bar)
         return self._report
 
     async def _measure(
