@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import signal
 import socket
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import cast
 
 import aiohttp
@@ -19,7 +21,9 @@ import pytest
 
 from bot.app import Mode, running
 from bot.cli.running import serving
+from bot.core.crypto import Vault
 from bot.core.settings import Settings
+from bot.domain.secret import Secret
 from bot.simulator import Bot, Call, Chat, Message, Simulator, User
 
 ENCRYPTION_KEY = "a key that only the tests know"
@@ -192,6 +196,17 @@ class Platform:
         finally:
             await instance.stop()
 
+    async def host(self, *bots: Bot) -> None:
+        """Have the instances that start from now on serve these bots, too."""
+        vault = Vault(ENCRYPTION_KEY)
+        for bot in bots:
+            await self.fetch(
+                "INSERT INTO bots (bot_id, username, token_encrypted) VALUES ($1, $2, $3)",
+                bot.id,
+                bot.username,
+                vault.seal(Secret(bot.token)),
+            )
+
     async def webhook_is_set(self) -> None:
         """Wait until Telegram knows where to deliver."""
         await eventually(lambda: bool(self.sim.calls_of("setWebhook")), "the webhook is set")
@@ -235,10 +250,10 @@ class Instance:
         """The process, None before the first start."""
         return None if self._process is None else self._process.pid
 
-    async def start(self, environment: dict[str, str], *, mode: str = "webhook") -> None:
-        """Start it; it is ready later."""
+    async def start(self, environment: dict[str, str], *, mode: str = "webhook", release: Path | None = None) -> None:
+        """Start it; it is ready later. `release` is a directory with another release of the code."""
         command = (sys.executable, "-m", "bot", "serve", "--mode", mode)
-        self._process = await asyncio.create_subprocess_exec(*command, env=environment)
+        self._process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=release)
 
     async def until_ready(self) -> None:
         """Wait until it says that it is ready."""
@@ -252,6 +267,11 @@ class Instance:
         """End it as a power cut would."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
 
     def terminate(self) -> None:
         """Ask it to end."""

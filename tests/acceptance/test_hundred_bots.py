@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.crypto import Vault
-from bot.domain.secret import Secret
-from tests.platform import ENCRYPTION_KEY, Lounge, Platform, eventually, free_port
+from tests.platform import Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 
@@ -43,15 +41,7 @@ async def test_a_hundred_bots_are_cheap_and_start_quickly(
 ) -> None:
     """Compared with the same instance and one bot."""
     alone, _ = await started(platform, 1)
-    vault = Vault(ENCRYPTION_KEY)
-    for number in range(MANY - 1):
-        bot = lounge.sim.add_bot(username=f"bot_{number}_bot")
-        await platform.fetch(
-            "INSERT INTO bots (bot_id, username, token_encrypted) VALUES ($1, $2, $3)",
-            bot.id,
-            bot.username,
-            vault.seal(Secret(bot.token)),
-        )
+    await platform.host(*(lounge.sim.add_bot(username=f"bot_{number}_bot") for number in range(MANY - 1)))
     together, seconds = await started(platform, MANY)
     each = (together - alone) / (MANY - 1)
     with capsys.disabled():

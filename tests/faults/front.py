@@ -38,6 +38,11 @@ class Front:
         """Return everything it has logged, accesses and errors."""
         return (self.directory / "log").read_text(encoding="utf-8")
 
+    def workers(self) -> set[int]:
+        """Return the processes that do the work; after a change of the configuration they are others."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return {int(child) for child in children.split()}
+
     def balance(self, strategy: str, targets: Sequence[int], weights: Sequence[int] = ()) -> None:
         """Choose the instances and how they share the work."""
         _write_upstreams(self.directory, strategy, targets, weights)
