@@ -93,6 +93,10 @@ class FakeStore:
         _, found = self.groups.get((bot, group), (0, None))
         return found if found is not None and found.gating else None
 
+    def configured(self, bot: BotId, group: GroupId) -> int:
+        """Return the number of the last change of a group's settings."""
+        return self.groups[bot, group][0]
+
     def touch(self, row: Row, **values: object) -> CaseId:
         """Change a case as anybody may: a new version, unless one is given, and due at once."""
         row.change(**{"version": row.case.version + 1, **values}, attempts=0)
@@ -128,6 +132,7 @@ class FakeStore:
             self.touch(
                 row,
                 version=case.version + (0 if same else 1),
+                configuration=self.configured(case.bot_id, case.group_id),
                 delete_ids=case.delete_ids + intent.delete_ids if remembered else case.delete_ids,
                 enforcement=intent.enforcement,
                 topic_id=intent.topic_id or case.topic_id,
@@ -244,6 +249,7 @@ class FakeStore:
             prompt_channels=(),
             opened_at=now,
             done_at=now,
+            configuration=self.configured(intent.bot_id, intent.group_id),
         )
         self.events.append(("stopped", intent.user_id, intent.missing))
         self.rows[number] = Row(case, done_at=now, due_at=now)

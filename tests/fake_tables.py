@@ -212,6 +212,7 @@ class FakeGroups:
                 delete_ids=(),
                 prompt_state=PromptState.NONE,
                 prompt_message_id=None,
+                configuration=self._store.configured(bot, new),
             )
             for row in self._store.open_rows()
             if (row.case.bot_id, row.case.group_id) == (bot, old)
@@ -243,7 +244,10 @@ class FakeGroups:
         self._store.audit.append(("exempt", group, by))
         self._store.exempt(bot, group, who.user_id, who.user_name)
         row = self._store.find(bot, group, who.user_id)
-        return () if row is None else (self._store.touch(row, wanted=Wanted.FREE),)
+        if row is None:
+            return ()
+        configured = self._store.configured(bot, group)
+        return (self._store.touch(row, wanted=Wanted.FREE, configuration=configured),)
 
     async def unexempt(self, bot: BotId, group: GroupId, user: UserId, by: UserId) -> bool:
         await self._store.hook("unexempt")
@@ -287,7 +291,7 @@ class FakeGroups:
 
     def _want_all(self, bot: BotId, group: GroupId, wanted: Wanted, **values: object) -> tuple[CaseId, ...]:
         return tuple(
-            self._store.touch(row, wanted=wanted, **values)
+            self._store.touch(row, wanted=wanted, configuration=self._store.configured(bot, group), **values)
             for row in self._store.open_rows()
             if (row.case.bot_id, row.case.group_id) == (bot, group)
         )

@@ -168,4 +168,5 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         done_at=row["done_at"],
         prompt_sent_at=row["prompt_sent_at"],
         review_version=row["review_version"],
+        configuration=row["configuration"],
     )

@@ -72,6 +72,8 @@ class Case:
     done_at: datetime | None = None
     prompt_sent_at: datetime | None = None
     review_version: int | None = None
+    configuration: int = 0
+    """The number of the last change of the group's settings that reached the case: it is judged by no older ones."""
 
     @property
     def under_review(self) -> bool:

@@ -69,6 +69,11 @@ class Directory(Follower):
             for group in changed:
                 self._put(group)
 
+    async def reach(self, seq: int) -> None:
+        """Have read the configuration up to this change. Raises StoreUnavailableError."""
+        if self._seq < seq:
+            await self.refresh()
+
     def _put(self, group: ProtectedGroup) -> None:
         for known in (group.group_id, *group.former_ids):
             before = self._groups[group.bot_id].pop(known, None)

@@ -88,6 +88,8 @@ class Shift:
         case: Case | None = self._case
         while case is not None:
             self._case = case
+            # Whoever may write by the new settings is not judged by those this instance has heard of so far.
+            await self._directory.reach(case.configuration)
             case = await self._perform(next_step(case), case)
 
     @property

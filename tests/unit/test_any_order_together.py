@@ -205,7 +205,9 @@ class Together(AnyOrder):
 
     async def _between_steps(self, step: str) -> None:
         instance = instance_of.get()
-        if self.acting or instance is None:
+        # Reading the configuration is no turn: an instance reads it under a lock, and who acts for it meanwhile
+        # would wait for one whose turn never comes.
+        if self.acting or instance is None or step == "changed_since":
             await asyncio.sleep(0)
             return
         self._note(step, instance)

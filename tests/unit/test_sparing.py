@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.texts import Catalogs
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo, Exemption
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.intent import Arrived, Deletion, OpenCase, Pardon, Unban
+from bot.domain.membership import Require
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import ChannelPosts, Enforcement, OnLeave, OnUnknown, Policy
 from bot.domain.restriction import Done, Wanted
@@ -331,3 +333,33 @@ async def test_a_report_is_for_groups_that_observe(world: World) -> None:
 
     assert observed is not None
     assert observed.count == 2
+
+
+async def test_a_case_that_a_milder_policy_reopens_is_judged_by_it_on_every_instance(
+    world: World, texts: Catalogs
+) -> None:
+    """Another instance than the one that changed the policy takes the case up before it has heard of that."""
+    elsewhere = World(texts, beside=world)
+    await elsewhere.directory.refresh()
+    await world.speak(STRANGER)
+    await world.work()
+    muted = world.muted(STRANGER)
+    world.telegram.in_channel[NEWS] = {MEMBER, STRANGER}
+    await world.policies.choose(LOUNGE, replace(LOUNGE.policy, require=Require.ANY), ADMIN)
+    await elsewhere.work()
+
+    assert muted
+    assert not world.muted(STRANGER)
+
+
+async def test_a_case_opened_after_a_change_is_judged_by_it_on_every_instance(world: World, texts: Catalogs) -> None:
+    """Who speaks to an instance that has not heard of the new settings is gated by them all the same."""
+    elsewhere = World(texts, beside=world)
+    await elsewhere.directory.refresh()
+    world.telegram.in_channel[NEWS] = {MEMBER, STRANGER}
+    await world.policies.choose(LOUNGE, replace(LOUNGE.policy, require=Require.ANY), ADMIN)
+    await elsewhere.speak(STRANGER)
+    await elsewhere.work()
+
+    assert not world.muted(STRANGER)
+    assert world.row().outcome == "passed"

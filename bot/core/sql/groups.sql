@@ -39,8 +39,10 @@ DELETE FROM group_channel_links WHERE bot_id = $1 AND group_id = $2;
 INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES ($1, $2, $3, $4);
 
 -- want_open_cases --
+-- Whoever takes one up reads the configuration up to this change first; so below.
 UPDATE restrictions
-SET wanted = $3, cause = $4, version = version + 1, due_at = now(), attempts = 0
+SET wanted = $3, cause = $4, version = version + 1, due_at = now(), attempts = 0,
+    configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $2)
 WHERE restriction_id IN (
   SELECT restriction_id FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
@@ -79,7 +81,8 @@ WHERE bot_id = $1 AND group_id = $2;
 -- rule_open_cases --
 -- Cases carry what may be done in them, so that no instance acts by settings it has not heard the end of.
 UPDATE restrictions
-SET enforcement = $3, wanted = $4, cause = 'policy', version = version + 1, due_at = now(), attempts = 0
+SET enforcement = $3, wanted = $4, cause = 'policy', version = version + 1, due_at = now(), attempts = 0,
+    configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $2)
 WHERE restriction_id IN (
   SELECT restriction_id FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
@@ -103,7 +106,8 @@ DELETE FROM group_exemptions WHERE bot_id = $1 AND group_id = $2 AND user_id = $
 
 -- want_case_of --
 UPDATE restrictions
-SET wanted = $4, cause = 'exempt', version = version + 1, due_at = now(), attempts = 0
+SET wanted = $4, cause = 'exempt', version = version + 1, due_at = now(), attempts = 0,
+    configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $2)
 WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
 RETURNING restriction_id;
 
@@ -136,7 +140,8 @@ RETURNING group_id, enforcement;
 -- move_cases --
 UPDATE restrictions
 SET group_id = $3, enforcement = $4, wanted = 'check', done = 'nothing', delete_ids = '{}',
-    prompt_state = 'none', prompt_message_id = NULL, cause = 'move', version = version + 1, due_at = now()
+    prompt_state = 'none', prompt_message_id = NULL, cause = 'move', version = version + 1, due_at = now(),
+    configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $3)
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
 RETURNING restriction_id;
 

@@ -3,7 +3,7 @@
 -- A message that is younger than our mute by more than the clocks may differ says that the mute is not in force.
 -- What may be done is read from that row, too: an instance may not have heard of the latest settings.
 WITH gating AS (
-  SELECT enforcement FROM protected_groups g
+  SELECT enforcement, seq FROM protected_groups g
   WHERE bot_id = $1 AND group_id = $2 AND protected AND paused_reason IS NULL
     AND NOT EXISTS (
       SELECT 1 FROM group_exemptions e WHERE e.bot_id = $1 AND e.group_id = $2 AND e.user_id = $3
@@ -11,9 +11,11 @@ WITH gating AS (
   FOR SHARE OF g
 ), opened AS (
   INSERT INTO restrictions AS r
-    (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id, cause)
+    (bot_id, group_id, user_id, user_name, language, enforcement, wanted, delete_ids, topic_id, cause,
+     configuration)
   SELECT
-    $1, $2, $3, $4, $5, enforcement, $6, CASE WHEN enforcement = 'observe' THEN '{}' ELSE $7::bigint[] END, $8, $10
+    $1, $2, $3, $4, $5, enforcement, $6, CASE WHEN enforcement = 'observe' THEN '{}' ELSE $7::bigint[] END, $8, $10,
+    seq
   FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
   SET delete_ids = CASE
@@ -21,6 +23,7 @@ WITH gating AS (
         ELSE r.delete_ids
       END,
       enforcement = excluded.enforcement,
+      configuration = excluded.configuration,
       topic_id = coalesce(excluded.topic_id, r.topic_id),
       wanted = CASE
         WHEN r.wanted = 'free' OR $9::timestamptz IS NULL THEN 'check'
@@ -91,7 +94,7 @@ RETURNING r.restriction_id;
 -- regate --
 -- Only groups that have seen the user, so that a channel of ten thousand groups does not cost ten thousand questions.
 WITH gating AS (
-  SELECT g.group_id, g.language, g.enforcement
+  SELECT g.group_id, g.language, g.enforcement, g.seq
   FROM group_members_seen s
   JOIN protected_groups g USING (bot_id, group_id)
   WHERE s.bot_id = $1 AND s.user_id = $2 AND g.protected AND g.paused_reason IS NULL
@@ -103,8 +106,9 @@ WITH gating AS (
     AND NOT EXISTS (SELECT 1 FROM group_exemptions e WHERE (e.bot_id, e.group_id, e.user_id) = ($1, g.group_id, $2))
   FOR SHARE OF g
 ), opened AS (
-  INSERT INTO restrictions AS r (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause)
-  SELECT $1, group_id, $2, $4, language, enforcement, 'mute', 'left_channel' FROM gating
+  INSERT INTO restrictions AS r
+    (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause, configuration)
+  SELECT $1, group_id, $2, $4, language, enforcement, 'mute', 'left_channel', seq FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
   RETURNING restriction_id, group_id
 ), noted AS (
