@@ -1,3 +1,9 @@
 """Fixtures for every test."""
 
+from hypothesis import settings
+
 pytest_plugins = ["tests.servers", "tests.simulator_kit", "tests.platform"]
+
+# Properties are about answers. How long one takes is for the benchmarks: a busy machine would make tests flicker.
+settings.register_profile("gmbot", deadline=None)
+settings.load_profile("gmbot")
