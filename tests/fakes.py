@@ -335,6 +335,25 @@ class FakeSpawner:
             await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+class FakeBroom:
+    """Notes what is to go, in how many seconds."""
+
+    def __init__(self, hook: Hook = no_hook) -> None:
+        self.hook = hook
+        self.later: dict[MessageId, float] = {}
+
+    async def delete_later(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId], *, seconds: float) -> None:
+        del bot, chat
+        await self.hook("delete_later")
+        self.later |= dict.fromkeys(messages, seconds)
+
+    async def keep_for(self, bot: BotId, chat: GroupId, message: MessageId, *, seconds: float) -> None:
+        del bot, chat
+        await self.hook("keep_for")
+        if message in self.later:
+            self.later[message] = max(self.later[message], seconds)
+
+
 class FakeFigures:
     """A group in which nothing has happened yet."""
 

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from bot.app.kept import Kept
 from bot.app.world import World
+from bot.core.actions import ScheduledActions
 from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
 from bot.core.charts import draw_days
@@ -37,6 +38,7 @@ from bot.services.setup import Setup
 from bot.services.shift import Shift
 from bot.services.sparing import Judgement, Sparing
 from bot.services.statistics import Statistics
+from bot.services.tidying import Tidying
 from bot.services.verification import Verification
 
 
@@ -122,6 +124,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
         statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
+        tidying=Tidying(broom=ScheduledActions(database=world.database, instance=instance), directory=directory),
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
         ),

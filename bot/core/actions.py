@@ -19,6 +19,14 @@ class ScheduledActions:
         rows = await self._database.rows("take_actions", self._instance, limit)
         return [_action(row) for row in rows]
 
+    async def delete_later(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId], *, seconds: float) -> None:
+        """Have messages deleted in so many seconds."""
+        await self._database.execute("delete_later", bot, chat, list(messages), seconds)
+
+    async def keep_for(self, bot: BotId, chat: GroupId, message: MessageId, *, seconds: float) -> None:
+        """Put a deletion that waits off; nothing for a message that stays."""
+        await self._database.execute("keep_message", bot, chat, message, seconds)
+
     async def done(self, actions: Sequence[int]) -> None:
         """Strike actions off."""
         await self._database.execute("actions_done", list(actions), self._instance)

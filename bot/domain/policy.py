@@ -67,6 +67,13 @@ class Commands(Enum):
     ANSWER = "answer"
 
 
+class ServiceMessages(Enum):
+    """What happens to Telegram's messages that somebody came or left."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a group's admins have chosen. The field names are the names of the settings."""
@@ -83,6 +90,9 @@ class Policy:
     edits: Edits = Edits.CHECK
     commands: Commands = Commands.REMOVE
     join_requests: JoinRequests = JoinRequests.LEAVE
+    tidy_minutes: int = 1
+    """For so long commands and their answers stay in the group; 0 is for good."""
+    service_messages: ServiceMessages = ServiceMessages.KEEP
     locked: bool = False
     """Only the owner of the group changes settings."""
 
@@ -93,7 +103,13 @@ class Policy:
 
 
 # Minutes that a person picks from; a day is the longest grace that is still a grace.
-_OPTIONS = MappingProxyType({"kick_minutes": ("5", "10", "30", "60"), "grace_minutes": ("0", "5", "60", "1440")})
+_OPTIONS = MappingProxyType(
+    {
+        "kick_minutes": ("5", "10", "30", "60"),
+        "grace_minutes": ("0", "5", "60", "1440"),
+        "tidy_minutes": ("0", "1", "5", "60"),
+    }
+)
 _ON_OFF = ("off", "on")
 SETTINGS = tuple(field.name for field in fields(Policy))
 

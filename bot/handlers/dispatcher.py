@@ -114,18 +114,25 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     in_groups, new = filters.ChatType.GROUPS, filters.UpdateType.MESSAGE
     for handler, group in (
         (MessageHandler(in_groups & filters.StatusUpdate.MIGRATE, messages.moved), _GATE_GROUP),
+        (
+            MessageHandler(
+                in_groups & (filters.StatusUpdate.NEW_CHAT_MEMBERS | filters.StatusUpdate.LEFT_CHAT_MEMBER),
+                messages.came_or_left,
+            ),
+            _GATE_GROUP,
+        ),
         (MessageHandler(in_groups & ~filters.StatusUpdate.ALL, messages.spoke), _GATE_GROUP),
         (ChatMemberHandler(members.changed, ChatMemberHandler.CHAT_MEMBER), 0),
         (ChatMemberHandler(members.own_changed, ChatMemberHandler.MY_CHAT_MEMBER), 0),
         (ChatJoinRequestHandler(members.asked), 0),
         (CallbackQueryHandler(press, f"^{VERIFY}$"), 0),
-        (CallbackQueryHandler(kept(protect.confirmed), f"^{CONFIRM}$"), 0),
+        (CallbackQueryHandler(kept(replies.used(protect.confirmed)), f"^{CONFIRM}$"), 0),
         (CallbackQueryHandler(kept(onboard.pressed), f"^{ONBOARD}"), 0),
         (
             MessageHandler(filters.StatusUpdate.CHAT_SHARED & filters.ChatType.PRIVATE, kept(onboard.shared)),
             0,
         ),
-        (CallbackQueryHandler(kept(settings.pressed), f"^{PREFIX}"), 0),
+        (CallbackQueryHandler(kept(replies.used(settings.pressed)), f"^{PREFIX}"), 0),
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
         (
@@ -133,10 +140,10 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
             0,
         ),
         (CommandHandler("stats", kept(replies.for_admins(statistics.stats)), new), 0),
-        (CallbackQueryHandler(kept(statistics.pressed), f"^{STATS}"), 0),
+        (CallbackQueryHandler(kept(replies.used(statistics.pressed)), f"^{STATS}"), 0),
         (CommandHandler("verify", kept(standing.verify), new), 0),
         (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt)), new), 0),
-        (CallbackQueryHandler(kept(exemptions.pressed), f"^{TAKE_BACK}"), 0),
+        (CallbackQueryHandler(kept(replies.used(exemptions.pressed)), f"^{TAKE_BACK}"), 0),
         (CommandHandler("pause", kept(replies.for_admins(pausing.pause)), new), 0),
         (CommandHandler("resume", kept(replies.for_admins(pausing.resume)), new), 0),
         (CommandHandler("language", kept(replies.for_admins(pausing.language)), new), 0),

@@ -4,7 +4,8 @@ from telegram import Message, MessageEntity, Update, User
 from telegram.ext import ApplicationHandlerStop, ContextTypes
 
 from bot.domain.ids import TELEGRAM_SERVICE, GroupId, MessageId
-from bot.domain.policy import Commands, Edits
+from bot.domain.intent import Remove
+from bot.domain.policy import Commands, Edits, ServiceMessages
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of, speaker_of
 from bot.handlers.usecases import UseCases
@@ -45,6 +46,16 @@ class GroupMessages:
         if update.edited_message is not None:
             return group.policy.edits is Edits.IGNORE
         return group.policy.commands is Commands.ANSWER and _is_bare_command(message)
+
+    async def came_or_left(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """Remove Telegram's message that somebody came or left, where the group's admins want that."""
+        message = update.effective_message
+        group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
+        if message is None or group is None or not group.gating:
+            return
+        gone = message.left_chat_member
+        if group.policy.service_messages is ServiceMessages.REMOVE and (gone is None or gone.id != group.bot_id):
+            self._baskets.add(update, [Remove(group.bot_id, group.group_id, MessageId(message.message_id))])
 
     async def moved(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Follow a group that became a supergroup; both of its service messages say so."""

@@ -14,7 +14,7 @@ PREFIX = "s:"
 ANYBODY = UserId(0)
 """Whose panel an anonymous admin's is: any admin's."""
 MENU, EXPORT, CLOSE = "m", "e", "x"
-_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes")
+_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes", "tidy_minutes")
 
 
 @dataclass(frozen=True, slots=True)

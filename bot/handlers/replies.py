@@ -53,7 +53,22 @@ class Replies:
             return
         reply_to = MessageId(message.message_id) if message.chat.type != ChatType.PRIVATE else None
         outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to, picture=picture)
-        await self._use.telegram.send(bot_of(update), message.chat.id, outgoing)
+        bot, chat = bot_of(update), GroupId(message.chat.id)
+        sent = await self._use.telegram.send(bot, chat, outgoing)
+        if message.chat.type != ChatType.PRIVATE:
+            await self._use.tidying.after_a_while(bot, chat, (MessageId(message.message_id), sent))
+
+    def used(self, pressed: Handler) -> Handler:
+        """Let the message whose button is pressed stay for as long again before it is tidied up."""
+
+        async def checked(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            await pressed(update, context)
+            message = update.effective_message
+            if message is not None and message.chat.type != ChatType.PRIVATE:
+                chat, number = GroupId(message.chat.id), MessageId(message.message_id)
+                await self._use.tidying.used(bot_of(update), chat, number)
+
+        return checked
 
     def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:
         """List what is missing, one line each."""

@@ -14,6 +14,7 @@ from bot.services.privacy import Privacy
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.statistics import Statistics
+from bot.services.tidying import Tidying
 from bot.services.verification import Verification
 
 
@@ -30,6 +31,7 @@ class UseCases:
     authority: Authority
     setup: Setup
     statistics: Statistics
+    tidying: Tidying
     onboarding: Onboarding
     verification: Verification
     ledger: CaseReader

@@ -5,7 +5,7 @@ from typing import Protocol
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import TELEGRAM_SERVICE, BotId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership, Require
-from bot.domain.policy import Edits
+from bot.domain.policy import Edits, ServiceMessages
 from bot.ingress.shapes import MessageHead, UpdateHead
 
 
@@ -51,7 +51,7 @@ class Gate:
             return "unprotected"
         if message.new_chat_members or message.left_chat_member:
             # Telegram sends these when it likes; who came and went is told by `chat_member`.
-            return "service"
+            return "service" if group.policy.service_messages is ServiceMessages.KEEP else None
         if message.sender_chat is not None:
             silenced = group.may_be_silenced(message.sender_chat.id, automatic=message.is_automatic_forward)
             return None if silenced else "exempt"

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import BotId, GroupId, InstanceId, UserId
+from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
 from bot.services.activity import Activity
 from bot.services.directory import Directory
 from bot.services.housekeeping import Housekeeping
+from bot.services.tidying import Tidying
 from tests.fake_tables import FakeGroups
-from tests.fakes import FakeClock
+from tests.fakes import FakeBroom, FakeClock
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, World
 
 
@@ -234,3 +235,17 @@ async def test_one_chore_that_fails_does_not_stop_the_others() -> None:
 
     assert done[:4] == ["failing", "working", "failing", "working"]
     assert set(clock.slept) == {600.0}
+
+
+async def test_a_reply_that_cannot_be_scheduled_stays(world: World) -> None:
+    """The command is answered all the same while PostgreSQL is away."""
+
+    async def away(_: str) -> None:
+        raise StoreUnavailableError("away")
+
+    broom = FakeBroom(away)
+    tidying = Tidying(broom=broom, directory=world.directory)
+    await tidying.after_a_while(BOT, GROUP, (MessageId(7),))
+    await tidying.used(BOT, GROUP, MessageId(7))
+
+    assert broom.later == {}

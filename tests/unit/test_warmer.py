@@ -20,9 +20,10 @@ from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, w
 from bot.services.onboarding import Onboarding
 from bot.services.privacy import Privacy
 from bot.services.statistics import Statistics
+from bot.services.tidying import Tidying
 from bot.services.warmer import BATCH, Warmer
 from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeCache, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
+from tests.fakes import FakeBroom, FakeCache, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 CAFE = GroupId(-1005)
@@ -355,6 +356,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
         statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
+        tidying=Tidying(broom=FakeBroom(), directory=world.directory),
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
         ),

@@ -28,3 +28,13 @@ WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
 UPDATE scheduled_actions
 SET due_at = now() + make_interval(secs => $3), lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
 WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
+
+-- delete_later --
+INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
+SELECT $1, 'delete_message', $2, message_id, now() + make_interval(secs => $4) FROM unnest($3::bigint[]) AS message_id;
+
+-- keep_message --
+-- Not what an instance is about to delete.
+UPDATE scheduled_actions SET due_at = greatest(due_at, now() + make_interval(secs => $4))
+WHERE bot_id = $1 AND chat_id = $2 AND message_id = $3 AND kind = 'delete_message' AND dead_at IS NULL
+  AND lease_until IS NULL;

@@ -35,7 +35,7 @@ LIMIT $2;
 SELECT bot_id, update_id FROM updates_done TABLESAMPLE SYSTEM ($1) LIMIT $2;
 
 -- sample_actions --
-SELECT action_id FROM scheduled_actions TABLESAMPLE SYSTEM ($1) WHERE dead_at IS NULL LIMIT $2;
+SELECT action_id, bot_id, chat_id, message_id FROM scheduled_actions TABLESAMPLE SYSTEM ($1) WHERE dead_at IS NULL LIMIT $2;
 
 -- sample_dead --
 SELECT d.bot_id, d.update_id, (SELECT min(action_id) FROM scheduled_actions WHERE dead_at IS NOT NULL) AS action_id
