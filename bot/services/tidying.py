@@ -10,8 +10,6 @@ from bot.services.tidying_ports import Broom
 
 log = structlog.stdlib.get_logger()
 
-# A group that was never protected has no settings of its own.
-_PLAIN = Policy()
 _MINUTE = 60.0
 
 
@@ -40,4 +38,6 @@ class Tidying:
 
     def _seconds(self, bot: BotId, chat: GroupId) -> float:
         group = self._directory.group(bot, chat)
-        return (group.policy if group is not None else _PLAIN).tidy_minutes * _MINUTE
+        # A group that was never protected has no settings of its own.
+        policy = Policy() if group is None else group.policy
+        return policy.tidy_minutes * _MINUTE
