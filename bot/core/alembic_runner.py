@@ -3,15 +3,17 @@
 from functools import partial
 from pathlib import Path
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot.core.connecting import connect
+
 # A statement that waits for a table makes everybody else wait behind it, so it does not wait for long.
 _SETTINGS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5s'"
+_CONNECT_SECONDS = 10.0
 
 
 async def run(database_url: str, *, directory: Path, direction: str, revision: str) -> None:
@@ -19,7 +21,7 @@ async def run(database_url: str, *, directory: Path, direction: str, revision: s
     engine = create_async_engine(
         "postgresql+asyncpg://",
         # The driver reads the URL itself: several hosts, sslmode and the rest mean what they mean elsewhere.
-        async_creator=partial(asyncpg.connect, database_url),
+        async_creator=partial(connect, database_url, seconds=_CONNECT_SECONDS),
         poolclass=NullPool,
     )
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
@@ -10,6 +11,7 @@ import asyncpg
 import structlog
 
 from bot.core.clock import SystemClock
+from bot.core.connecting import Connector
 from bot.domain.errors import StoreUnavailableError
 
 Record: TypeAlias = asyncpg.Record
@@ -24,6 +26,9 @@ _STATEMENT_TIMEOUT_SECONDS = 5.0
 _ACQUIRE_TIMEOUT_SECONDS = 5.0
 _CLOSE_TIMEOUT_SECONDS = 2.0
 _PROBE_PAUSE_SECONDS = 0.5
+# While it is away, a probe in a tenth of the time that it has been away for: quick at first, and never a hailstorm.
+_RETRY_SHARE = 0.1
+_RETRY_SECONDS = (0.2, 1.0)
 # A blip is not an outage, nor is a process that stood still itself: two probes in a row must have failed, and nothing
 # been answered for this long.
 _PROBES = 2
@@ -101,13 +106,23 @@ class Session:
 class Database:
     """Hands out sessions. Every failure to reach PostgreSQL becomes StoreUnavailableError.
 
-    While `watch` finds it away, nobody waits for it: each call fails at once.
+    While `watch` finds it away, nobody waits for it: each call fails at once. Nor does anybody go on talking to a
+    server that may not write any more: the primary is somewhere else, and the next connection looks for it.
     """
 
     def __init__(
-        self, pool: "asyncpg.Pool[Record]", statements: Mapping[str, str], clock: SystemClock, observe: Observe
+        self,
+        *,
+        pool: "asyncpg.Pool[Record]",
+        connector: Connector,
+        statements: Mapping[str, str],
+        clock: SystemClock,
+        observe: Observe,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._pool = pool
+        self._connector = connector
+        self._uniform = uniform
         self._statements = statements
         self._clock = clock
         self._timer = Timer(clock, observe)
@@ -129,19 +144,29 @@ class Database:
         """Ask PostgreSQL whether it answers until cancelled."""
         while True:
             await self._probe()
-            await self._clock.sleep(_PROBE_PAUSE_SECONDS)
+            await self._clock.sleep(self._pause())
+
+    def _pause(self) -> float:
+        if not self._away:
+            return _PROBE_PAUSE_SECONDS
+        least, most = _RETRY_SECONDS
+        share = _RETRY_SHARE * (self._clock.monotonic() - self._answered_at)
+        # Instances that lost it at the same moment do not come back at the same moment.
+        return min(max(least, share), most) * self._uniform(0.8, 1.2)
 
     async def _probe(self) -> None:
         try:
             # To come back takes a new connection, and a slow server some seconds for that.
             async with asyncio.timeout(_ACQUIRE_TIMEOUT_SECONDS if self._away else _PROBE_SECONDS):
                 async with self._connected() as connection:
-                    await connection.fetchrow(self._statements["ping"])
+                    _refuse_read_only(await connection.fetchrow(self._statements["ping"]))
         except (StoreUnavailableError, *_AWAY) as error:
             self._failures += 1
             silent = self._clock.monotonic() - self._answered_at > _SILENCE_SECONDS
             if not self._away and silent and self._failures >= _PROBES:
                 self._away = True
+                # Whoever still waits for an answer on one of these waits for nothing.
+                self._connector.give_up()
                 log.warning("database.away", error=str(error) or type(error).__name__)
             return
         self._failures = 0
@@ -186,6 +211,9 @@ class Database:
         try:
             yield connection
             self._answered_at = self._clock.monotonic()
+        except asyncpg.ReadOnlySQLTransactionError:
+            self._connector.give_up()
+            raise
         except _GIVEN_UP:
             # To end this connection decently takes as long as the server likes, and whoever cancels, a probe or the
             # end of the instance, must not wait for a server that hangs.
@@ -210,8 +238,9 @@ class Database:
             return await session.execute(statement, *values)
 
     async def check(self) -> None:
-        """Raise StoreUnavailableError when PostgreSQL does not answer."""
-        await self.row("ping")
+        """Raise StoreUnavailableError when PostgreSQL does not answer, or takes no changes."""
+        async with self.session() as session:
+            _refuse_read_only(await session.row("ping"))
 
 
 @asynccontextmanager
@@ -219,21 +248,26 @@ async def open_database(
     url: str, *, pool_size: int, statements: Mapping[str, str], observe: Observe = lambda *_: None
 ) -> AsyncIterator[Database]:
     """Open the pool; `observe` hears of each statement. Raises StoreUnavailableError without PostgreSQL."""
+    connector = Connector(url, seconds=_ACQUIRE_TIMEOUT_SECONDS, command_timeout=_STATEMENT_TIMEOUT_SECONDS)
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=min(2, pool_size),
             max_size=pool_size,
-            command_timeout=_STATEMENT_TIMEOUT_SECONDS,
-            timeout=_ACQUIRE_TIMEOUT_SECONDS,
+            connect=connector,
             init=_prepare,
             reset=_leave_as_is,
-            server_settings={"application_name": "gmbot"},
         )
     except _REFUSED as error:
         raise StoreUnavailableError(str(error) or type(error).__name__) from error
     try:
-        yield Database(pool, statements, SystemClock(), observe)
+        yield Database(
+            pool=pool,
+            connector=connector,
+            statements=statements,
+            clock=SystemClock(),
+            observe=observe,
+        )
     finally:
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
@@ -256,6 +290,11 @@ async def _transaction(connection: _Connection) -> AsyncIterator[None]:
         raise
     else:
         await transaction.commit()
+
+
+def _refuse_read_only(row: Record | None) -> None:
+    if row is not None and row["read_only"]:
+        raise asyncpg.ReadOnlySQLTransactionError("this PostgreSQL takes no changes: the primary is another one")
 
 
 async def _prepare(connection: "asyncpg.Connection[Record] | _Connection") -> None:

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 
 from bot.core.clock import SystemClock
+from bot.core.connecting import connect
 from bot.domain.errors import StoreUnavailableError
 
 _RETRY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
 # The last one is what a connection says of itself when its server was killed in the middle of an answer.
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -97,6 +99,6 @@ class Leadership:
                 raise StoreUnavailableError(str(error) or type(error).__name__) from error
 
     async def _opened(self) -> "asyncpg.Connection[asyncpg.Record]":
-        connection = await asyncpg.connect(self._url, timeout=5, server_settings={"application_name": "gmbot lock"})
+        connection = await connect(self._url, seconds=_CONNECT_SECONDS, settings={"application_name": "gmbot lock"})
         self._connection = connection
         return connection

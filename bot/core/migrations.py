@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import asyncpg
 
 from bot.core.clock import SystemClock
+from bot.core.connecting import Connection, connect
 from bot.core.schema_errors import MigrationError, SchemaTooNewError, SchemaTooOldError
 from bot.domain.errors import StoreUnavailableError
 
@@ -28,8 +29,6 @@ _LOCK_TIMEOUT_SECONDS = 120
 _CONNECT_TIMEOUT_SECONDS = 10
 _ATTEMPTS = 5
 _RETRY_SECONDS = 1.0
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class Clock(Protocol):
@@ -184,8 +183,8 @@ async def _lock(connection: Connection) -> None:
 
 async def _connect(database_url: str) -> Connection:
     try:
-        return await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_SECONDS)
-    except (OSError, asyncpg.PostgresError) as error:
+        return await connect(database_url, seconds=_CONNECT_TIMEOUT_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
 
 

@@ -12,4 +12,5 @@ DELETE FROM instances WHERE instance_id = $1;
 DELETE FROM instances WHERE beat_at < now() - interval '1 day';
 
 -- ping --
-SELECT 1;
+-- A standby answers, too; whoever asks wants to know whether anything can be written.
+SELECT current_setting('transaction_read_only')::boolean AS read_only;

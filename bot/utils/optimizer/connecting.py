@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
+from bot.core.connecting import Connection, connect, hosts_of
 from bot.core.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+__all__ = ["Connection", "catalog", "connected", "database_named"]
 
 
 @asynccontextmanager
@@ -20,8 +21,10 @@ async def connected(database_url: str, *, read_only: bool = False) -> AsyncItera
     if read_only:
         settings["default_transaction_read_only"] = "on"
     try:
-        connection = await asyncpg.connect(database_url, timeout=10, server_settings=settings)
-    except (OSError, asyncpg.PostgresError) as error:
+        # "read-write" would refuse the session that is made read-only here.
+        target = SessionAttribute.primary if len(hosts_of(database_url)) > 1 else None
+        connection = await connect(database_url, seconds=10, settings=settings, target=target)
+    except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
     try:
         yield connection
