@@ -183,18 +183,24 @@ class Query:
 
     def _selected(self, name: str) -> Vector:
         found: Vector = {}
-        for labels, samples in self._matching(name):
-            recent = _window(samples, self._at - _STALE_SECONDS, self._at)
+        matching = list(self._matching(name))
+        at = self._at - self._offset()
+        for labels, samples in matching:
+            recent = _window(samples, at - _STALE_SECONDS, at)
             if recent:
                 found[labels] = recent[-1][1]
         return found
 
+    def _offset(self) -> float:
+        if self._peek() != "offset":
+            return 0.0
+        self._next()
+        return seconds(self._next())
+
     def _rate(self) -> Vector:
         found = list(self._matching(self._next()))
-        window, at = seconds(self._next()[1:-1]), self._at
-        if self._peek() == "offset":
-            self._next()
-            at -= seconds(self._next())
+        window = seconds(self._next()[1:-1])
+        at = self._at - self._offset()
         rates: Vector = {}
         for labels, samples in found:
             inside = _window(samples, at - window, at)

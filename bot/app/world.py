@@ -14,6 +14,7 @@ from bot.core.database import Database, open_database
 from bot.core.leader import Leadership
 from bot.core.metrics import Metrics
 from bot.core.platform import Heartbeat
+from bot.core.primary import PrimaryWatch
 from bot.core.redis import open_redis
 from bot.core.settings import Settings
 from bot.core.statements import load_statements
@@ -82,6 +83,9 @@ async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
         tasks = await stack.enter_async_context(background_tasks(clock))
         if stores.keep_running is not None:
             tasks.keep(stores.keep_running, name="embedded servers")
+        primary = PrimaryWatch(database=database, clock=clock)
+        metrics.include(primary)
+        tasks.keep(primary.run, name="primary")
         yield World(
             settings=settings,
             clock=clock,

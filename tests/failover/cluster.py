@@ -1,6 +1,6 @@
 """Three nodes of PostgreSQL under Patroni, from wheels, with the configuration that docs/deploy/patroni holds.
 
-Two things differ from a deployment: all nodes are on this machine, and they agree by Patroni's own Raft instead of etcd.
+Two things differ from a deployment: all nodes are on this machine, and agree by Patroni's own Raft instead of etcd.
 """
 
 import asyncio
@@ -12,11 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -208,20 +207,10 @@ class Cluster:
 async def patroni_cluster() -> AsyncIterator[Cluster]:
     """Run a primary and two replicas, with GMBot's empty database on them."""
     home = Path(tempfile.mkdtemp(prefix="gmbot-ha-"))
-    home.chmod(0o711)
-    account = Account.for_home(home)
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        binaries = await asyncio.to_thread(_binaries, home, account)
-        nodes = []
-        for number in range(_NODES):
-            directory = home / f"n{number}"
-            directory.mkdir(mode=0o700)
-            account.own(directory)
-            nodes.append(Node(f"node{number}", directory, account))
+        nodes = await asyncio.to_thread(_make_nodes, home)
         for node in nodes:
-            node.configure(binaries, nodes)
-            account.own(node.directory / "patroni.yml")
             stack.push_async_callback(node.stop)
             node.start()
         cluster = Cluster(nodes)
@@ -241,9 +230,22 @@ async def _make_database(primary: Node) -> None:
     await primary.ask("CREATE DATABASE gmbot OWNER gmbot")
 
 
-def _binaries(home: Path, account: Account) -> Path:
+def _make_nodes(home: Path) -> Sequence[Node]:
+    # As root the servers run as another user, who must get in.
+    home.chmod(0o711)
+    account = Account.for_home(home)
     ensure_home(home / "servers")
-    return find_binaries(servers=home / "servers", account=account).postgres.parent
+    binaries = find_binaries(servers=home / "servers", account=account).postgres.parent
+    nodes = []
+    for number in range(_NODES):
+        directory = home / f"n{number}"
+        directory.mkdir(mode=0o700)
+        account.own(directory)
+        nodes.append(Node(f"node{number}", directory, account))
+    for node in nodes:
+        node.configure(binaries, nodes)
+        account.own(node.directory / "patroni.yml")
+    return nodes
 
 
 def _kill(pid: int) -> None:

@@ -78,6 +78,13 @@ def failing_delivery(age: float) -> Series:
     return {"gmbot_webhook_last_error_timestamp_seconds": failed, **waiting}
 
 
+def replicas(*, lost: bool) -> Series:
+    """Make two replicas, one synchronous, which may be lost in the second hour."""
+    names = ("asynchronous", "synchronous")
+    series = {frozenset({("standing", name)}): line(lambda at: float(not lost or at < HOUR)) for name in names}
+    return {"gmbot_replicas": series}
+
+
 UP = {"job": "gmbot", "instance": "a"}
 # Each alert: a world in which it fires, and one in which it does not.
 CASES: dict[str, tuple[Series, Series]] = {
@@ -93,6 +100,15 @@ CASES: dict[str, tuple[Series, Series]] = {
     "GMBotDatabaseSlow": (
         durations("gmbot_db_query_duration_seconds", 9, 1),
         durations("gmbot_db_query_duration_seconds", 99, 1),
+    ),
+    "GMBotPrimaryChanged": (
+        counters("gmbot_database_primary_changes_total", {(): 0.01}),
+        counters("gmbot_database_primary_changes_total", {(): 0}),
+    ),
+    "GMBotNoSynchronousReplica": (replicas(lost=True), replicas(lost=False)),
+    "GMBotReplicationLag": (
+        gauge("gmbot_replication_lag_seconds", 0.5, replica="node1"),
+        gauge("gmbot_replication_lag_seconds", 0.05, replica="node1"),
     ),
     "GMBotRedisAway": (gauge("gmbot_redis_connected", 0), gauge("gmbot_redis_connected", 1)),
     "GMBotWebhookFailing": (failing_delivery(30), failing_delivery(HOUR)),
