@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.app.administration import Administration, administration
 from bot.app.world import given_secret
-from bot.core.checks import configuration, delivery, groups, stores, telegram
+from bot.core.checks import configuration, delivery, groups, replication, stores, telegram
 from bot.core.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, StoreUnavailableError
@@ -62,6 +62,8 @@ def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
     return [
         Check("DB-1", _STORES, partial(stores.postgres, admin.database, admin.clock, pool_size=settings.db_pool_size)),
         Check("DB-2", _STORES, partial(stores.schema, admin.database_url), migrate),
+        Check("DB-3", _STORES, partial(replication.hosts, admin.database_url)),
+        Check("DB-4", _STORES, partial(replication.replicas, admin.database, admin.database_url)),
         Check("RD-1", _STORES, partial(stores.redis, admin.redis)),
         Check("RUN-1", _STORES, partial(stores.work, admin.database)),
     ]

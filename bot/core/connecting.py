@@ -53,6 +53,20 @@ def hosts_of(url: str) -> Sequence[tuple[str, int]]:
     return [_host(place) for place in places.split(",") if place]
 
 
+def several(url: str) -> bool:
+    """Whether a URL names more than one host."""
+    return len(hosts_of(url)) > 1
+
+
+def single_host(url: str, host: tuple[str, int]) -> str:
+    """Return the URL of one of the hosts, whatever it is."""
+    parts = urlsplit(url)
+    login, at, _ = parts.netloc.rpartition("@")
+    name = f"[{host[0]}]" if ":" in host[0] else host[0]
+    query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("target_session_attrs="))
+    return parts._replace(netloc=f"{login}{at}{name}:{host[1]}", query=query).geturl()
+
+
 def names_a_target(url: str) -> bool:
     """Whether a URL says what kind of server it wants."""
     return "target_session_attrs" in parse_qs(urlsplit(url).query)
@@ -104,7 +118,7 @@ async def connect(
             if isinstance(outcome, asyncpg.Connection) and outcome is not chosen:
                 outcome.terminate()
     if chosen is None:
-        raise _summary([each for each in _outcomes(attempts) if isinstance(each, Exception)])
+        raise _summary(hosts, [each for each in _outcomes(attempts) if isinstance(each, Exception)])
     return chosen
 
 
@@ -120,12 +134,21 @@ def _outcomes(attempts: Collection[asyncio.Task[_Outcome]]) -> list[_Outcome]:
     return [each.result() for each in attempts if each.done() and not each.cancelled()]
 
 
-def _summary(errors: Sequence[Exception]) -> Exception:
+def _summary(hosts: Sequence[_Host], errors: Sequence[Exception]) -> Exception:
     """Return the failure that tells most."""
     for error in errors:
         if len(errors) == 1 or isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
             return error
-    return ConnectionError("; ".join(str(error) or type(error).__name__ for error in errors))
+    places = [f"{host[0]}:{host[1]}" for host in hosts if host is not None]
+    return ConnectionError(
+        "; ".join(f"{place}: {_reason(error)}" for place, error in zip(places, errors, strict=False))
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "not the primary"
+    return str(error) or type(error).__name__
 
 
 class Connector:

@@ -252,12 +252,15 @@ async def open_database(
     try:
         pool = await asyncpg.create_pool(
             url,
-            min_size=min(2, pool_size),
+            # The pool complains loudly of each connection that it cannot open in advance; whoever needs one opens it.
+            min_size=0,
             max_size=pool_size,
             connect=connector,
             init=_prepare,
             reset=_leave_as_is,
         )
+        async with pool.acquire():
+            pass
     except _REFUSED as error:
         raise StoreUnavailableError(str(error) or type(error).__name__) from error
     try:

@@ -94,7 +94,10 @@ class UpdateStore:
 
     async def _give_back_owed(self, session: Session) -> None:
         """Let go of some claims that could not be released when their work ended: else they stay for half a minute."""
-        for _ in range(min(len(self._owed), _OWED_AT_ONCE)):
+        for _ in range(_OWED_AT_ONCE):
+            # Others give back at the same moment.
+            if not self._owed:
+                return
             (bot, update), discount = self._owed.popitem()
             try:
                 await session.execute("release_update", bot, update, self._instance, discount)

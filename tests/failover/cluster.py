@@ -58,8 +58,8 @@ class Node:
         self._account = account
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, binaries: Path, peers: Sequence["Node"]) -> None:
-        """Write its configuration."""
+    def configure(self, binaries: Path, peers: Sequence["Node"], *, durable: bool) -> None:
+        """Write its configuration. Without `durable` nothing is synced to the disk: a power cut would tell."""
         text = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
             NAME=self.name,
             HOST=_HOST,
@@ -74,6 +74,9 @@ class Node:
         )
         before, _, rest = text.partition("etcd3:")
         _, _, after = rest.partition("# end of dcs")
+        if not durable:
+            after = after.replace("    - data-checksums", "    - data-checksums\n    - no-sync")
+            after = after.replace("  parameters:\n    unix", "  parameters:\n    fsync: 'off'\n    unix")
         partners = ", ".join(f"'{_HOST}:{peer.raft_port}'" for peer in peers if peer is not self)
         raft = f"raft:\n  data_dir: {self.directory}/raft\n  self_addr: {_HOST}:{self.raft_port}\n"
         (self.directory / "patroni.yml").write_text(f"{before}{raft}  partner_addrs: [{partners}]\n{after}")
@@ -204,12 +207,12 @@ class Cluster:
 
 
 @asynccontextmanager
-async def patroni_cluster() -> AsyncIterator[Cluster]:
+async def patroni_cluster(*, durable: bool = True) -> AsyncIterator[Cluster]:
     """Run a primary and two replicas, with GMBot's empty database on them."""
     home = Path(tempfile.mkdtemp(prefix="gmbot-ha-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        nodes = await asyncio.to_thread(_make_nodes, home)
+        nodes = await asyncio.to_thread(_make_nodes, home, durable=durable)
         for node in nodes:
             stack.push_async_callback(node.stop)
             node.start()
@@ -230,7 +233,7 @@ async def _make_database(primary: Node) -> None:
     await primary.ask("CREATE DATABASE gmbot OWNER gmbot")
 
 
-def _make_nodes(home: Path) -> Sequence[Node]:
+def _make_nodes(home: Path, *, durable: bool) -> Sequence[Node]:
     # As root the servers run as another user, who must get in.
     home.chmod(0o711)
     account = Account.for_home(home)
@@ -243,7 +246,7 @@ def _make_nodes(home: Path) -> Sequence[Node]:
         account.own(directory)
         nodes.append(Node(f"node{number}", directory, account))
     for node in nodes:
-        node.configure(binaries, nodes)
+        node.configure(binaries, nodes, durable=durable)
         account.own(node.directory / "patroni.yml")
     return nodes
 

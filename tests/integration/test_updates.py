@@ -14,9 +14,10 @@ from bot.core.database import Database, open_database
 from bot.core.platform import Heartbeat
 from bot.core.statements import load_statements
 from bot.core.updates import UpdateStore
-from bot.domain.errors import ClaimLostError
+from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.ids import BotId, InstanceId, UpdateId
 from bot.domain.intent import Receipt
+from tests.faults.proxy import proxied
 
 pytestmark = pytest.mark.servers
 
@@ -214,3 +215,20 @@ async def test_marks_are_forgotten_when_telegram_cannot_ask_again(here: UpdateSt
 
     assert kept is True
     assert isinstance(await here.claim(BOT, UPDATE), Receipt)
+
+
+async def test_claims_of_an_outage_are_given_back_by_many_at_once(database_url: str) -> None:
+    """What could not be released is let go of with the next claims, and none of them stumbles over another."""
+    async with (
+        proxied(database_url) as proxy,
+        open_database(proxy.url(database_url), pool_size=4, statements=load_statements()) as database,
+        instance(database) as inbox,
+    ):
+        await proxy.refuse()
+        for number in range(3):
+            with pytest.raises(StoreUnavailableError):
+                await inbox.claim(BOT, UpdateId(number))
+        await proxy.heal()
+        claims = await asyncio.gather(*(inbox.claim(BOT, UpdateId(100 + number)) for number in range(8)))
+
+        assert all(isinstance(claim, Receipt) for claim in claims)

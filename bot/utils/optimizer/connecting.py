@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from bot.core.connecting import Connection, connect, hosts_of
+from bot.core.connecting import Connection, connect, several
 from bot.core.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 
@@ -22,7 +22,7 @@ async def connected(database_url: str, *, read_only: bool = False) -> AsyncItera
         settings["default_transaction_read_only"] = "on"
     try:
         # "read-write" would refuse the session that is made read-only here.
-        target = SessionAttribute.primary if len(hosts_of(database_url)) > 1 else None
+        target = SessionAttribute.primary if several(database_url) else None
         connection = await connect(database_url, seconds=10, settings=settings, target=target)
     except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
