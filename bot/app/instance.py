@@ -36,6 +36,7 @@ from bot.ingress.stopgap import OutageHandling
 from bot.ingress.webhook import Webhook
 from bot.services.actions import Actions
 from bot.services.housekeeping import Housekeeping
+from bot.services.menus import MenuKeeper
 from bot.services.reconciliation import Reconciliation
 from bot.services.replays import Replays
 from bot.services.rights import CHANNEL_LOST, RIGHTS_LOST, OwnRights
@@ -141,6 +142,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("housekeeping", house.sweep),
     ):
         world.tasks.keep(work, name=name)
+    _keep_menus(world, services, roster)
     world.tasks.at_end(protection.drain)
     warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
     _show(world, services, roster, kept)
@@ -206,6 +208,19 @@ def _reconciliation(world: World, services: Services) -> Reconciliation:
         wake=wake,
         clock=world.clock,
     )
+
+
+def _keep_menus(world: World, services: Services, roster: Roster) -> None:
+    menus = MenuKeeper(
+        profile=world.telegram.profile,
+        notes=world.bots,
+        leader=world.leader,
+        texts=services.use.texts,
+        clock=world.clock,
+        served=roster.served,
+    )
+    if world.settings.bot_menu:
+        world.tasks.keep(menus.run, name="menus")
 
 
 def _retention(world: World) -> tuple[Callable[[], Awaitable[None]], ...]:

@@ -148,6 +148,15 @@ class BotStore:
                 )
             return len(rows)
 
+    async def menu_set(self, bot: BotId) -> str | None:
+        """Return the fingerprint of the menu that was set last."""
+        row = await self._database.row("menu_set", bot)
+        return None if row is None else row["menu_set"]
+
+    async def note_menu(self, bot: BotId, fingerprint: str) -> None:
+        """Remember what was set."""
+        await self._database.execute("note_menu", bot, fingerprint)
+
     async def webhook_set(self, bot: BotId) -> str | None:
         """Return the fingerprint of the webhook that was set last."""
         row = await self._database.row("webhook_set", bot)

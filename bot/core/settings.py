@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
     sentry_traces_sample_rate: float = Field(0.0, ge=0, le=1)
     migrate_on_start: bool = True
+    bot_menu: bool = True
     cache_positive_ttl: int = Field(600, ge=1)
     cache_negative_ttl: int = Field(60, ge=1)
     cache_jitter_percent: int = Field(15, ge=0, le=90)

@@ -11,7 +11,6 @@ muted, not a member, no right) or 404 (no such user, chat, message).
                 "language_code": "en"}],
      "bots":  [{"id": 5000000001, "name": "GMBot", "username": "gm_demo_bot", "token": "5000000001:SIM...",
                 "delivery": "webhook" | "polling" | "none", "webhook_url": "", "pending_updates": 0, "last_error": null,
-                "commands": [{"command": "protect", "description": "..."}],
                 "private_chat_id": 101 | null}],
      "chats": [CHAT], "faults": [FAULT], "calls": 42}
 
@@ -22,6 +21,7 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "title": "GM Lounge", "username": null | "gm_news", "is_forum": false, "linked": null | chat id,
      "link": "https://t.me/gm_news" | "https://t.me/+AbC..." | "https://t.me/gm_demo_bot",
      "description": null, "join_by_request": false, "members_count": 4,
+     "commands": [{"command": "protect", "description": "...", "bot": "gm_demo_bot"}],
      "topics": [{"id": 7, "name": "News", "is_closed": false}],
      "me": {"status": "creator" | "administrator" | "member" | "restricted" | "left" | "kicked", "is_in": true,
             "can_speak": true, "can_read": true, "can_join": false, "has_requested": false,
@@ -35,9 +35,10 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "messages": [MESSAGE]}
 
   `key` is how a chat is addressed in every call of this API: the chat's id, or the bot's id for the viewer's private
-  chat with that bot. `can_read` is false for private chats one is not in: then `messages` and `members` are empty.
-  `members` holds people who are in the chat, restricted or banned; `me.silence` says why the composer is closed
-  (null: it is open). Channels list members to their admins only. Oldest message first, at most 200. A MESSAGE is
+  chat with that bot. `commands` is the menu the viewer sees, in their language. `can_read` is false for private chats
+  one is not in: then `messages` and `members` are empty. `members` holds people who are in the chat, restricted or
+  banned; `me.silence` says why the composer is closed (null: it is open). Channels list members to their admins only.
+  Oldest message first, at most 200. A MESSAGE is
 
     {"id": 12, "ephemeral_id": null | 3, "at": 1790000000.2, "edited_at": null, "topic": null, "mine": false,
      "from": {"id": 5000000001, "name": "GMBot", "is_bot": true, "as_chat": false}, "signature": null,

@@ -6,6 +6,7 @@ from zlib import crc32
 from .backend import Backend
 from .callbacks import buttons_of
 from .faults import Fault
+from .menus import menu
 from .model import Bot, Chat, JsonObject, Member, Message, User
 from .permissions import may, rights_for
 from .updates import UpdateLog
@@ -57,7 +58,6 @@ class StateView:
             "webhook_url": log.webhook.url,
             "pending_updates": len(log.pending),
             "last_error": log.webhook.last_error,
-            "commands": _commands(bot),
             "private_chat_id": private.id if private is not None and private.messages else None,
         }
 
@@ -86,6 +86,7 @@ class StateView:
                 {"id": topic.id, "name": topic.name, "is_closed": topic.is_closed} for topic in chat.topics.values()
             ],
             "me": self._me(chat, me, can_read=reads),
+            "commands": [] if me is None else menu(self._world, chat, me),
             "members": [member_json(chat, each) for each in self._members(chat)]
             if self._sees_members(chat, me)
             else [],
@@ -221,16 +222,6 @@ class StateView:
             return chat_key(chat)
         bots = (bot for bot in self._world.bots.values() if (bot.username or "").lower() == name.lower())
         return next((str(bot.id) for bot in bots), None)
-
-
-def _commands(bot: Bot) -> list[object]:
-    """Return the bot's commands without regard to who sees them where, each once, in the default language."""
-    found: dict[object, object] = {}
-    for scope in ("default", "all_private_chats", "all_group_chats", "all_chat_administrators"):
-        commands = bot.profile.get(f"commands:{scope}:::")
-        for command in commands if isinstance(commands, list) else []:
-            found.setdefault(command["command"], command)
-    return list(found.values())
 
 
 def _key(button: JsonObject) -> JsonObject:

@@ -349,3 +349,23 @@ async def test_the_owner_posts_in_the_channel(lounge: Lounge, open_page: OpenPag
 async def test_the_page_is_small() -> None:
     """All of its files together stay under seventy kibibytes."""
     assert sum(file.stat().st_size for file in PAGE.iterdir()) < 70 * 1024
+
+
+async def test_a_slash_opens_the_menu(lounge: Lounge, open_page: OpenPage) -> None:
+    """What may be used is offered while one types its name; a tap sends it."""
+    lounge.bot.profile["commands:all_group_chats:::"] = [
+        {"command": "help", "description": "What I can do"},
+        {"command": "verify", "description": "Check whether you may write"},
+    ]
+    page = await open_page(lounge.seen_by(lounge.mia))
+    menu = page.get_by_role("list", name="Commands").get_by_role("button")
+    await expect(menu).to_have_count(0)
+
+    await composer(page).fill("/")
+    await expect(menu).to_have_text(["/helpWhat I can do", "/verifyCheck whether you may write"])
+    await composer(page).fill("/he")
+    await expect(menu).to_have_count(1)
+    await menu.click()
+
+    await expect(page.locator(".message .text")).to_have_text([f"/help@{lounge.bot.username}"])
+    await expect(composer(page)).to_be_empty()

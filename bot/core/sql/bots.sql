@@ -94,6 +94,12 @@ SELECT bot_id, token_encrypted, secret_encrypted, former_secret_encrypted FROM b
 -- reseal_bot --
 UPDATE bots SET token_encrypted = $2, secret_encrypted = $3, former_secret_encrypted = $4 WHERE bot_id = $1;
 
+-- menu_set --
+SELECT menu_set FROM bots WHERE bot_id = $1;
+
+-- note_menu --
+UPDATE bots SET menu_set = $2 WHERE bot_id = $1;
+
 -- webhook_set --
 SELECT webhook_set FROM bots WHERE bot_id = $1;
 

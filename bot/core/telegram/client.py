@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from telegram import (
     Bot,
-    ChatAdministratorRights,
     ChatMember,
     ChatPermissions,
     InlineKeyboardButton,
@@ -24,10 +23,12 @@ from telegram.constants import ParseMode
 from bot.core.telegram.demand import Demand, Priority
 from bot.core.telegram.gateway import Gateway
 from bot.core.telegram.members import permissions_to_send
+from bot.core.telegram.profile import administrator_rights
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership, membership_of
+from bot.domain.menu import CHANNEL_RIGHTS
 from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, read_member
 
@@ -300,27 +301,9 @@ def _picker(picker: ChannelPicker) -> ReplyKeyboardMarkup:
         picker.request_id,
         chat_is_channel=True,
         # Whoever picks must be able to give the bot its right, which is the least one that makes it an admin.
-        user_administrator_rights=_channel_rights(can_promote_members=True),
-        bot_administrator_rights=_channel_rights(can_promote_members=False),
+        user_administrator_rights=administrator_rights(CHANNEL_RIGHTS | {"can_promote_members"}),
+        bot_administrator_rights=administrator_rights(CHANNEL_RIGHTS),
         request_title=True,
     )
     key = KeyboardButton(picker.text, request_chat=request)
     return ReplyKeyboardMarkup([[key]], resize_keyboard=True, one_time_keyboard=True)
-
-
-def _channel_rights(*, can_promote_members: bool) -> ChatAdministratorRights:
-    return ChatAdministratorRights(
-        is_anonymous=False,
-        can_manage_chat=True,
-        can_delete_messages=False,
-        can_manage_video_chats=False,
-        can_restrict_members=False,
-        can_promote_members=can_promote_members,
-        can_change_info=False,
-        can_invite_users=True,
-        can_post_stories=False,
-        can_edit_stories=False,
-        can_delete_stories=False,
-        # Newer than the library, and required.
-        api_kwargs={"can_send_welcome_messages": False},
-    )

@@ -16,6 +16,7 @@ from bot.core.telegram.client import TelegramClient
 from bot.core.telegram.demand import Limits, Priority
 from bot.core.telegram.gateway import Gateway
 from bot.core.telegram.own_budget import OwnBudget
+from bot.core.telegram.profile import TelegramProfile
 from bot.core.telegram.telemetry import Telemetry
 from bot.core.telegram.transport import SharedPool
 from bot.domain.ids import BotId
@@ -45,6 +46,11 @@ class Telegram:
     def for_work(self) -> TelegramClient:
         """For what is done under a lease, and for what an update waits for."""
         return TelegramClient(self.gateway, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS)
+
+    @property
+    def profile(self) -> TelegramProfile:
+        """For what is shown about the bots themselves."""
+        return TelegramProfile(self.gateway)
 
     @property
     def for_bulk(self) -> TelegramClient:

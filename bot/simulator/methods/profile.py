@@ -14,6 +14,18 @@ from .call import MethodCall
 
 MOST_COMMANDS = 100
 LONGEST_COMMAND_DESCRIPTION = 256
+SCOPES = frozenset(
+    {
+        "default",
+        "all_private_chats",
+        "all_group_chats",
+        "all_chat_administrators",
+        "chat",
+        "chat_administrators",
+        "chat_member",
+    }
+)
+_LANGUAGE = re.compile(r"[a-z]{2}\Z")
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}\Z")
 
 
@@ -23,10 +35,15 @@ def get_me(call: MethodCall) -> object:
 
 
 def _scope(call: MethodCall) -> str:
-    """Return where commands or texts apply, as one key."""
+    """Return where commands apply, as one key."""
     scope = call.args.json_object("scope") or {"type": "default"}
+    if scope.get("type") not in SCOPES:
+        raise ApiError.bad_request("can't parse BotCommandScope: Unsupported type specified")
+    language = call.args.text("language_code")
+    if language and not _LANGUAGE.match(language):
+        raise ApiError.bad_request("BOT_COMMANDS_LANGUAGE_CODE_INVALID")
     parts = [str(scope.get(name, "")) for name in ("type", "chat_id", "user_id")]
-    return ":".join([*parts, call.args.text("language_code")])
+    return ":".join([*parts, language])
 
 
 def set_my_commands(call: MethodCall) -> object:

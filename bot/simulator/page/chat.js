@@ -83,21 +83,30 @@ function topics(app, chat) {
   }, h("option", { value: "0" }, "General"), chat.topics.map((one) => h("option", { value: String(one.id) }, one.name)));
 }
 
+const matching = (chat, text) =>
+  (/^\/[a-z0-9_]*$/u.test(text) ? chat.commands.filter((one) => one.command.startsWith(text.slice(1))) : []);
+
 function composer(app, chat) {
   const { draft } = app;
   const field = h("textarea", {
     id: "composer", rows: "1", placeholder: chat.type === "channel" ? "Broadcast a post" : "Write a message",
     "aria-label": "Message", value: draft.text ?? "", maxlength: "4096",
-    oninput: () => { app.draft.text = field.value; },
+    oninput: () => { app.draft.text = field.value; offer(); },
     onkeydown: (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
       if (event.key === "Escape" && (draft.reply || draft.edit)) app.write({ text: "" });
     },
   });
+  const list = h("ul.commands", { "aria-label": "Commands" });
+  // As in Telegram's apps: the menu stands above the composer for as long as one types a command's name.
+  const offer = () => list.replaceChildren(...matching(chat, field.value).map((one) => h("li", h("button", {
+    onclick: () => { field.value = ""; app.send(`/${one.command}${chat.type === "private" ? "" : `@${one.bot}`}`); list.replaceChildren(); },
+  }, h("b", `/${one.command}`), h("span", { dir: "auto" }, one.description)))));
   const about = draft.reply ? "Replying" : draft.edit && "Editing";
   const form = h("form.composer", { onsubmit: (event) => { event.preventDefault(); app.send(field.value); } },
     topics(app, chat), field, h("button.round", { type: "submit", "aria-label": "Send" }, icon("send")));
-  return h("div", about && h("p.small", `${about}. Escape to stop.`), form);
+  offer();
+  return h("div", list, about && h("p.small", `${about}. Escape to stop.`), form);
 }
 
 /** The composer, unless something stands in the way. */
@@ -108,7 +117,7 @@ export function showFoot(root, app) {
   const keys = chat.type === "private" ? replyKeys(app, chat) : null;
   patch(root, [{
     key: `${app.viewer} ${chat.key} ${silence}`,
-    value: silence ? me : [draft.number, chat.topics, keys?.textContent],
+    value: silence ? me : [draft.number, chat.topics, chat.commands, keys?.textContent],
     build: () => h("div", (obstacles[silence] ?? composer)(app, chat), keys),
   }]);
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.simulator import NotAllowed, Simulator
+from bot.simulator import NotAllowed, Simulator, User
 from bot.simulator.permissions import COMMON_RIGHTS
 from tests.contract.simulator.conftest import Small
 from tests.simulator_kit import BotClient, WebhookSink
@@ -272,3 +272,39 @@ async def test_hidden_members_and_private_chats(sim: Simulator, world: Small, ap
     assert private.error == "Bad Request: there are no administrators in the private chat"
     assert peer.fields["status"] == "member"
     assert other.error == "Bad Request: member not found"
+
+
+async def test_everybody_sees_their_menu(sim: Simulator, world: Small, api: BotClient) -> None:
+    """The narrowest scope that has commands, and in it the viewer's language, as Telegram's apps choose."""
+
+    async def menu(name: str, language: str = "", **scope: object) -> None:
+        commands = [{"command": name, "description": f"{name} it"}]
+        answer = await api("setMyCommands", commands=commands, scope=scope, language_code=language)
+        assert answer.result is True
+
+    async def seen(viewer: User, key: str) -> list[str]:
+        async with api.session.get(f"{api.url}/control/state?viewer={viewer.id}") as response:
+            chats = (await response.json())["chats"]
+        return [each["command"] for chat in chats if chat["key"] == key for each in chat["commands"]]
+
+    sim.private(world.ann, world.bot, "/start")
+    world.ben.language_code = "de-AT"
+    lounge, private = str(world.lounge.id), str(world.bot.id)
+    await menu("default", type="default")
+    assert (await seen(world.ann, lounge), await seen(world.ben, lounge)) == (["default"], ["default"])
+    await menu("member", type="all_group_chats")
+    await menu("mitglied", "de", type="all_group_chats")
+    await menu("admin", type="all_chat_administrators")
+    await menu("alone", type="all_private_chats")
+
+    assert (await seen(world.ann, lounge), await seen(world.ben, lounge)) == (["admin"], ["mitglied"])
+    assert (await seen(world.ann, private), await seen(world.cat, lounge)) == (["alone"], [])
+    await menu("here", type="chat", chat_id=world.lounge.id)
+    assert await seen(world.ben, lounge) == ["here"]
+
+
+async def test_a_language_is_two_letters(api: BotClient) -> None:
+    """A menu for `pt_BR` is one for `pt`."""
+    answer = await api("setMyCommands", commands=COMMANDS, language_code="pt_BR")
+
+    assert answer.error == "Bad Request: BOT_COMMANDS_LANGUAGE_CODE_INVALID"
