@@ -48,11 +48,11 @@ class Load:
         self._standing: deque[tuple[Chat, int]] = deque()
         self._waiting = list(town.strangers)
 
-    async def run(self, progress: Callable[[float], None]) -> None:
-        """Write for as long as the pace says."""
+    async def run(self, progress: Callable[[float], None], going: Callable[[], bool] = lambda: False) -> None:
+        """Write for as long as the pace says, and for as long as something else is going on."""
         self._tally.began = due = self._clock.now()
         end, next_look = due + self._pace.seconds, due
-        while (now := self._clock.now()) < end:
+        while (now := self._clock.now()) < end or going():
             while due <= now:
                 self._write(due)
                 due += self._dice.expovariate(self._pace.rate)

@@ -65,6 +65,7 @@ class Tally:
         self._pending: dict[int, float | None] = {}
         self._by_user = {each.user.id: each for each in town.strangers}
         self._joined: set[int] = set()
+        self._failures: Counter[int] = Counter()
         self.active: dict[int, Stranger] = {}
         self.counts = Counts()
         self.began = 0.0
@@ -108,6 +109,11 @@ class Tally:
         return len(self._pending)
 
     @property
+    def most_failures(self) -> int:
+        """How often the unluckiest update had to be delivered again."""
+        return max(self._failures.values(), default=0)
+
+    @property
     def effects_missing(self) -> int:
         """How many strangers are not where they should be: silenced, or free again."""
         return len(self.active)
@@ -147,6 +153,7 @@ class Tally:
             return False
         if attempt.status is None or attempt.status >= 300:
             self.counts.failed_attempts[attempt.error or "unknown"] += 1
+            self._failures[attempt.update_id] += 1
             return True
         if attempt.update_id not in self._pending:
             self.counts.acknowledged_twice += 1

@@ -1,0 +1,100 @@
+"""Instances are killed, hang, are drained, are added and are replaced by a new release, and Telegram hardly notices."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.core.migrations import CODE_LEVEL, migrations_directory, read_state
+from tests.faults.load import Pace
+from tests.faults.scaling import fleet, small_town, under_load
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+POOL = 5
+# An update that an instance was at when it was killed is asked for again at once, and a second later; after 2 s the
+# dead instance's claim counts no more. Every other way of ending costs an update at most one more delivery.
+MOST_FAILURES_OF_A_KILL = 3
+
+
+async def test_instances_come_and_go_under_load(capsys: pytest.CaptureFixture[str]) -> None:
+    """Killed, drained, added and hung: nothing is lost or done twice, and connections stay within their limits."""
+    pace = Pace(seconds=28, rate=50, strangers=0.02)
+    town = small_town(pace)
+    async with fleet(town, 3, DB_POOL_SIZE=str(POOL)) as found:
+        acts = (found.killed, found.drained, found.joined, found.hung)
+        outcome = await under_load(found, town, pace, acts, seed=7)
+
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{outcome.counts['updates']} updates, failed deliveries {outcome.counts['failed_attempts'] or 0}, "
+            f"of one update at most {outcome.most_failures}; connections {outcome.most_connections}\n"
+        )
+    assert outcome.faults == []
+    assert outcome.counts["mutes"] == outcome.counts["lifts"] == outcome.counts["strangers"] > 5
+    assert outcome.most_failures <= MOST_FAILURES_OF_A_KILL
+    assert outcome.most_connections <= len(found.instances) * (POOL + 1)
+
+
+def release(directory: Path, level: int, **migrations: str) -> Path:
+    """Make a release of the code beside this one: with a code level, and with migrations by their numbers."""
+    shutil.copytree(ROOT / "bot", directory / "bot", ignore=shutil.ignore_patterns("__pycache__"))
+    target = directory / "bot" / "_migrations"
+    shutil.copytree(migrations_directory(), target, ignore=shutil.ignore_patterns("__pycache__"))
+    module = directory / "bot" / "core" / "migrations.py"
+    module.write_text(module.read_text().replace(f"CODE_LEVEL = {CODE_LEVEL}", f"CODE_LEVEL = {level}"))
+    before = max(path.name[:4] for path in (target / "versions").glob("[0-9]*.py"))
+    script = (target / "versions" / "0001_initial.py").read_text()
+    for name, statements in migrations.items():
+        number = name.removeprefix("m")
+        text = script.replace('revision = "0001"', f'revision = "{number}"', 1)
+        text = text.replace("down_revision = None", f'down_revision = "{before}"').replace("0001_", f"{number}_")
+        (target / "versions" / f"{number}_next.py").write_text(text)
+        (target / "sql" / f"{number}_up.sql").write_text(statements)
+        before = number
+    return directory
+
+
+async def refusal(environment: dict[str, str]) -> tuple[int | None, str]:
+    """Start this release; return its exit status and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "serve"), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    return process.returncode, said.decode()
+
+
+async def test_a_new_release_is_rolled_out_under_load(tmp_path: Path) -> None:
+    """Old and new code on the new schema; once no old instance is left, a second migration shuts the old code out."""
+    opening = "ALTER TABLE bots ADD COLUMN motto text NOT NULL DEFAULT 'onward';\n"
+    closing = f"ALTER TABLE bots DROP COLUMN motto;\nUPDATE schema_requirements SET min_code = {CODE_LEVEL + 1};\n"
+    new = release(tmp_path / "new", CODE_LEVEL + 1, m9998=opening)
+    newer = release(tmp_path / "newer", CODE_LEVEL + 1, m9998=opening, m9999=closing)
+    pace = Pace(seconds=20, rate=40, strangers=0.02)
+    town = small_town(pace)
+    async with fleet(town, 2) as found:
+        database = found.platform.database_url
+
+        async def rolled_out() -> None:
+            await found.replace(0, new)
+            assert (await read_state(database)).revision == "9998"
+            # An old instance that has to start now starts on the new schema.
+            await found.replace(1)
+            await found.replace(1, new)
+
+        async def shut_out() -> None:
+            await found.replace(0, newer)
+            await found.replace(1, new)
+
+        outcome = await under_load(found, town, pace, (rolled_out, shut_out), seed=9)
+        status, said = await refusal(found.platform.environment(0))
+        state = await read_state(database)
+
+    assert (state.revision, state.min_code) == ("9999", CODE_LEVEL + 1)
+    assert status == 1
+    assert f"needs code level {CODE_LEVEL + 1}" in said
+    assert outcome.faults == []
+    assert outcome.most_failures <= 1
