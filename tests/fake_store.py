@@ -10,6 +10,7 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, Messag
 from bot.domain.intent import (
     Asks,
     AsksAgain,
+    Brought,
     Deletion,
     Echo,
     Moderated,
@@ -70,7 +71,7 @@ class FakeStore:
     dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
     unbans: list[Unban] = field(default_factory=list)
-    asked: list[Asks | AsksAgain] = field(default_factory=list)
+    asked: list[Asks | AsksAgain | Brought] = field(default_factory=list)
     observed: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
     joined: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)
     passed: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from bot.domain.intent import (
     Arrived,
     Asks,
     AsksAgain,
+    Brought,
     Deletion,
     Echo,
     Intent,
@@ -94,7 +95,7 @@ class FakeInbox:
                 self._note(intent)
         return []
 
-    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain) -> None:
+    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain | Brought) -> None:
         match intent:
             case Noted():
                 self._store.notes.append(intent)
@@ -105,7 +106,7 @@ class FakeInbox:
                 self._store.joined.setdefault((bot, group, user), self._store.clock.now())
             case Observe(bot, group, user, name, _, _):
                 self._store.observed.setdefault((bot, group, user), name)
-            case Asks() | AsksAgain():
+            case Asks() | AsksAgain() | Brought():
                 self._store.asked.append(intent)
             case Remove(bot, group, message):
                 deletions = self._store.deletions

@@ -157,8 +157,8 @@ class FakeTelegram:
             raise TelegramRefusedError(method="getChat", description="Bad Request: chat not found")
         return self.chats[reference]
 
-    async def invite_link(self, _: BotId, channel: ChannelId) -> str | None:
-        await self._call("invite_link", channel)
+    async def invite_link(self, _: BotId, channel: ChannelId, name: str) -> str | None:
+        await self._call("invite_link", channel, name)
         return self.links.get(channel)
 
     async def webhook(self, bot: BotId) -> Mapping[str, object]:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from bot.app.kept import Kept
 from bot.app.services import Services
 from bot.app.world import World
+from bot.core.channel_uses import PostgresChannels
 from bot.core.groups import PostgresGroups
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId
 from bot.handlers import UseCases
+from bot.services.channels import Channels
 from bot.services.copied_cases import CopiedCases
 from bot.services.events import MemberEvents
 from bot.services.policies import Policies
@@ -37,11 +39,20 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         wake=lambda _: None,
         poke=services.answers.publish_config,
     )
+    channels = Channels(
+        directory=use.directory,
+        store=PostgresChannels(database=world.database, turn=_never),
+        telegram=presses,
+        texts=use.texts,
+        wake=lambda _: None,
+        poke=services.answers.publish_config,
+    )
     setup = Setup(
         directory=use.directory,
         groups=groups,
         ledger=cases,
         telegram=presses,
+        channels=channels,
         wake=lambda _: None,
         poke=services.answers.publish_config,
     )
@@ -55,7 +66,14 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         journal=world.metrics,
     )
     meanwhile = replace(
-        use, events=events, rights=rights, policies=policies, setup=setup, ledger=cases, commands=kept.commands
+        use,
+        events=events,
+        rights=rights,
+        policies=policies,
+        setup=setup,
+        channels=channels,
+        ledger=cases,
+        commands=kept.commands,
     )
     return meanwhile, without_ledger
 

@@ -9,6 +9,7 @@ from bot.app.world import World
 from bot.core.actions import ScheduledActions
 from bot.core.cache import LocalCache
 from bot.core.cases import CaseStore
+from bot.core.channel_uses import PostgresChannels
 from bot.core.charts import draw_days
 from bot.core.clock import SystemClock
 from bot.core.figures import PostgresFigures
@@ -24,6 +25,7 @@ from bot.handlers import UseCases
 from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
+from bot.services.channels import Channels
 from bot.services.directory import Directory
 from bot.services.door import Door
 from bot.services.events import MemberEvents
@@ -89,11 +91,20 @@ async def join_services(world: World, kept: Kept) -> Services:
         )
 
     protection = Protection(ledger=ledger, shifts=shift, clock=clock)
+    channels = Channels(
+        directory=directory,
+        store=PostgresChannels(database=world.database, turn=kept.catching_up.turn),
+        telegram=telegram,
+        texts=texts,
+        wake=protection.wake,
+        poke=answers.publish_config,
+    )
     setup = Setup(
         directory=directory,
         groups=groups,
         ledger=ledger,
         telegram=telegram,
+        channels=channels,
         wake=protection.wake,
         poke=answers.publish_config,
     )
@@ -128,6 +139,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
         ),
+        channels=channels,
         verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
         ledger=ledger,
         telegram=telegram,

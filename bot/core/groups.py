@@ -9,7 +9,7 @@ import asyncpg
 
 from bot.core.configuration import audit, current_seq, next_seq
 from bot.core.database import Database, Session
-from bot.domain.errors import GateTakenError
+from bot.domain.errors import ChannelVetoedError, GateTakenError
 from bot.domain.event import Cause
 from bot.domain.group import Channel, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
@@ -56,7 +56,7 @@ class PostgresGroups:
             async with self._changing(setup.bot_id) as session:
                 await _write_group(session, setup)
                 await audit(session, setup.bot_id, setup.by, "protect", setup.group_id, _channel_ids(setup))
-                return await _want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK, Cause.PROTECT)
+                return await want_all(session, setup.bot_id, setup.group_id, Wanted.CHECK, Cause.PROTECT)
         except asyncpg.UniqueViolationError as error:
             raise GateTakenError(f"group {setup.group_id} is guarded by another bot") from error
 
@@ -65,7 +65,7 @@ class PostgresGroups:
         async with self._changing(bot) as session:
             if await session.row("unprotect_group", bot, group, await next_seq(session)) is None:
                 return None
-            freed = await _want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
+            freed = await want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
             await audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
             return freed
 
@@ -77,7 +77,7 @@ class PostgresGroups:
             if await session.row("pause_group", bot, group, reason, await next_seq(session), was) is None:
                 return None
             await audit(session, bot, by or UserId(bot), "pause", group, {"reason": reason})
-            return await _want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
+            return await want_all(session, bot, group, Wanted.FREE, Cause.PAUSE) if free else ()
 
     async def resume(self, bot: BotId, group: GroupId, *, was: str, by: By | None = None) -> tuple[CaseId, ...] | None:
         """Gate again, and look at every open case again."""
@@ -85,7 +85,7 @@ class PostgresGroups:
             if await session.row("pause_group", bot, group, None, await next_seq(session), was) is None:
                 return None
             await audit(session, bot, by or UserId(bot), "resume", group, {})
-            return await _want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
+            return await want_all(session, bot, group, Wanted.CHECK, Cause.RESUME)
 
     async def hurry(self, bot: BotId, group: GroupId) -> tuple[CaseId, ...]:
         """Have everybody who is to be freed in the group freed now."""
@@ -103,6 +103,7 @@ class PostgresGroups:
                 return ()
             rows = await session.rows("move_cases", bot, old, new, moved["enforcement"])
             await session.execute("move_members_seen", bot, old, new)
+            await session.execute("move_uses", bot, old, new)
             await session.execute("add_alias", bot, old, new)
             await audit(session, bot, UserId(bot), "move", new, {"from": old})
             return _case_ids(rows)
@@ -202,7 +203,10 @@ async def _write_group(session: Session, setup: GroupSetup) -> None:
             channel.username,
             channel.invite_link,
         )
-        await session.execute("link_channel", setup.bot_id, setup.group_id, channel.channel_id, position)
+        link = (setup.bot_id, channel.channel_id, setup.group_id, setup.title, channel.invite_link)
+        await session.execute("link_use", *link)
+        if not await session.execute("link_channel", setup.bot_id, setup.group_id, channel.channel_id, position):
+            raise ChannelVetoedError(channel.title)
 
 
 async def touch_group(session: Session, bot: BotId, group: GroupId) -> bool:
@@ -210,7 +214,8 @@ async def touch_group(session: Session, bot: BotId, group: GroupId) -> bool:
     return await session.row("touch_group", bot, group, await next_seq(session)) is not None
 
 
-async def _want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:
+async def want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:
+    """Want the same of everybody who has an open case in the group; return the cases."""
     return _case_ids(await session.rows("want_open_cases", bot, group, wanted.value, cause.value))
 
 

@@ -14,6 +14,7 @@ from bot.domain.intent import (
     Arrived,
     Asks,
     AsksAgain,
+    Brought,
     Echo,
     Intent,
     Moderated,
@@ -124,7 +125,7 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated() | WentAway() | Echo():
             return await _told(session, intent)
-        case Noted() | Pardon() | Arrived() | Observe() | Remove() | Asks() | AsksAgain():
+        case Noted() | Pardon() | Arrived() | Observe() | Remove() | Asks() | AsksAgain() | Brought():
             await _note(session, intent)
     return []
 
@@ -139,7 +140,9 @@ async def _told(session: Session, intent: Moderated | WentAway | Echo) -> list[a
             return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
 
 
-async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain) -> None:
+async def _note(
+    session: Session, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain | Brought
+) -> None:
     """Write down what concerns no case."""
     match intent:
         case Noted(bot_id, group_id, user_id, kind, cause, channels):
@@ -158,6 +161,8 @@ async def _note(session: Session, intent: Noted | Pardon | Arrived | Observe | R
             await session.execute("knock_again", bot_id, user_id)
         case Remove(bot_id, group_id, message_id):
             await session.execute("remove_message", bot_id, group_id, message_id)
+        case Brought(bot_id, channel_id, _, invite_link):
+            await session.execute("brought", bot_id, channel_id, invite_link)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:

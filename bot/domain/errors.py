@@ -61,6 +61,10 @@ class SettingsError(BotError):
     """A setting is missing or wrong; the text says which and what to do."""
 
 
+class ChannelVetoedError(BotError):
+    """Whoever a channel belongs to does not let the group require it. The text is the channel's title."""
+
+
 class GateTakenError(BotError):
     """Another bot of this deployment guards the group already; two gates would fight over its members."""
 

@@ -18,8 +18,8 @@ class Channel:
 
     @property
     def join_url(self) -> str | None:
-        """Where one taps to join; None for a private channel without a link."""
-        return f"https://t.me/{self.username}" if self.username else self.invite_link
+        """Where one taps to join, by preference where it is counted; None for a private channel without a link."""
+        return self.invite_link or (f"https://t.me/{self.username}" if self.username else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,19 @@ class AsksAgain:
     user_id: UserId
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The user has joined a channel by a link; if it is a group's own, it is counted."""
+
+    bot_id: BotId
+    channel_id: ChannelId
+    user_id: UserId
+    invite_link: str
+
+
 Intent = (
     Asks
+    | Brought
     | AsksAgain
     | OpenCase
     | Want

@@ -25,6 +25,8 @@ class ChannelPicker:
 
     text: str
     request_id: int
+    gives_rights: bool = True
+    """Else only channels in which the bot is already are listed, and it stays what it is there."""
 
 
 @dataclass(frozen=True, slots=True)

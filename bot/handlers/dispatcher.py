@@ -21,6 +21,8 @@ from telegram.ext import (
 from bot.domain.errors import MalformedUpdateError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.intent import Intent
 from bot.handlers.basket import Baskets
+from bot.handlers.channels import PREFIX as CHANNELS
+from bot.handlers.channels import ChannelOwners
 from bot.handlers.exemptions import TAKE_BACK, Exemptions
 from bot.handlers.information import Information
 from bot.handlers.members import Members
@@ -101,7 +103,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     `introduce` has the bot ask who it is; it raises TelegramUnavailableError or TelegramRefusedError.
     """
     baskets, replies = Baskets(), Replies(use)
-    onboard = Onboard(use, replies)
+    owners = ChannelOwners(use, replies)
+    onboard = Onboard(use, replies, owners)
     messages, members = GroupMessages(use, baskets), Members(use, baskets, onboard)
     protect, information, settings = Protect(use, replies), Information(use, replies, onboard), Settings(use, replies)
     press, exemptions, personal = VerifyPress(use, baskets), Exemptions(use, replies), Personal(use, replies)
@@ -133,6 +136,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
             0,
         ),
         (CallbackQueryHandler(kept(replies.used(settings.pressed)), f"^{PREFIX}"), 0),
+        (CallbackQueryHandler(kept(owners.pressed), f"^{CHANNELS}"), 0),
+        (CommandHandler("channels", kept(owners.show), new), 0),
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
         (

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-import structlog
-from telegram import ChatMemberUpdated, Update
+from telegram import Chat, ChatMemberUpdated, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
@@ -15,6 +14,7 @@ from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import MemberState, read_member
 from bot.domain.policy import Enforcement
 from bot.handlers import links
+from bot.handlers.channels import OWN_CHANNEL, ChannelOwners
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
@@ -26,24 +26,23 @@ PREFIX = "o:"
 _UNDO, _MORE, _PREVIEW, _CANCEL = "u", "m", "n", "c"
 _DATA = re.compile(r"o:([umncra]):([0-9]{1,9})")
 
-log = structlog.stdlib.get_logger()
-
 Rows = tuple[tuple[Button, ...], ...]
 
 
 class Onboard:
     """Greets in the group, lets the admin pick the channel in private, and shows what came of it."""
 
-    def __init__(self, use: UseCases, replies: Replies) -> None:
+    def __init__(self, use: UseCases, replies: Replies, owners: ChannelOwners) -> None:
         self._use = use
         self._replies = replies
+        self._owners = owners
 
     async def arrived(self, update: Update, change: ChatMemberUpdated) -> None:
         """Answer a change of the bot's own membership: greet a group it came into, use a channel it was given."""
         old, new = read_member(change.old_chat_member.to_dict()), read_member(change.new_chat_member.to_dict())
         if change.chat.type == ChatType.CHANNEL:
             if new.is_admin and not old.is_admin:
-                await self._given(update, ChannelId(change.chat.id))
+                await self._given(update, change.chat)
             return
         group = self._use.directory.group(bot_of(update), GroupId(change.chat.id))
         if not new.is_member or old.is_member or (group is not None and group.protected):
@@ -62,7 +61,7 @@ class Onboard:
             rows.insert(0, (self._link(update, "setup.fix_button", links.add_to_group(name)),))
         if basic:
             lines.append(self._replies.say(update, "onboarding.basic"))
-        await self._send(update, change.chat.id, "\n\n".join(lines), tuple(rows))
+        await self._replies.write(update, change.chat.id, Outgoing("\n\n".join(lines), tuple(rows)))
 
     async def _own_state(self, update: Update, group: GroupId, told: MemberState) -> MemberState:
         bot = bot_of(update)
@@ -88,6 +87,9 @@ class Onboard:
         if message is None or user is None or message.chat_shared is None:
             return
         picked = message.chat_shared
+        if picked.request_id == OWN_CHANNEL:
+            await self._owners.shared(update, ChannelId(picked.chat_id))
+            return
         set_up = await self._use.onboarding.get(bot_of(update), UserId(user.id), picked.request_id)
         if set_up is None:
             await self._replies.reply(update, self._replies.say(update, "press.stale"))
@@ -134,21 +136,25 @@ class Onboard:
         await self._refused(update, refused)
         return ""
 
-    async def _given(self, update: Update, channel: ChannelId) -> None:
-        """Use a channel that the bot was made an admin of while its admin sets a group up."""
+    async def _given(self, update: Update, chat: Chat) -> None:
+        """Use a channel that the bot was made an admin of while its admin sets a group up; else say what it is for."""
         user = update.effective_user
         if user is None:
             return
-        set_up = await self._use.onboarding.latest(bot_of(update), UserId(user.id))
+        bot, channel, giver = bot_of(update), ChannelId(chat.id), UserId(user.id)
+        await self._use.channels.given(bot, channel, chat.title or "", chat.username, giver)
+        set_up = await self._use.onboarding.latest(bot, giver)
         if set_up is not None:
             await self._pick(update, set_up, channel)
+        else:
+            await self._owners.given(update, chat)
 
     async def _pick(self, update: Update, set_up: SetUp, channel: ChannelId, how: How | None = None) -> None:
         language = self._replies.language(update)
         try:
             outcome = await self._use.onboarding.pick(set_up, channel, language, how)
         except GateTakenError:
-            await self._send(update, set_up.user_id, self._replies.say(update, "protect.taken"))
+            await self._replies.write(update, set_up.user_id, Outgoing(self._replies.say(update, "protect.taken")))
             return
         match outcome:
             case Refused():
@@ -166,7 +172,7 @@ class Onboard:
         text = self._replies.say(update, "onboarding.pick", group=set_up.title, url=url)
         label = self._use.texts.toast("onboarding.pick_button", self._replies.language(update))
         message = Outgoing(text, picker=ChannelPicker(label, set_up.set_up_id))
-        await self._deliver(update, set_up.user_id, message)
+        await self._replies.write(update, set_up.user_id, message)
 
     async def _choose(self, update: Update, choice: Choice) -> None:
         required = ", ".join(channel.title for channel in choice.group.channels)
@@ -181,7 +187,7 @@ class Onboard:
             ),
             (self._button(update, "onboarding.cancel_button", _CANCEL, number),),
         )
-        await self._send(update, choice.set_up.user_id, text, rows)
+        await self._replies.write(update, choice.set_up.user_id, Outgoing(text, rows))
 
     async def _done(self, update: Update, done: Done) -> None:
         channels = ", ".join(channel.title for channel in done.group.channels)
@@ -204,9 +210,9 @@ class Onboard:
             ),
             (self._button(update, "onboarding.undo_button", _UNDO, number),),
         )
-        await self._send(update, done.set_up.user_id, "\n".join(lines), rows)
+        await self._replies.write(update, done.set_up.user_id, Outgoing("\n".join(lines), rows))
         told = self._use.texts.say("protect.done", done.group.language, channels=channels)
-        await self._send(update, done.group.group_id, told)
+        await self._replies.write(update, done.group.group_id, Outgoing(told))
 
     async def _preview(self, update: Update, set_up: SetUp) -> str:
         """Send what a newcomer is shown, without the button that would check them."""
@@ -215,7 +221,7 @@ class Onboard:
         if group is None or not group.protected or user is None:
             return "press.stale"
         shown = preview(group, set_up.user_id, user.full_name, self._use.texts)
-        await self._deliver(update, set_up.user_id, shown)
+        await self._replies.write(update, set_up.user_id, shown)
         return ""
 
     async def _refused(self, update: Update, refused: Refused) -> None:
@@ -224,10 +230,10 @@ class Onboard:
             return
         only = refused.problems[0] if len(refused.problems) == 1 and refused.set_up is None else None
         if only is not None:
-            await self._send(update, user.id, self._replies.say(update, only.key, **only.values))
+            await self._replies.write(update, user.id, Outgoing(self._replies.say(update, only.key, **only.values)))
             return
         text = self._replies.problems(update, "protect.problems", refused.problems)
-        await self._send(update, user.id, text, self._fixes(update, refused))
+        await self._replies.write(update, user.id, Outgoing(text, self._fixes(update, refused)))
 
     def _fixes(self, update: Update, refused: Refused) -> Rows:
         rows = self._replies.fixes(update, refused.problems)
@@ -247,13 +253,3 @@ class Onboard:
     def _button(self, update: Update, key: str, verb: str, number: int) -> Button:
         label = self._use.texts.toast(key, self._replies.language(update))
         return Button(label, data=f"{PREFIX}{verb}:{number}")
-
-    async def _send(self, update: Update, chat: int, text: str, rows: Rows = ()) -> None:
-        await self._deliver(update, chat, Outgoing(text, rows))
-
-    async def _deliver(self, update: Update, chat: int, message: Outgoing) -> None:
-        """Say it where it can be said; who has not started the bot in private cannot be written to."""
-        try:
-            await self._use.telegram.send(bot_of(update), chat, message)
-        except TelegramError as error:
-            log.warning("onboarding.unsaid", error=str(error))

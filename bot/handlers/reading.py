@@ -52,4 +52,5 @@ def change_of(update: Update, change: ChatMemberUpdated) -> MemberChange:
         old=read_member(change.old_chat_member.to_dict(recursive=False)),
         new=read_member(change.new_chat_member.to_dict(recursive=False)),
         stamp=Stamp(int(change.date.timestamp()), UpdateId(update.update_id)),
+        invite_link=change.invite_link.invite_link if change.invite_link else None,
     )

@@ -70,6 +70,13 @@ class Replies:
 
         return checked
 
+    async def write(self, update: Update, chat: int, message: Outgoing) -> None:
+        """Say it where it can be said; who has not started the bot in private cannot be written to."""
+        try:
+            await self._use.telegram.send(bot_of(update), chat, message)
+        except TelegramError as error:
+            log.warning("reply.unsaid", error=str(error))
+
     def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:
         """List what is missing, one line each."""
         lines = [self.say(update, heading)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
+from bot.services.channels import Channels
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
@@ -33,6 +34,7 @@ class UseCases:
     statistics: Statistics
     tidying: Tidying
     onboarding: Onboarding
+    channels: Channels
     verification: Verification
     ledger: CaseReader
     telegram: TelegramChats

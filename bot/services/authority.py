@@ -1,9 +1,9 @@
-"""Who may change a group's settings, asked of Telegram at every press and remembered for half a minute."""
+"""Who may change a group's settings or speak for a channel, asked of Telegram and remembered for half a minute."""
 
 from enum import Enum
 
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, GroupId, UserId
+from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.services.ports import Clock, TelegramStates
 
@@ -30,14 +30,18 @@ class Authority:
 
     async def of(self, group: ProtectedGroup, user: UserId, *, as_owner: bool = False) -> Say:
         """Decide on somebody; `as_owner` asks for what only the owner may. Raises as `member_state` does."""
-        state = await self._state(group, user)
+        state = await self._state(group.bot_id, group.group_id, user)
         if not state.is_admin or "can_restrict_members" not in state.rights:
             return Say.NOT_ADMIN
         needs_owner = as_owner or group.policy.locked
         return Say.LOCKED if needs_owner and state.role is not Role.OWNER else Say.YES
 
-    async def _state(self, group: ProtectedGroup, user: UserId) -> MemberState:
-        key, now = (group.bot_id, group.group_id, user), self._clock.monotonic()
+    async def in_channel(self, bot: BotId, channel: ChannelId, user: UserId) -> MemberState:
+        """Return somebody's standing in a channel, by the same rule. Raises as `member_state` does."""
+        return await self._state(bot, GroupId(channel), user)
+
+    async def _state(self, bot: BotId, chat: GroupId, user: UserId) -> MemberState:
+        key, now = (bot, chat, user), self._clock.monotonic()
         until, state = self._known.pop(key, (0.0, None))
         if state is None or until < now:
             until, state = now + _FRESH_SECONDS, await self._telegram.member_state(*key)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
-from bot.domain.intent import Arrived, AsksAgain, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
+from bot.domain.intent import Arrived, AsksAgain, Brought, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
 from bot.domain.membership import Allow, Membership, Require, Stamp, judge
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import JoinRequests
@@ -28,6 +28,8 @@ class MemberChange:
     old: MemberState
     new: MemberState
     stamp: Stamp
+    invite_link: str | None = None
+    """The link by which the user came, where Telegram tells."""
 
     @property
     def joined(self) -> bool:
@@ -71,7 +73,9 @@ class MemberEvents:
                 for group in self._directory.guarded_by(change.bot_id, channel)
             )
             again = (AsksAgain(change.bot_id, change.user_id),) if asks else ()
-            return *again, *await self._joined(change, channel)
+            link = change.invite_link
+            by_link = (Brought(change.bot_id, channel, change.user_id, link),) if link else ()
+            return *again, *by_link, *await self._joined(change, channel)
         if change.left and not change.is_bot:
             # Who spoke a second ago is known to have spoken.
             await self._activity.flush()

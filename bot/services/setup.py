@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
-from bot.domain.errors import TelegramRefusedError
-from bot.domain.group import Channel, ChatInfo, GroupSetup, ProtectedGroup
+from bot.domain.consent import Ruling, decides
+from bot.domain.errors import ChannelVetoedError, TelegramRefusedError
+from bot.domain.group import Channel, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, Policy, in_force
+from bot.services.channels import Channels
 from bot.services.directory import Directory
 from bot.services.ports import CaseReader, GroupStore, Poke, TelegramChats, Waker
 from bot.services.rights import NEEDED_IN_GROUP, missing_in_group
 
 # Ten buttons still fit a phone's screen; Telegram's own limits lie far above.
 MOST_CHANNELS = 10
+# createChatInviteLink refuses a longer name.
+_LINK_NAME = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,11 @@ class Setup:
         groups: GroupStore,
         ledger: CaseReader,
         telegram: TelegramChats,
+        channels: Channels,
         wake: Waker,
         poke: Poke,
     ) -> None:
+        self._channels = channels
         self._directory = directory
         self._groups = groups
         self._ledger = ledger
@@ -98,7 +105,11 @@ class Setup:
             channels=tuple(channels),
             by=request.by,
         )
-        await self._applied(await self._groups.protect(setup))
+        try:
+            woken = await self._groups.protect(setup)
+        except ChannelVetoedError as error:
+            return (Problem("setup.vetoed", {"channel": str(error)}),)
+        await self._applied(woken)
         group = self._directory.group(request.bot_id, request.group_id)
         return group if group is not None else (Problem("setup.gone", {}),)
 
@@ -138,7 +149,7 @@ class Setup:
         return [Problem(f"setup.missing.{right}", {}) for right in NEEDED_IN_GROUP if right in missing.rights]
 
     async def _channel(self, request: Request, reference: str) -> Channel | Problem:
-        """Find a channel and prove that both the bot and the caller are admins there."""
+        """Find a channel, prove that both the bot and the caller are admins there, and heed whom it belongs to."""
         shown: dict[str, str | int] = {"channel": reference}
         try:
             info = await self._telegram.chat(request.bot_id, _chat_reference(reference))
@@ -150,23 +161,37 @@ class Setup:
         shown = {"channel": info.title}
         if not await self._bot_is_admin(request.bot_id, channel):
             return Problem("setup.bot_not_in_channel", shown)
-        if channel not in request.trusted and not await self._is_admin(request, channel):
+        caller = await self._caller(request, channel)
+        if channel not in request.trusted and not caller.is_admin:
             return Problem("setup.caller_not_in_channel", shown)
-        return Channel(channel, info.title, info.username, await self._link(request.bot_id, info))
+        group = (request.group_id, request.title)
+        ruling, terms = await self._channels.rule(
+            request.bot_id,
+            (channel, info.title),
+            group,
+            request.by,
+            decides=decides(caller),
+            language=request.language,
+        )
+        if ruling is not Ruling.YES:
+            return Problem("setup.vetoed" if ruling is Ruling.NO else "setup.consent", shown)
+        link = terms.invite_link or await self._link(request, channel)
+        return Channel(channel, info.title, info.username, link)
 
-    async def _is_admin(self, request: Request, channel: ChannelId) -> bool:
+    async def _caller(self, request: Request, channel: ChannelId) -> MemberState:
         try:
-            return (await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)).is_admin
+            return await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)
         except TelegramRefusedError:
-            return False
+            return MemberState(Role.LEFT, is_member=False)
 
-    async def _link(self, bot: BotId, info: ChatInfo) -> str | None:
-        if info.username:
-            return None
+    async def _link(self, request: Request, channel: ChannelId) -> str | None:
+        """Make the group's own link, by which the channel's admins see whom the group brought."""
+        name = " ".join(request.title.split())[:_LINK_NAME] or str(request.group_id)
         try:
-            return info.invite_link or await self._telegram.invite_link(bot, ChannelId(info.chat_id))
+            return await self._telegram.invite_link(request.bot_id, channel, name)
         except TelegramRefusedError:
-            # Without the right to invite there is no link; the prompt then names the channel without a button.
+            # Without the right to invite there is none. A public channel is joined by its name; a private one is
+            # named without a button.
             return None
 
     async def _bot_is_admin(self, bot: BotId, channel: ChannelId) -> bool:

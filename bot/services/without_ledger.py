@@ -8,7 +8,7 @@ import structlog
 from bot.domain.errors import TelegramError, TelegramRefusedError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, MessageId, UpdateId
-from bot.domain.intent import Arrived, Intent, KeptUpdate, Noted, Observe, OpenCase, Remove, Want
+from bot.domain.intent import Arrived, Brought, Intent, KeptUpdate, Noted, Observe, OpenCase, Remove, Want
 from bot.domain.membership import Allow, Missing, Verdict, judge
 from bot.domain.permissions import restored
 from bot.domain.policy import Enforcement, OnUnknown
@@ -59,6 +59,9 @@ class WithoutLedger:
                     done = await self._stop(intent, update, body) and done
                 case Observe() | Arrived():
                     done = await self._keep(intent, update, body) and done
+                case Brought(bot_id, channel_id, user_id):
+                    counted = KeptUpdate(f"{bot_id}:{channel_id}:{user_id}:by", bot_id, update, body)
+                    done = await self._strangers.keep(counted) and done
                 case Remove(bot_id, group_id, message_id):
                     await self._delete(bot_id, group_id, [message_id])
                 case Noted():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.consent import Answer, Ruling, Terms, rule
 from bot.domain.errors import GateTakenError, TelegramRefusedError
 from bot.domain.group import ChatInfo, ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
@@ -72,15 +73,47 @@ async def test_a_channel_named_twice_counts_once(channels: World) -> None:
     assert outcome.channel_ids == (NEWS,)
 
 
-async def test_the_channel_s_own_link_is_preferred(channels: World) -> None:
-    """A new one is made only where there is none."""
-    channels.telegram.chats[INSIDERS] = ChatInfo(INSIDERS, "channel", "Insiders", None, "https://t.me/+own")
+async def test_the_link_that_the_group_has_is_kept(channels: World) -> None:
+    """A new one is made only where there is none; whose link it is can be told by its name."""
+    channels.owners.known[NEWS, GROUP] = Terms(invite_link="https://t.me/+own")
 
-    outcome = await channels.setup.protect(_request(str(INSIDERS)))
+    outcome = await channels.setup.protect(_request("@gm_news", str(INSIDERS), title="The  Lounge of\nEverybody " * 3))
 
     assert isinstance(outcome, ProtectedGroup)
-    assert outcome.channels[0].join_url == "https://t.me/+own"
-    assert channels.telegram.called("invite_link") == []
+    assert [channel.join_url for channel in outcome.channels] == ["https://t.me/+own", "https://t.me/+made"]
+    assert channels.telegram.called("invite_link") == [(INSIDERS, "The Lounge of Everybody The Loun")]
+
+
+@pytest.mark.parametrize(
+    ("terms", "in_use", "decides", "ruling"),
+    [
+        (Terms(), False, False, Ruling.YES),
+        (Terms(consent=True), False, False, Ruling.ASK),
+        (Terms(consent=True, answer=Answer.ASKED), False, False, Ruling.ASK),
+        (Terms(consent=True, answer=Answer.ALLOWED), False, False, Ruling.YES),
+        (Terms(consent=True), True, False, Ruling.YES),
+        (Terms(consent=True), False, True, Ruling.YES),
+        (Terms(answer=Answer.VETOED), True, True, Ruling.NO),
+        (Terms(consent=True, answer=Answer.VETOED), True, True, Ruling.NO),
+    ],
+)
+def test_who_may_require_a_channel(terms: Terms, ruling: Ruling, *, in_use: bool, decides: bool) -> None:
+    """A veto stands above all; to ask first is for newcomers, and for those who could not answer themselves."""
+    assert rule(terms, in_use=in_use, decides=decides) is ruling
+
+
+async def test_an_owner_who_cannot_be_written_to_is_asked_once(channels: World) -> None:
+    """The question stands in their panel; a second try asks nobody again."""
+    channels.telegram.states[NEWS, ADMIN] = replace(ADMIN_STATE, rights=frozenset())
+    channels.owners.known[NEWS, GROUP] = Terms(consent=True, contact=STRANGER)
+    await channels.configure(replace(LOUNGE, protected=False))
+    channels.telegram.fail("send", TelegramRefusedError(method="x", description="bot can't initiate conversation"))
+    first = await channels.setup.protect(_request("@gm_news"))
+    channels.owners.known[NEWS, GROUP] = Terms(consent=True, contact=STRANGER, answer=Answer.ASKED)
+    second = await channels.setup.protect(_request("@gm_news"))
+
+    assert _keys(first) == _keys(second) == ["setup.consent"]
+    assert channels.owners.answers == [(NEWS, GROUP, Answer.ASKED, ADMIN)]
 
 
 async def test_without_the_right_to_invite_there_is_no_link(channels: World) -> None:

@@ -360,6 +360,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
         ),
+        channels=world.channels,
         verification=world.verification,
         ledger=world.ledger,
         telegram=world.telegram,

@@ -15,6 +15,7 @@ from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Case, Wanted
 from bot.services.activity import Activity
 from bot.services.admission import Admission, Doorkeeper, Speaker
+from bot.services.channels import Channels
 from bot.services.directory import Directory
 from bot.services.events import MemberChange, MemberEvents
 from bot.services.policies import Policies
@@ -25,6 +26,7 @@ from bot.services.setup import Setup
 from bot.services.shift import Shift
 from bot.services.sparing import Judgement, Sparing
 from bot.services.verification import Verification
+from tests.fake_channels import FakeChannels
 from tests.fake_store import FakeLedger, FakeStore, Row
 from tests.fake_tables import FakeGroups, FakeInbox
 from tests.fakes import FakeCache, FakeClock, FakeJournal, FakeSpawner, FakeTelegram
@@ -88,11 +90,21 @@ class World:
             clock=self.clock,
         )
         self.prompter = Prompter(telegram=self.telegram, texts=texts, clock=self.clock)
+        self.owners = FakeChannels()
+        self.channels = Channels(
+            directory=self.directory,
+            store=self.owners,
+            telegram=self.telegram,
+            texts=texts,
+            wake=self.wake,
+            poke=self.poke,
+        )
         self.setup = Setup(
             directory=self.directory,
             groups=self.groups,
             ledger=self.ledger,
             telegram=self.telegram,
+            channels=self.channels,
             wake=self.wake,
             poke=self.poke,
         )

@@ -2,9 +2,12 @@
 SELECT * FROM protected_groups WHERE bot_id = $1 AND group_id = $2;
 
 -- get_group_channels --
-SELECT l.group_id, c.channel_id, c.title, c.username, c.invite_link
+-- The channel's link, of an older release or another group, only stands in where there is no other way to join.
+SELECT l.group_id, c.channel_id, c.title, c.username,
+       coalesce(u.invite_link, CASE WHEN c.username IS NULL THEN c.invite_link END) AS invite_link
 FROM group_channel_links l
 JOIN channels c USING (bot_id, channel_id)
+LEFT JOIN channel_uses u USING (bot_id, channel_id, group_id)
 WHERE l.bot_id = $1 AND l.group_id = ANY($2::bigint[])
 ORDER BY l.group_id, l.position;
 
@@ -30,13 +33,18 @@ INSERT INTO channels AS c (bot_id, channel_id, title, username, invite_link)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (bot_id, channel_id) DO UPDATE
 SET title = excluded.title, username = excluded.username,
-    invite_link = coalesce(excluded.invite_link, c.invite_link), updated_at = now();
+    invite_link = coalesce(c.invite_link, excluded.invite_link), updated_at = now();
 
 -- unlink_channels --
 DELETE FROM group_channel_links WHERE bot_id = $1 AND group_id = $2;
 
 -- link_channel --
-INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES ($1, $2, $3, $4);
+-- What a channel's owner has said since the set-up was checked counts.
+INSERT INTO group_channel_links (bot_id, group_id, channel_id, position)
+SELECT $1, $2, $3, $4
+WHERE NOT EXISTS (
+  SELECT 1 FROM channel_uses WHERE bot_id = $1 AND channel_id = $3 AND group_id = $2 AND answer = 'vetoed'
+);
 
 -- want_open_cases --
 -- Whoever takes one up reads the configuration up to this change first; so below.

@@ -112,11 +112,11 @@ class TelegramClient:
 
         return await self._call(bot, "getChat", reference, ask)
 
-    async def invite_link(self, bot: BotId, channel: ChannelId) -> str | None:
-        """Make an invite link of the bot's own, leaving everybody else's alone."""
+    async def invite_link(self, bot: BotId, channel: ChannelId, name: str) -> str | None:
+        """Make an invite link of the bot's own, leaving everybody else's alone. Its admins see the name."""
 
         async def make(api: Bot) -> str:
-            return (await api.create_chat_invite_link(channel, name="GMBot")).invite_link
+            return (await api.create_chat_invite_link(channel, name=name)).invite_link
 
         return await self._call(bot, "createChatInviteLink", channel, make)
 
@@ -301,8 +301,14 @@ def _picker(picker: ChannelPicker) -> ReplyKeyboardMarkup:
         picker.request_id,
         chat_is_channel=True,
         # Whoever picks must be able to give the bot its right, which is the least one that makes it an admin.
+<<<<<<< HEAD
         user_administrator_rights=administrator_rights(CHANNEL_RIGHTS | {"can_promote_members"}),
         bot_administrator_rights=administrator_rights(CHANNEL_RIGHTS),
+=======
+        user_administrator_rights=_channel_rights(can_promote_members=True) if picker.gives_rights else None,
+        bot_administrator_rights=_channel_rights(can_promote_members=False) if picker.gives_rights else None,
+        bot_is_member=None if picker.gives_rights else True,
+>>>>>>> f382831 (Let the owners of channels see which groups require them, allow and forbid; give each group a link of its own and count who came by it)
         request_title=True,
     )
     key = KeyboardButton(picker.text, request_chat=request)
