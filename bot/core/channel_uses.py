@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bot.core.configuration import audit, next_seq
+from bot.core.configuration import audit
 from bot.core.database import Database, Session
-from bot.core.groups import Turn, touch_group, want_all
+from bot.core.groups import Turn, open_group, touch_group, want_all
 from bot.domain.consent import Answer, OwnChannel, Stopped, Terms, Use
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
@@ -78,5 +78,4 @@ async def _stop(session: Session, bot: BotId, channel: ChannelId, group: GroupId
     left = await session.row("channels_left", bot, group)
     if left is not None and left["left"]:
         return Stopped(await want_all(session, bot, group, Wanted.CHECK, Cause.PROTECT), is_open=False)
-    await session.row("unprotect_group", bot, group, await next_seq(session))
-    return Stopped(await want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT), is_open=True)
+    return Stopped(await open_group(session, bot, group) or (), is_open=True)

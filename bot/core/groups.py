@@ -63,10 +63,9 @@ class PostgresGroups:
     async def unprotect(self, bot: BotId, group: GroupId, by: UserId) -> tuple[CaseId, ...] | None:
         """Turn the gate off. The group row comes first, so that no new case slips in behind the sweep."""
         async with self._changing(bot) as session:
-            if await session.row("unprotect_group", bot, group, await next_seq(session)) is None:
-                return None
-            freed = await want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
-            await audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
+            freed = await open_group(session, bot, group)
+            if freed is not None:
+                await audit(session, bot, by, "unprotect", group, {"freed": len(freed)})
             return freed
 
     async def pause(
@@ -212,6 +211,13 @@ async def _write_group(session: Session, setup: GroupSetup) -> None:
 async def touch_group(session: Session, bot: BotId, group: GroupId) -> bool:
     """Have instances read the group anew; False when there is no such group. It comes before its cases."""
     return await session.row("touch_group", bot, group, await next_seq(session)) is not None
+
+
+async def open_group(session: Session, bot: BotId, group: GroupId) -> tuple[CaseId, ...] | None:
+    """Protect a group no more and free everybody; None when it is not protected."""
+    if await session.row("unprotect_group", bot, group, await next_seq(session)) is None:
+        return None
+    return await want_all(session, bot, group, Wanted.FREE, Cause.UNPROTECT)
 
 
 async def want_all(session: Session, bot: BotId, group: GroupId, wanted: Wanted, cause: Cause) -> tuple[CaseId, ...]:

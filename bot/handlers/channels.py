@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from telegram import Chat, Update
 from telegram.constants import ChatType
@@ -196,7 +197,7 @@ class ChannelOwners:
         return self._use.texts.toast(key, self._replies.language(update))
 
 
-_MARKS = {Answer.NONE: "▫️", Answer.ASKED: "❔", Answer.ALLOWED: "✅", Answer.VETOED: "⛔️"}
+_MARKS = MappingProxyType({Answer.NONE: "▫️", Answer.ASKED: "❔", Answer.ALLOWED: "✅", Answer.VETOED: "⛔️"})
 
 
 def _state(use: Use) -> str:

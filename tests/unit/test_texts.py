@@ -15,7 +15,7 @@ import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
@@ -210,6 +210,7 @@ def test_commands_are_never_translated(language: str) -> None:
     assert "/protect -1001234567890" in _sentences(language)["protect.usage"][0]
 
 
+@settings(deadline=None)  # the first example reads the catalogs
 @given(name=st.text(max_size=40), channels=st.text(max_size=40), language=st.sampled_from(LANGUAGES))
 def test_what_people_typed_cannot_be_markup(name: str, channels: str, language: str) -> None:
     """A name full of tags and braces is shown as it is."""
