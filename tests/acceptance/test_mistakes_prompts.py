@@ -111,7 +111,7 @@ async def test_the_title_of_a_channel_is_no_mention(lounge: Lounge, platform: Pl
     prompt = await gated(lounge, platform, lounge.stranger)
 
     assert "@durov" not in str(prompt.text)
-    assert buttons(prompt)[0]["url"] == "https://t.me/gm_titled"
+    assert buttons(prompt)[0]["url"] in titled.links
 
 
 async def test_a_toast_never_exceeds_200_characters(lounge: Lounge, platform: Platform) -> None:
