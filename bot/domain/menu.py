@@ -8,7 +8,7 @@ from types import MappingProxyType
 MENUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "default": ("help",),
-        "all_private_chats": ("start", "settings", "help", "privacy", "forget_me"),
+        "all_private_chats": ("start", "settings", "channels", "help", "privacy", "forget_me"),
         "all_group_chats": ("verify", "help", "privacy"),
         "all_chat_administrators": (
             "protect",

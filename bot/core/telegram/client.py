@@ -297,18 +297,14 @@ def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | No
 
 
 def _picker(picker: ChannelPicker) -> ReplyKeyboardMarkup:
+    may_appoint = CHANNEL_RIGHTS | {"can_promote_members"}
     request = KeyboardButtonRequestChat(
         picker.request_id,
         chat_is_channel=True,
         # Whoever picks must be able to give the bot its right, which is the least one that makes it an admin.
-<<<<<<< HEAD
-        user_administrator_rights=administrator_rights(CHANNEL_RIGHTS | {"can_promote_members"}),
-        bot_administrator_rights=administrator_rights(CHANNEL_RIGHTS),
-=======
-        user_administrator_rights=_channel_rights(can_promote_members=True) if picker.gives_rights else None,
-        bot_administrator_rights=_channel_rights(can_promote_members=False) if picker.gives_rights else None,
+        user_administrator_rights=administrator_rights(may_appoint) if picker.gives_rights else None,
+        bot_administrator_rights=administrator_rights(CHANNEL_RIGHTS) if picker.gives_rights else None,
         bot_is_member=None if picker.gives_rights else True,
->>>>>>> f382831 (Let the owners of channels see which groups require them, allow and forbid; give each group a link of its own and count who came by it)
         request_title=True,
     )
     key = KeyboardButton(picker.text, request_chat=request)
