@@ -7,6 +7,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 
+from bot.app.backups import back_up_before_migration
 from bot.app.world import limits_of
 from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
@@ -59,7 +60,11 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
         if not any_schema:
-            await ensure_schema(stores.database_url, migrate=settings.migrate_on_start)
+            await ensure_schema(
+                stores.database_url,
+                migrate=settings.migrate_on_start,
+                before=partial(back_up_before_migration, settings, stores),
+            )
         database = await stack.enter_async_context(
             open_database(stores.database_url, pool_size=2, statements=load_statements())
         )

@@ -2,6 +2,7 @@
 
 import typer
 
+from bot.cli.backup import build_backup
 from bot.cli.bots import build_bots
 from bot.cli.config import build_config
 from bot.cli.demo import demo
@@ -44,4 +45,5 @@ def build_cli() -> typer.Typer:
     cli.add_typer(build_keys(), name="keys")
     cli.add_typer(build_letters(), name="letters")
     cli.add_typer(build_privacy(), name="privacy")
+    cli.add_typer(build_backup(), name="backup")
     return cli

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot.app.backups import back_up_before_migration
 from bot.core.migrations import (
     BASE,
     CODE_LEVEL,
@@ -24,11 +25,15 @@ def migrate(
     *,
     to: Annotated[str, typer.Option("--to", metavar="REV", help="A revision, `head` or `base`.")] = HEAD,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 unless this release fits.")] = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="Do not make a backup before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring the database's schema to this release, or to a named revision in either direction."""
+    """Bring the database's schema to this release, or to a named revision in either direction.
+
+    Before anything is changed a backup is made: always of embedded servers, of others where BACKUP_DIR is set.
+    """
     try:
-        state = asyncio.run(_migrate(Settings.from_env(), to=to, check=check))
+        state = asyncio.run(_migrate(Settings.from_env(), to=to, check=check, backup=not no_backup))
     except BotError as error:
         typer.echo(f"gmbot migrate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -37,12 +42,14 @@ def migrate(
         raise typer.Exit(1)
 
 
-async def _migrate(settings: Settings, *, to: str, check: bool) -> SchemaState:
+async def _migrate(settings: Settings, *, to: str, check: bool, backup: bool) -> SchemaState:
     async with open_stores(settings) as stores:
         url = stores.database_url
         state = await read_state(url)
         if check:
             return state
+        if backup and state.revision is not None and (to != HEAD or state.pending):
+            await back_up_before_migration(settings, stores)
         forward = to == HEAD or to in state.pending or to == state.revision
         if not forward and (to == BASE or to in state.known):
             return await downgrade(url, to=to)

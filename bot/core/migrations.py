@@ -3,7 +3,7 @@
 Alembic and SQLAlchemy are imported only when the revision has to change.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +77,22 @@ async def read_state(database_url: str) -> SchemaState:
     return await _state(database_url, _revisions(migrations_directory()))
 
 
-async def ensure_schema(database_url: str, *, migrate: bool, clock: Clock | None = None) -> SchemaState:
+async def _nothing() -> None:
+    """Do nothing before a migration."""
+
+
+async def ensure_schema(
+    database_url: str, *, migrate: bool, clock: Clock | None = None, before: Callable[[], Awaitable[None]] = _nothing
+) -> SchemaState:
     """Make the schema fit for this instance, or raise SchemaTooNewError or SchemaTooOldError.
 
-    A newer schema is welcome as long as it does not ask for newer code.
+    A newer schema is welcome as long as it does not ask for newer code. `before` is called when there is a schema that
+    will be migrated.
     """
     state = await read_state(database_url)
     if state.pending and migrate:
+        if state.revision is not None:
+            await before()
         state = await upgrade(database_url, clock=clock)
     if state.min_code > CODE_LEVEL:
         raise SchemaTooNewError(min_code=state.min_code, code_level=CODE_LEVEL)

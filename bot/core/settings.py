@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     member_retention_days: int = Field(180, ge=1, le=3650)
     letter_retention_days: int = Field(30, ge=1, le=3650)
     warm_schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None
+    backup_schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None
+    backup_dir: Path | None = None
+    backup_keep: int = Field(3, ge=1, le=1000)
+    backup_keep_days: int = Field(14, ge=1, le=3650)
 
     @classmethod
     def settings_customise_sources(
@@ -97,6 +101,13 @@ class Settings(BaseSettings):
         from bot.core.embedded import default_home  # noqa: PLC0415 - with servers of one's own it is never imported
 
         return settings.model_copy(update={"gmbot_home": default_home(environment)})
+
+    @property
+    def backup_place(self) -> Path | None:
+        """Where backups are put; embedded servers have a place below their home, which is lost with it."""
+        if self.backup_dir is not None or self.database_url is not None or self.gmbot_home is None:
+            return self.backup_dir
+        return self.gmbot_home / "backups"
 
     @property
     def at_telegram(self) -> bool:
@@ -145,6 +156,8 @@ def _refuse_contradictions(settings: Settings) -> None:
             raise SettingsError(f"{name} still holds a placeholder")
     if settings.webhook_url and settings.at_telegram and not settings.webhook_url.startswith("https://"):
         raise SettingsError("WEBHOOK_URL must be https: Telegram delivers to nothing else")
+    if settings.backup_schedule is not None and settings.database_url is not None and settings.backup_dir is None:
+        raise SettingsError("BACKUP_DIR must be set beside BACKUP_SCHEDULE: it says where backups are put")
     if (settings.database_url is None) != (settings.redis_url is None):
         raise SettingsError("set both DATABASE_URL and REDIS_URL, or neither to run embedded servers")
     if settings.database_url is not None and settings.encryption_key is None:

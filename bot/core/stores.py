@@ -57,6 +57,25 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         yield Stores(servers.database_url, servers.redis_url, key, former, servers.keep_running)
 
 
+def keys_at_rest(settings: Settings) -> tuple[str, str | None]:
+    """Return the key and the former one without making any, for what works while no server runs.
+
+    Raises SettingsError when there is none.
+    """
+    home, given, former = settings.gmbot_home, settings.encryption_key, settings.encryption_key_former
+    if given is not None:
+        return given.get_secret_value(), former.get_secret_value() if former else None
+    if home is None or not (home / _KEY_FILE).exists():
+        raise SettingsError("ENCRYPTION_KEY must be set to the key of the deployment: no backup holds it")
+    return _own_key(home), former.get_secret_value() if former else _former_key(home)
+
+
+def settle_key(home: Path, key: str) -> None:
+    """Give a home that has no key the one that its restored data is sealed with."""
+    if not (home / _KEY_FILE).exists():
+        write_key(home / _KEY_FILE, key)
+
+
 def exchange_own_key(home: Path) -> None:
     """Make the home a new key and keep the one before, which still opens what it sealed."""
     former, path = home / _FORMER_FILE, home / _KEY_FILE

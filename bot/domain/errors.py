@@ -107,3 +107,25 @@ class StillHeldError(BotError):
     def __init__(self, held: int, text: str) -> None:
         super().__init__(text)
         self.held = held
+
+
+class BackupError(BotError):
+    """A backup could not be made, found, checked or restored; the text says why and what to do."""
+
+
+class WrongBackupKeyError(BackupError):
+    """A backup was sealed with another key."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was sealed with another ENCRYPTION_KEY; set the one of the time it was made")
+
+
+class DamagedBackupError(BackupError):
+    """A backup is not what was written."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is damaged or was changed; use another backup")
+
+
+class LiveTargetError(BackupError):
+    """What would be overwritten by a restore is in use, or holds data."""

@@ -69,6 +69,10 @@ class Users:
             raise RuntimeError("a fresh name is taken")
         return membership
 
+    def anybody(self) -> bool:
+        """Say whether some process uses the servers."""
+        return any(not self._forget_if_dead(path) for path in self._directory.iterdir())
+
     def leave(self, membership: FileLock) -> bool:
         """Deregister and say whether that was the last living user."""
         membership.release()

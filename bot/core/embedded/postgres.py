@@ -172,6 +172,10 @@ class Postgres:
             "unix_socket_directories=",
             "shared_preload_libraries=pg_stat_statements",
             "wal_level=logical",
+            # For incremental backups.
+            "summarize_wal=on",
+            # What keeps the log and is never heard of again must not fill the disk.
+            "max_slot_wal_keep_size=2GB",
             "max_connections=100",
             "timezone=UTC",
             "log_timezone=UTC",

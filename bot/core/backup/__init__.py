@@ -1,0 +1,1 @@
+"""Backups of PostgreSQL: sealed files that are made, listed, checked and restored."""
