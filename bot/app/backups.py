@@ -12,7 +12,7 @@ import structlog
 
 from bot.app.world import World
 from bot.core.backup.catalogue import Catalogue
-from bot.core.backup.log import LogKeeper
+from bot.core.backup.log import UNFINISHED_SECONDS, LogKeeper
 from bot.core.backup.making import BackupMaker, Progress
 from bot.core.backup.sealing import Sealer
 from bot.core.clock import SystemClock
@@ -44,7 +44,14 @@ class DeploymentBackups:
     """The backups of one database."""
 
     def __init__(
-        self, *, database_url: str, catalogue: Catalogue, retention: Retention, spool: Path | None, clock: SystemClock
+        self,
+        *,
+        database_url: str,
+        catalogue: Catalogue,
+        retention: Retention,
+        spool: Path | None,
+        clock: SystemClock,
+        log_every_seconds: float = UNFINISHED_SECONDS,
     ) -> None:
         self._url = database_url
         self._catalogue = catalogue
@@ -52,7 +59,12 @@ class DeploymentBackups:
         self._clock = clock
         self._gap = asyncio.Event()
         self._keeper = LogKeeper(
-            database_url=database_url, catalogue=catalogue, spool=spool, clock=clock, on_gap=self._gap.set
+            database_url=database_url,
+            catalogue=catalogue,
+            spool=spool,
+            clock=clock,
+            on_gap=self._gap.set,
+            every_seconds=log_every_seconds,
         )
 
     @property

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bot.app.administration import Administration, administration
 from bot.app.world import given_secret
-from bot.core.checks import configuration, delivery, groups, replication, stores, telegram
+from bot.core.backup.log import release_slot
+from bot.core.checks import backups, configuration, delivery, groups, replication, stores, telegram
 from bot.core.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, StoreUnavailableError
@@ -66,6 +67,18 @@ def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
         Check("DB-4", _STORES, partial(replication.replicas, admin.database, admin.database_url)),
         Check("RD-1", _STORES, partial(stores.redis, admin.redis)),
         Check("RUN-1", _STORES, partial(stores.work, admin.database)),
+        *_of_backups(settings, admin),
+    ]
+
+
+def _of_backups(settings: Settings, admin: Administration) -> list[Check]:
+    async def release() -> str:
+        dropped = await release_slot(admin.database_url)
+        return "the server lets go the log it held" if dropped else "nothing: an instance is receiving the log"
+
+    return [
+        Check("BK-1", _STORES, partial(backups.standing, settings, admin.clock)),
+        Check("BK-2", _STORES, partial(backups.held_log, settings, admin.database_url), release),
     ]
 
 

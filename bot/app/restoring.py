@@ -16,10 +16,9 @@ from bot.core.backup.restoring import Recovered, Restorer, Tell
 from bot.core.backup.scratch import Login, Programs, scratch_server
 from bot.core.backup.tools import Tools, find_tools, wheel_tools
 from bot.core.clock import SystemClock
-from bot.core.embedded.process import run_to_end
-from bot.core.embedded.waiting import in_thread
 from bot.core.settings import Settings
 from bot.core.stores import keys_at_rest, open_stores, settle_key
+from bot.core.waiting import in_thread
 from bot.domain.backup import Backup, Kind
 from bot.domain.errors import BackupError
 
@@ -54,8 +53,6 @@ class Restoring:
 
     async def into_directory(self, backup: Backup, into: Path, *, to: datetime | None) -> Recovered:
         """Make a directory that a PostgreSQL of the operator's can be started on."""
-        if into.exists():
-            raise BackupError(f"{into} exists; name a directory that does not")
         with self._programs(backup, into.parent) as programs:
             return await self._recover(backup, into, programs, to=to, password=None)
 
@@ -81,6 +78,8 @@ class Restoring:
                 await restorer.files(backup, data, programs)
                 async with restorer.recovered(backup, data, programs, to=None, durable=False) as (_, found):
                     return found
+            from bot.core.embedded.process import run_to_end  # noqa: PLC0415 - not with servers of one's own
+
             command = [
                 *(programs.tools.program("initdb"), f"--pgdata={data}", f"--username={_EMBEDDED}"),
                 *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),

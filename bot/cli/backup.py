@@ -68,7 +68,6 @@ def list_backups(*, as_json: _Json = False) -> None:
     rows = [
         (
             entry.backup.name,
-            f"{entry.backup.ended_at:%Y-%m-%d %H:%M}",
             entry.backup.kind.value,
             _size(entry.backup.size),
             entry.backup.why.value,
@@ -77,7 +76,7 @@ def list_backups(*, as_json: _Json = False) -> None:
         )
         for entry in entries
     ]
-    print_table(("Name", "Finished (UTC)", "Kind", "Size", "For", "Schema", "State"), rows, right=("Size",))
+    print_table(("Name", "Kind", "Size", "For", "Schema", "State"), rows, right=("Size",))
 
 
 def verify(
@@ -91,7 +90,7 @@ def verify(
     """Check a backup, what it rests on, and its log: every byte."""
 
     async def work(restoring: Restoring) -> dict[str, object]:
-        backup = _chosen(restoring.catalogue, name, None)
+        backup = _chosen(restoring.catalogue, name)
         size, segments = await restoring.check(backup)
         found = {"backup": backup.name, "bytes": size, "log_files": segments}
         return {**found, **_contents(await restoring.rehearse(backup))} if full else found
@@ -123,11 +122,13 @@ def restore(
 
     What is in use, or holds data, is left alone.
     """
-    moment = None if to is None else to.replace(tzinfo=UTC)
+    moment, place = None if to is None else to.replace(tzinfo=UTC), None if into is None else into.absolute()
 
     async def work(restoring: Restoring) -> dict[str, object]:
-        backup = _chosen(restoring.catalogue, name, moment)
-        return {"backup": backup.name, **_contents(await _restore(restoring, backup, moment, into, replace=replace))}
+        # The log takes a copy of the files further than any dump goes.
+        copies = moment is not None or place is not None or restoring.settings.database_url is None
+        backup = _chosen(restoring.catalogue, name, moment, copies_first=copies)
+        return {"backup": backup.name, **_contents(await _restore(restoring, backup, moment, place, replace=replace))}
 
     _show(execute("backup restore", _with_restoring(work, show=not as_json)), "is restored", as_json=as_json)
 
@@ -140,7 +141,7 @@ async def _restore(
             raise BackupError(f"{backup.name} is a dump: it goes into a database, as it was when it was made")
         return await restoring.into_database(backup)
     if into is not None:
-        return await restoring.into_directory(backup, into.absolute(), to=moment)
+        return await restoring.into_directory(backup, into, to=moment)
     if restoring.settings.database_url is not None:
         raise BackupError(
             f"{backup.name} holds the files of a whole server: --into DIR writes them where you can start PostgreSQL"
@@ -174,11 +175,15 @@ async def _with_restoring(
         return await work(Restoring(settings, catalogue_at_rest(settings), SystemClock(), tell))
 
 
-def _chosen(catalogue: Catalogue, name: str | None, moment: datetime | None) -> Backup:
+def _chosen(
+    catalogue: Catalogue, name: str | None, moment: datetime | None = None, *, copies_first: bool = False
+) -> Backup:
     if name is not None:
         return catalogue.find(name)
     entries = catalogue.entries()
-    found = newest_before([entry.backup for entry in entries if entry.fault is None], moment)
+    good = [entry.backup for entry in entries if entry.fault is None]
+    copies = [backup for backup in good if backup.kind is not Kind.DUMP]
+    found = newest_before(copies if copies_first and copies else good, moment)
     if found is None:
         for entry in entries:
             if entry.fault is not None:
@@ -234,4 +239,4 @@ def _bar(*, show: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1_000_000:,.1f} MB" if count >= 100_000 else f"{count / 1000:,.1f} kB"
+    return f"{count / 1_000_000:,.2f} MB"

@@ -85,6 +85,16 @@ def replicas(*, lost: bool) -> Series:
     return {"gmbot_replicas": series}
 
 
+def due_since(age: float) -> Series:
+    """Make a backup that has always been due for so long."""
+    return {"gmbot_backup_due_timestamp_seconds": {frozenset[tuple[str, str]](): line(lambda at: at - age)}}
+
+
+def kept_until(age: float) -> Series:
+    """Make a log that is always kept until so long ago."""
+    return {"gmbot_backup_log_timestamp_seconds": {frozenset[tuple[str, str]](): line(lambda at: at - age)}}
+
+
 UP = {"job": "gmbot", "instance": "a"}
 # Each alert: a world in which it fires, and one in which it does not.
 CASES: dict[str, tuple[Series, Series]] = {
@@ -120,6 +130,8 @@ CASES: dict[str, tuple[Series, Series]] = {
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 1)},
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 0)},
     ),
+    "GMBotBackupOld": (due_since(2 * HOUR), due_since(-HOUR)),
+    "GMBotBackupLogBehind": (kept_until(600), kept_until(15)),
     "GMBotGroupsPaused": (
         gauge("gmbot_groups_paused", 1, reason="channel_lost"),
         gauge("gmbot_groups_paused", 9, reason="bot_disabled"),

@@ -22,21 +22,26 @@ from bot.core.backup.making import Server, ask_server
 from bot.core.backup.packing import packed
 from bot.core.backup.tools import Address, Tools, find_tools
 from bot.core.clock import SystemClock
-from bot.core.embedded.waiting import in_thread
+from bot.core.waiting import in_thread
 from bot.domain.backup import segment_number
 from bot.domain.errors import BackupError, StoreUnavailableError
 
 SLOT = "gmbot_backup"
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 0.5
 # A file of the log that is still being written is put away so often: this and little more goes with a lost server.
-_UNFINISHED_SECONDS = 10.0
+UNFINISHED_SECONDS = 10.0
 _UNFINISHED = ".partial"
 _DRAFT = ".draft"
 _END_SECONDS = 5.0
 _NAME_LETTERS = 24
 _CHUNK = 1024 * 1024
 _STATE = "SELECT wal_status, active FROM pg_replication_slots WHERE slot_name = $1"
+_HELD = """
+SELECT active, CASE WHEN pg_is_in_recovery() THEN 0 ELSE
+         coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0) END::bigint AS bytes
+FROM pg_replication_slots WHERE slot_name = $1
+"""
 _DROP = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active"
 _WRITTEN = "SELECT pg_current_wal_flush_lsn()::text"
 _RECEIVED = "SELECT coalesce(restart_lsn >= $2::text::pg_lsn, false) FROM pg_replication_slots WHERE slot_name = $1"
@@ -58,7 +63,9 @@ class LogKeeper:
         spool: Path | None,
         clock: SystemClock,
         on_gap: Callable[[], None],
+        every_seconds: float = UNFINISHED_SECONDS,
     ) -> None:
+        self._every_seconds = every_seconds
         self._url = database_url
         self._catalogue = catalogue
         self._spool = spool
@@ -109,11 +116,10 @@ class LogKeeper:
                 received = await connection.fetchval(_RECEIVED, SLOT, written, timeout=_END_SECONDS)
                 due = self._clock.monotonic() >= unfinished_at
                 await in_thread(partial(shelf.put_away, unfinished=due))
-                if due:
-                    unfinished_at = self._clock.monotonic() + _UNFINISHED_SECONDS
-                    if received:
-                        self._kept_until = at
-                        written, at = await connection.fetchval(_WRITTEN, timeout=_END_SECONDS), self._clock.now()
+                if due and received:
+                    self._kept_until = at
+                    unfinished_at = self._clock.monotonic() + self._every_seconds
+                    written, at = await connection.fetchval(_WRITTEN, timeout=_END_SECONDS), self._clock.now()
         finally:
             # Whoever ends puts away what has come so far.
             await in_thread(partial(shelf.put_away, unfinished=True))
@@ -160,6 +166,16 @@ async def release_slot(database_url: str) -> bool:
     connection = await asyncpg.connect(database_url, timeout=5)
     try:
         return bool(await connection.fetch(_DROP, SLOT))
+    finally:
+        await connection.close()
+
+
+async def slot_state(database_url: str) -> tuple[bool, int] | None:
+    """Say whether the log is being received and how many bytes of it are held; None without a slot."""
+    connection = await asyncpg.connect(database_url, timeout=5)
+    try:
+        row = await connection.fetchrow(_HELD, SLOT)
+        return None if row is None else (row["active"], row["bytes"])
     finally:
         await connection.close()
 

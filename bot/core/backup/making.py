@@ -128,7 +128,7 @@ class BackupMaker:
             raise
 
     def _make(self, job: "_Job", progress: Progress, halted: Event) -> Backup:
-        name = f"{job.begun_at:%Y%m%dT%H%M%SZ}-{job.kind.value}-{secrets.token_hex(2)}"
+        name = f"{job.begun_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         make = self._dump if job.kind is Kind.DUMP else self._copy
         with self._catalogue.draft() as draft:
             log_range = make(job, _Place(draft, name), progress, halted)

@@ -16,7 +16,7 @@ from bot.core.backup.catalogue import DATA, Catalogue
 from bot.core.backup.packing import unpacked
 from bot.core.backup.scratch import Login, Programs, give_to, scratch_server
 from bot.core.backup.tools import Address, Source, Tools, run, writing
-from bot.core.embedded.waiting import Clock, in_thread
+from bot.core.waiting import Clock, in_thread
 from bot.domain.backup import Backup, LogRange, chain_of, segment_number
 from bot.domain.errors import BackupError, LiveTargetError
 
@@ -108,6 +108,8 @@ class Restorer:
             raise BackupError(f"{backup.name} rests on {error}, which is not there") from error
 
     def _write_files(self, chain: list[Backup], into: Path, programs: Programs) -> None:
+        if into.exists() or not into.parent.is_dir():
+            raise BackupError(f"{into} cannot be made; name a directory that does not exist, in one that does")
         with tempfile.TemporaryDirectory(prefix=f"{into.name}.parts.", dir=into.parent) as parts:
             directories = []
             for number, backup in enumerate(chain):

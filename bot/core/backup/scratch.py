@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import asyncpg
 
 from bot.core.backup.tools import Tools
-from bot.core.embedded.account import Account
-from bot.core.embedded.waiting import Clock, until
+from bot.core.waiting import Clock, until
 from bot.domain.errors import BackupError
+
+if TYPE_CHECKING:
+    # With servers of one's own it is never imported.
+    from bot.core.embedded.account import Account
 
 _PORT = 5432
 _POLL_SECONDS = 0.05
@@ -40,7 +44,7 @@ class Programs:
     """What starts a server, and as whom."""
 
     tools: Tools
-    account: Account
+    account: "Account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ async def scratch_server(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def give_to(tree: Path, account: Account) -> None:
+def give_to(tree: Path, account: "Account") -> None:
     """Give a tree to the account that will run a server on it."""
     tree.chmod(0o700)
     if account.uid is None:
@@ -85,7 +89,7 @@ def give_to(tree: Path, account: Account) -> None:
             account.own(Path(directory) / name)
 
 
-def _own_socket(place: Path, account: Account, settings: Mapping[str, str]) -> None:
+def _own_socket(place: Path, account: "Account", settings: Mapping[str, str]) -> None:
     lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
     (place / "postgresql.conf").write_text(_CONFIGURATION + "".join(lines), encoding="utf-8")
     (place / "hba.conf").write_text("local all all trust\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from bot.core.embedded.account import Account
 from bot.core.embedded.errors import EmbeddedUnavailableError
 from bot.core.embedded.files import write_private
 from bot.core.embedded.locking import FileLock, Users
-from bot.core.embedded.waiting import Clock, until
+from bot.core.waiting import Clock, until
 
 # Longer than the slowest start, which replays a long log after a crash.
 _LOCK_TIMEOUT_SECONDS = 180.0

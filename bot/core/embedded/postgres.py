@@ -15,7 +15,7 @@ from bot.core.embedded.errors import EmbeddedUnavailableError
 from bot.core.embedded.files import write_private
 from bot.core.embedded.home import ServersHome
 from bot.core.embedded.process import Daemon, choose_port, read_pid, run_to_end, send_signal
-from bot.core.embedded.waiting import Clock, in_thread
+from bot.core.waiting import Clock, in_thread
 
 _ROLE = "gmbot"
 _DATABASE = "gmbot"

@@ -11,7 +11,7 @@ from bot.core.embedded.account import Account
 from bot.core.embedded.errors import EmbeddedUnavailableError
 from bot.core.embedded.files import open_log, write_private
 from bot.core.embedded.locking import FileLock, is_locked
-from bot.core.embedded.waiting import Clock, until
+from bot.core.waiting import Clock, until
 
 _LOG_LIMIT_BYTES = 4 * 1024 * 1024
 _TAIL_BYTES = 2000

@@ -16,7 +16,7 @@ from bot.core.embedded.home import ServersHome
 from bot.core.embedded.locking import FileLock
 from bot.core.embedded.postgres import Postgres
 from bot.core.embedded.valkey import Valkey
-from bot.core.embedded.waiting import Clock, in_thread
+from bot.core.waiting import Clock, in_thread
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from bot.core.embedded.account import Account
 from bot.core.embedded.binaries import Binaries, find_binaries
 from bot.core.embedded.home import ServersHome
 from bot.core.embedded.process import Daemon
-from bot.core.embedded.waiting import Clock, in_thread
+from bot.core.waiting import Clock, in_thread
 from bot.domain.errors import LiveTargetError
 
 

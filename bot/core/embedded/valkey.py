@@ -12,7 +12,7 @@ from bot.core.embedded.errors import EmbeddedUnavailableError
 from bot.core.embedded.files import write_private
 from bot.core.embedded.home import ServersHome
 from bot.core.embedded.process import Daemon, choose_port, read_pid, send_signal
-from bot.core.embedded.waiting import Clock, in_thread
+from bot.core.waiting import Clock, in_thread
 
 _START_TIMEOUT_SECONDS = 60.0  # loading the append-only file
 _STOP_TIMEOUT_SECONDS = 20.0
