@@ -69,14 +69,14 @@ class Restoring:
         """Check a backup's files; return bytes, and files of the log."""
         return await Restorer(catalogue=self.catalogue, clock=self.clock, tell=self.tell).check(backup)
 
-    async def rehearse(self, backup: Backup) -> Recovered:
-        """Restore into a server that is thrown away."""
+    async def rehearse(self, backup: Backup, *, to: datetime | None = None) -> Recovered:
+        """Restore into a server that is thrown away, with the log as far as it goes, or to a moment."""
         restorer = Restorer(catalogue=self.catalogue, clock=self.clock, tell=self.tell)
         with _passable_directory() as place, self._programs(backup, place) as programs:
             data = place / "data"
             if backup.kind is not Kind.DUMP:
                 await restorer.files(backup, data, programs)
-                async with restorer.recovered(backup, data, programs, to=None, durable=False) as (_, found):
+                async with restorer.recovered(backup, data, programs, to=to, durable=False) as (_, found):
                     return found
             from bot.core.embedded.process import run_to_end  # noqa: PLC0415 - not with servers of one's own
 

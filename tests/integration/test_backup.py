@@ -129,7 +129,7 @@ async def test_a_moment_between_two_changes_is_restored(settings: Settings, data
         later = datetime.now(UTC)
         await eventually(lambda: (backups.log_kept_until or made.begun_at) > later, "all is kept", within=30)
     earlier = await restoring.into_directory(made, place / "earlier", to=between)
-    latest = await restoring.into_directory(made, place / "latest", to=None)
+    latest = await restoring.rehearse(made)
 
     assert made.kind is Kind.INCREMENTAL
     assert earlier.rows["dead_letters"] == 2
@@ -137,8 +137,10 @@ async def test_a_moment_between_two_changes_is_restored(settings: Settings, data
     assert latest.until is not None
     assert latest.until >= between
     with pytest.raises(BackupError, match="does not reach that moment"):
-        await restoring.into_directory(made, place / "future", to=datetime.now(UTC) + timedelta(hours=1))
-    assert not (place / "future.log").exists()
+        await restoring.rehearse(made, to=datetime.now(UTC) + timedelta(hours=1))
+    with pytest.raises(BackupError, match="cannot be made"):
+        await restoring.into_directory(made, place / "earlier", to=None)
+    assert sorted(path.name for path in place.iterdir()) == ["backups", "earlier"]
     size, files = await restoring.check(made)
     assert size > 0
     assert files > 0
@@ -234,7 +236,7 @@ async def test_a_log_that_follows_on_nothing_asks_for_a_backup(settings: Setting
     for number in range(3):
         await execute(
             database_url,
-            f"UPDATE config_counter SET seq = {number}",
+            f"COMMENT ON TABLE instances IS '{number}'",
             "SELECT pg_switch_wal()",
         )
     async with keeping_the_log(backups):
