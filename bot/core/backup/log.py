@@ -235,5 +235,5 @@ class _Shelf:
             if each[:8] == timeline and len(each) == _NAME_LETTERS
         ]
         if not before or max(before) + 1 < number:
-            log.warning("backup.log_gap", segment=name)
+            log.warning("backup.log_gap" if before else "backup.log_begins", segment=name)
             self._on_gap()

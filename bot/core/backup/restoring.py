@@ -76,10 +76,14 @@ class Restorer:
                 programs,
                 login=Login(backup.role, backup.database),
                 clock=self._clock,
-                settings=_recovery(backup.log, kept, to) | ({} if durable else {"fsync": "off"}),
+                # Once at the end is enough: what a crash spoils before that is not in use yet.
+                settings=_recovery(backup.log, kept, to) | {"fsync": "off"},
             ) as url:
                 self._tell("counting")
                 yield url, await look_into(url)
+            if durable:
+                self._tell("writing it to the disk")
+                await in_thread(partial(run, [programs.tools.program("initdb"), "--sync-only", f"--pgdata={data}"]))
         finally:
             shutil.rmtree(kept, ignore_errors=True)
 
