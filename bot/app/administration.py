@@ -7,7 +7,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 
-from bot.app.backups import back_up_before_migration
+from bot.app.backups import before_migration
 from bot.app.world import limits_of
 from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
@@ -63,7 +63,7 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
             await ensure_schema(
                 stores.database_url,
                 migrate=settings.migrate_on_start,
-                before=partial(back_up_before_migration, settings, stores),
+                before=partial(before_migration, settings, stores),
             )
         database = await stack.enter_async_context(
             open_database(stores.database_url, pool_size=2, statements=load_statements())

@@ -153,19 +153,27 @@ def back_up_on_schedule(world: World, stores: Stores) -> None:
     )
 
 
-async def back_up_before_migration(settings: Settings, stores: Stores) -> None:
-    """Make a backup where that is possible. Raises BackupError only for embedded servers, where it always is."""
+async def before_migration(settings: Settings, stores: Stores) -> None:
+    """Make a backup before an instance migrates, or log why there is none."""
+    reason = await back_up_before_migration(settings, stores)
+    if reason is not None:
+        log.warning("migration.without_backup", reason=reason)
+
+
+async def back_up_before_migration(settings: Settings, stores: Stores) -> str | None:
+    """Make a backup where that is possible, or return why it is not.
+
+    Raises BackupError only for embedded servers, where it always is.
+    """
     if settings.backup_place is None:
-        log.warning("migration.without_backup", reason="BACKUP_DIR is not set")
-        return
+        return "BACKUP_DIR is not set"
     try:
-        backup = await backups_of(settings, stores).create(Why.MIGRATION)
+        await backups_of(settings, stores).create(Why.MIGRATION)
     except BackupError as error:
         if settings.database_url is None:
             raise BackupError(f"{error}; nothing was migrated. `gmbot migrate --no-backup` does without") from error
-        log.warning("migration.without_backup", reason=str(error))
-        return
-    log.warning("migration.backed_up", backup=backup.name)
+        return str(error)
+    return None
 
 
 async def note(database_url: str, action: str, detail: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from bot.app.backups import back_up_before_migration, back_up_on_schedule
+from bot.app.backups import back_up_on_schedule, before_migration
 from bot.app.fleet import Fleet
 from bot.app.kept import Kept, keep_for_later
 from bot.app.outage import without_postgresql
@@ -66,7 +66,7 @@ async def running(settings: Settings, mode: Mode) -> AsyncIterator[Site]:
         await ensure_schema(
             stores.database_url,
             migrate=settings.migrate_on_start,
-            before=partial(back_up_before_migration, settings, stores),
+            before=partial(before_migration, settings, stores),
         )
         world = await stack.enter_async_context(opened(settings, stores))
         back_up_on_schedule(world, stores)

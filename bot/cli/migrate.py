@@ -33,7 +33,7 @@ def migrate(
     Before anything is changed a backup is made: always of embedded servers, of others where BACKUP_DIR is set.
     """
     try:
-        state = asyncio.run(_migrate(Settings.from_env(), to=to, check=check, backup=not no_backup))
+        state = asyncio.run(_migrate(Settings.from_env(), to=to, check=check, backup=not no_backup, quiet=as_json))
     except BotError as error:
         typer.echo(f"gmbot migrate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -42,14 +42,16 @@ def migrate(
         raise typer.Exit(1)
 
 
-async def _migrate(settings: Settings, *, to: str, check: bool, backup: bool) -> SchemaState:
+async def _migrate(settings: Settings, *, to: str, check: bool, backup: bool, quiet: bool) -> SchemaState:
     async with open_stores(settings) as stores:
         url = stores.database_url
         state = await read_state(url)
         if check:
             return state
         if backup and state.revision is not None and (to != HEAD or state.pending):
-            await back_up_before_migration(settings, stores)
+            reason = await back_up_before_migration(settings, stores)
+            if reason is not None and not quiet:
+                typer.echo(f"There is no backup: {reason}.", err=True)
         forward = to == HEAD or to in state.pending or to == state.revision
         if not forward and (to == BASE or to in state.known):
             return await downgrade(url, to=to)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from bot.app.backups import DeploymentBackups, Retention, back_up_before_migration, backups_of
+from bot.app.backups import DeploymentBackups, Retention, backups_of, before_migration
 from bot.app.restoring import Restoring
 from bot.cli import build_cli
 from bot.core.backup.catalogue import DATA, Catalogue
@@ -22,7 +22,7 @@ from bot.core.backup.tools import Address, find_tools, run
 from bot.core.checks import backups as checks
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
-from bot.core.migrations import downgrade, ensure_schema
+from bot.core.migrations import downgrade, ensure_schema, read_state
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.domain.backup import Kind, Why
@@ -204,11 +204,12 @@ async def test_a_role_without_the_right_dumps(settings: Settings, servers: Embed
 
 async def test_a_migration_is_preceded_by_a_backup(settings: Settings, database_url: str) -> None:
     """Where there is a place for it; of an empty database there is nothing to back up."""
-    await downgrade(database_url, to="0011")
+    earlier = (await read_state(database_url)).known[-2]
+    await downgrade(database_url, to=earlier)
     async with open_stores(settings) as stores:
 
         async def before() -> None:
-            await back_up_before_migration(settings, stores)
+            await before_migration(settings, stores)
 
         await ensure_schema(database_url, migrate=True, before=before)
         made = await backups_of(settings, stores).newest()
@@ -216,7 +217,7 @@ async def test_a_migration_is_preceded_by_a_backup(settings: Settings, database_
         again = await backups_of(settings, stores).newest()
 
     assert made is not None
-    assert (made.why, made.revision) == (Why.MIGRATION, "0011")
+    assert (made.why, made.revision) == (Why.MIGRATION, earlier)
     assert again == made
 
 
