@@ -232,3 +232,15 @@ async def test_claims_of_an_outage_are_given_back_by_many_at_once(database_url: 
         claims = await asyncio.gather(*(inbox.claim(BOT, UpdateId(100 + number)) for number in range(8)))
 
         assert all(isinstance(claim, Receipt) for claim in claims)
+
+
+async def test_only_a_claim_does_not_wait_for_the_disk(database_url: str) -> None:
+    """What an update obliges to is on the disk before Telegram hears 200; the claim before it need not be."""
+    statements = {**load_statements(), "waits": "SELECT current_setting('synchronous_commit') AS waits"}
+    async with open_database(database_url, pool_size=1, statements=statements) as database:
+        async with database.transaction() as session:
+            await session.row("claim_update", BOT, UPDATE, uuid4())
+            claiming = await session.row("waits")
+        settling = await database.row("waits")
+
+    assert (claiming, settling) == (("off",), ("on",))

@@ -1,7 +1,8 @@
 -- claim_update --
 -- Claim an update; take over a claim that was released, or whose instance is dead or has held it too long.
+-- It does not wait for the disk: a claim that a crash of PostgreSQL loses was never made, and its holder cannot finish.
 INSERT INTO updates_done (bot_id, update_id, state, owner)
-VALUES ($1, $2, 'claimed', $3)
+SELECT $1::bigint, $2::bigint, 'claimed', $3::uuid FROM set_config('synchronous_commit', 'off', true)
 ON CONFLICT (bot_id, update_id) DO UPDATE
 SET owner = excluded.owner, attempts = updates_done.attempts + 1, claimed_at = now()
 WHERE updates_done.state = 'claimed'
