@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
 from typing import TypeAlias
 
 import asyncpg
@@ -103,6 +104,47 @@ class Session:
             await self._connection.executemany(self._statements[statement], values)
 
 
+class _Held:
+    """A connection for as long as the block lasts; what means that PostgreSQL is away becomes StoreUnavailableError.
+
+    Not a generator: each statement comes by here, and would pay for it.
+    """
+
+    __slots__ = ("_answered", "_connection", "_connector", "_pool")
+
+    def __init__(self, pool: "asyncpg.Pool[Record]", answered: Callable[[], None], connector: Connector) -> None:
+        self._pool = pool
+        self._answered = answered
+        self._connector = connector
+
+    async def __aenter__(self) -> _Connection:
+        try:
+            # The pool's own timeout would start a task each time.
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT_SECONDS):
+                self._connection: _Connection = await self._pool.acquire()
+        except _REFUSED as error:
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._answered()
+        elif isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            self._connector.give_up()
+        elif isinstance(error, _GIVEN_UP):
+            # To end this connection decently takes as long as the server likes, and whoever cancels, a probe or the
+            # end of the instance, must not wait for a server that hangs.
+            self._connection.terminate()
+        try:
+            await self._pool.release(self._connection, timeout=_ACQUIRE_TIMEOUT_SECONDS)
+        except _AWAY as lost:
+            error = error or lost
+        if isinstance(error, _AWAY):
+            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+
+
 class Database:
     """Hands out sessions. Every failure to reach PostgreSQL becomes StoreUnavailableError.
 
@@ -158,9 +200,9 @@ class Database:
         try:
             # To come back takes a new connection, and a slow server some seconds for that.
             async with asyncio.timeout(_ACQUIRE_TIMEOUT_SECONDS if self._away else _PROBE_SECONDS):
-                async with self._connected() as connection:
+                async with _Held(self._pool, self._answered, self._connector) as connection:
                     _refuse_read_only(await connection.fetchrow(self._statements["ping"]))
-        except (StoreUnavailableError, *_AWAY) as error:
+        except (StoreUnavailableError, TimeoutError) as error:
             self._failures += 1
             silent = self._clock.monotonic() - self._answered_at > _SILENCE_SECONDS
             if not self._away and silent and self._failures >= _PROBES:
@@ -177,11 +219,8 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Open a session in which each statement commits by itself."""
-        try:
-            async with self._acquired() as connection:
-                yield Session(connection, self._statements, self._timer)
-        except _AWAY as error:
-            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        async with self._held() as connection:
+            yield self._session(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -189,53 +228,34 @@ class Database:
 
         StoreUnavailableError at the end leaves open whether it committed.
         """
-        try:
-            async with self._acquired() as connection, _transaction(connection):
-                yield Session(connection, self._statements, self._timer)
-        except _AWAY as error:
-            raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        async with self._held() as connection, _transaction(connection):
+            yield self._session(connection)
 
-    @asynccontextmanager
-    async def _acquired(self) -> AsyncIterator[_Connection]:
+    def _session(self, connection: _Connection) -> Session:
+        return Session(connection, self._statements, self._timer)
+
+    def _held(self) -> "_Held":
         if self._away:
             raise StoreUnavailableError("PostgreSQL did not answer a moment ago")
-        async with self._connected() as connection:
-            yield connection
+        return _Held(self._pool, self._answered, self._connector)
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[_Connection]:
-        try:
-            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS)
-        except _REFUSED as error:
-            raise StoreUnavailableError(str(error) or type(error).__name__) from error
-        try:
-            yield connection
-            self._answered_at = self._clock.monotonic()
-        except asyncpg.ReadOnlySQLTransactionError:
-            self._connector.give_up()
-            raise
-        except _GIVEN_UP:
-            # To end this connection decently takes as long as the server likes, and whoever cancels, a probe or the
-            # end of the instance, must not wait for a server that hangs.
-            connection.terminate()
-            raise
-        finally:
-            await self._pool.release(connection)
+    def _answered(self) -> None:
+        self._answered_at = self._clock.monotonic()
 
     async def rows(self, statement: str, *values: Value) -> list[Record]:
         """Run one named statement and return its rows."""
-        async with self.session() as session:
-            return await session.rows(statement, *values)
+        async with self._held() as connection:
+            return await self._session(connection).rows(statement, *values)
 
     async def row(self, statement: str, *values: Value) -> Record | None:
         """Run one named statement and return its first row."""
-        async with self.session() as session:
-            return await session.row(statement, *values)
+        async with self._held() as connection:
+            return await self._session(connection).row(statement, *values)
 
     async def execute(self, statement: str, *values: Value) -> int:
         """Run one named statement and return how many rows it touched."""
-        async with self.session() as session:
-            return await session.execute(statement, *values)
+        async with self._held() as connection:
+            return await self._session(connection).execute(statement, *values)
 
     async def check(self) -> None:
         """Raise StoreUnavailableError when PostgreSQL does not answer, or takes no changes."""
