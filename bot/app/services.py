@@ -26,6 +26,7 @@ from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
 from bot.services.channels import Channels
+from bot.services.clinic import Clinic
 from bot.services.directory import Directory
 from bot.services.door import Door
 from bot.services.events import MemberEvents
@@ -135,6 +136,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
         statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
+        clinic=Clinic(telegram=telegram),
         tidying=Tidying(broom=ScheduledActions(database=world.database, instance=instance), directory=directory),
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram

@@ -13,6 +13,7 @@ MENUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "all_chat_administrators": (
             "protect",
             "status",
+            "doctor",
             "settings",
             "stats",
             "exempt",

@@ -23,6 +23,7 @@ from bot.domain.intent import Intent
 from bot.handlers.basket import Baskets
 from bot.handlers.channels import PREFIX as CHANNELS
 from bot.handlers.channels import ChannelOwners
+from bot.handlers.diagnosis import AGAIN, Diagnosis
 from bot.handlers.exemptions import TAKE_BACK, Exemptions
 from bot.handlers.information import Information
 from bot.handlers.members import Members
@@ -109,7 +110,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     protect, information, settings = Protect(use, replies), Information(use, replies, onboard), Settings(use, replies)
     press, exemptions, personal = VerifyPress(use, baskets), Exemptions(use, replies), Personal(use, replies)
     standing, pausing = Standing(use, replies, press), Pausing(use, replies, information)
-    statistics = GroupStatistics(use, replies)
+    statistics, diagnosis = GroupStatistics(use, replies), Diagnosis(use, replies)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -146,6 +147,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         ),
         (CommandHandler("stats", kept(replies.for_admins(statistics.stats)), new), 0),
         (CallbackQueryHandler(kept(replies.used(statistics.pressed)), f"^{STATS}"), 0),
+        (CommandHandler("doctor", kept(replies.for_admins(diagnosis.doctor)), new), 0),
+        (CallbackQueryHandler(kept(replies.used(diagnosis.pressed)), f"^{AGAIN}$"), 0),
         (CommandHandler("verify", kept(standing.verify), new), 0),
         (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt)), new), 0),
         (CallbackQueryHandler(kept(replies.used(exemptions.pressed)), f"^{TAKE_BACK}"), 0),

@@ -41,7 +41,7 @@ class Information:
 
     async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/help`."""
-        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.stats", "help.more"))
+        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.stats", "help.doctor", "help.more"))
         await self._replies.reply(update, text)
 
     async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -68,4 +68,4 @@ class Information:
             lines.append(self._replies.problems(update, "status.problems", status.problems))
         else:
             lines.append(self._replies.say(update, "status.healthy"))
-        await self._replies.reply(update, "\n".join(lines))
+        await self._replies.reply(update, "\n".join(lines), self._replies.fixes(update, status.problems))

@@ -5,7 +5,7 @@ import re
 from bot.domain.ids import GroupId
 
 # Telegram merges these rights with those the bot has: nothing is lost by granting them again.
-_IN_GROUP = "restrict_members+delete_messages+invite_users"
+IN_GROUP = ("can_restrict_members", "can_delete_messages", "can_invite_users")
 _IN_CHANNEL = "invite_users"
 _GROUP = re.compile(r"g(-[0-9]{1,18})")
 
@@ -15,7 +15,8 @@ ADDED = "new"
 
 def add_to_group(username: str) -> str:
     """Return the link that adds the bot to a group, or gives it its rights there."""
-    return f"https://t.me/{username}?startgroup={ADDED}&admin={_IN_GROUP}"
+    rights = "+".join(right.removeprefix("can_") for right in IN_GROUP)
+    return f"https://t.me/{username}?startgroup={ADDED}&admin={rights}"
 
 
 def add_to_channel(username: str) -> str:

@@ -16,6 +16,9 @@ from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of
 from bot.handlers.usecases import UseCases
 
+Told = tuple[str, dict[str, str], tuple[ChannelId, ...]]
+"""The key of a sentence, what goes into it, and the channels that are missing."""
+
 
 class VerifyPress:
     """Asks Telegram anew: somebody who has just joined must not hear a remembered no."""
@@ -35,29 +38,29 @@ class VerifyPress:
         if group is None or not group.gating:
             text = self._use.texts.toast("press.not_gated", language)
         else:
-            key, values = await self.verify(update, group, user)
-            text = self._use.texts.toast(key, language, **values)
+            told = await self.verify(update, group, user)
+            text = self._use.texts.toast(told[0], language, **told[1])
         await self._answer(bot, query, text)
         await self._tidy(bot, chat, query)
 
-    async def verify(self, update: Update, group: ProtectedGroup, user: UserId) -> tuple[str, dict[str, str]]:
-        """Ask about somebody and free them if they are in; return what to tell them, as a key and its values."""
+    async def verify(self, update: Update, group: ProtectedGroup, user: UserId) -> Told:
+        """Ask about somebody and free them if they are in; return what to tell them."""
         standing = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
         match judge(standing, group.policy.require):
             case Allow():
                 case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)
                 if case is None:
-                    return "press.already_free", {}
+                    return "press.already_free", {}, ()
                 self._baskets.add(update, [Want((case,), Wanted.FREE, Cause.PRESS)])
-                return "press.free", {}
+                return "press.free", {}, ()
             case Missing(channels):
                 self._note(update, group, user, "still_missing", channels)
                 titles = {channel.channel_id: channel.title for channel in group.channels}
                 missing = ", ".join(titles[channel] for channel in channels)
-                return "press.missing", {"channels": missing}
+                return "press.missing", {"channels": missing}, channels
             case Doubt():
                 self._note(update, group, user, "unknown")
-                return "press.unknown", {}
+                return "press.unknown", {}, ()
 
     def _note(
         self, update: Update, group: ProtectedGroup, user: UserId, kind: str, channels: tuple[ChannelId, ...] = ()

@@ -88,7 +88,7 @@ class Replies:
         name, language = update.get_bot().username, self.language(update)
         keys = {problem.key for problem in problems}
         rows: list[tuple[Button, ...]] = []
-        if keys & {"setup.bot_not_admin", "setup.missing.can_restrict_members", "setup.missing.can_delete_messages"}:
+        if keys & {"setup.bot_not_admin", *(f"setup.missing.{right}" for right in links.IN_GROUP)}:
             rows.append((Button(self._use.texts.toast("setup.fix_button", language), url=links.add_to_group(name)),))
         if keys & {"setup.bot_not_in_channel", "setup.channel_not_found"}:
             label = self._use.texts.toast("setup.fix_channel_button", language)

@@ -9,6 +9,7 @@ from bot.handlers.press import VerifyPress
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
+from bot.services.prompts import joins
 
 
 class Standing:
@@ -34,5 +35,6 @@ class Standing:
         elif message.sender_chat is not None or user == GROUP_ANONYMOUS_BOT or user in group.exempt:
             await self._replies.reply(update, self._replies.say(update, "press.already_free"))
         else:
-            key, values = await self._press.verify(update, group, user)
-            await self._replies.reply(update, self._replies.say(update, key, **values))
+            key, values, missing = await self._press.verify(update, group, user)
+            buttons = joins(group, missing, self._use.texts)
+            await self._replies.reply(update, self._replies.say(update, key, **values), buttons)

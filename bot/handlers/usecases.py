@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
 from bot.services.channels import Channels
+from bot.services.clinic import Clinic
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
 from bot.services.onboarding import Onboarding
@@ -32,6 +33,7 @@ class UseCases:
     authority: Authority
     setup: Setup
     statistics: Statistics
+    clinic: Clinic
     tidying: Tidying
     onboarding: Onboarding
     channels: Channels

@@ -23,7 +23,7 @@ def prompt(case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], text
     label = texts.toast("prompt.verify_button", group.language)
     return Outgoing(
         text=_text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None),
-        buttons=(*_joins(group, missing, texts), (Button(label, data=VERIFY, style="success"),)),
+        buttons=(*joins(group, missing, texts), (Button(label, data=VERIFY, style="success"),)),
         topic_id=case.topic_id,
     )
 
@@ -32,7 +32,7 @@ def preview(group: ProtectedGroup, user: UserId, name: str, texts: Texts) -> Out
     """Build what a newcomer is shown, for an admin to look at."""
     muted = group.enforcement in {Enforcement.MUTE, Enforcement.KICK}
     text = _text(group, group.channel_ids, texts, user=user, name=name, muted=muted)
-    return Outgoing(text, _joins(group, group.channel_ids, texts))
+    return Outgoing(text, joins(group, group.channel_ids, texts))
 
 
 def _text(
@@ -50,7 +50,9 @@ def _text(
     )
 
 
-def _joins(group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> tuple[tuple[Button, ...], ...]:
+def joins(group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> tuple[tuple[Button, ...], ...]:
+    """Offer a button for each missing channel that has a link."""
+
     def label(channel: Channel) -> str:
         return texts.toast("prompt.join_button", group.language, channel=shorten(channel.title, _TITLE_LENGTH))
 

@@ -29,6 +29,7 @@ async def test_members_hear_about_themselves(lounge: Lounge, platform: Platform,
     await lounge.settled()
 
     assert await answer(lounge, lounge.stranger, command) == "Not yet. Still to join: Insiders"
+    assert [button["text"] for button in buttons(from_bot(lounge)[-1])] == ["Join Insiders"]
     lounge.sim.say(lounge.owner, lounge.group, "/unprotect")
     await finished(lounge, platform)
     assert "Nothing is required here" in await answer(lounge, lounge.stranger, "/verify")

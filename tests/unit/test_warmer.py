@@ -17,6 +17,7 @@ from bot.handlers import UseCases, build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
 from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
+from bot.services.clinic import Clinic
 from bot.services.onboarding import Onboarding
 from bot.services.privacy import Privacy
 from bot.services.statistics import Statistics
@@ -356,6 +357,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
         statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
+        clinic=Clinic(telegram=world.telegram),
         tidying=Tidying(broom=FakeBroom(), directory=world.directory),
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
