@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.app.backups import before_migration
 from bot.app.world import limits_of
+from bot.core.api import ApiTokens
 from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
@@ -22,6 +23,7 @@ from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.core.telegram.opening import Telegram, open_telegram
 from bot.domain.hosting import HostedBot
+from bot.services.api_access import ApiAccess
 from bot.services.hosting import Hosting
 from bot.services.privacy import Privacy
 
@@ -34,6 +36,7 @@ class Administration:
     clock: SystemClock
     hosting: Hosting
     privacy: Privacy
+    api: ApiAccess
     bots: BotStore
     groups: PostgresGroups
     database: Database
@@ -88,6 +91,7 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
             privacy=Privacy(
                 rows=PersonalRows(database=database), keys=PersonalKeys(redis=redis), clock=clock, poke=poke
             ),
+            api=ApiAccess(book=ApiTokens(database=database), clock=clock),
             bots=bots,
             groups=PostgresGroups(database=database),
             database=database,

@@ -14,6 +14,7 @@ from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.web import join_web
 from bot.app.world import World, given_secret, opened
 from bot.core.actions import ScheduledActions
+from bot.core.api import ApiAnswers
 from bot.core.letters import LetterStore
 from bot.core.membership_cache import Subscription
 from bot.core.migrations import ensure_schema
@@ -122,7 +123,13 @@ async def _wire(world: World, mode: Mode) -> Site:
         roster.poke()
 
     subscription = Subscription(redis=world.redis, answers=services.answers, clock=clock, on_config=changed)
-    chores = (inbox.forget, world.heartbeat.forget, SetUpStore(database=world.database).forget, *_retention(world))
+    chores = (
+        inbox.forget,
+        world.heartbeat.forget,
+        SetUpStore(database=world.database).forget,
+        ApiAnswers(database=world.database).forget,
+        *_retention(world),
+    )
     house = Housekeeping(instances=world.heartbeat, chores=chores, clock=clock)
     actions = Actions(
         store=ScheduledActions(database=world.database, instance=instance),

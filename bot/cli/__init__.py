@@ -2,6 +2,7 @@
 
 import typer
 
+from bot.cli.api_tokens import build_api_tokens
 from bot.cli.backup import build_backup
 from bot.cli.bots import build_bots
 from bot.cli.config import build_config
@@ -39,6 +40,7 @@ def build_cli() -> typer.Typer:
     for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor):
         cli.command()(command)
     cli.add_typer(build_bots(), name="bots")
+    cli.add_typer(build_api_tokens(), name="api-tokens")
     cli.add_typer(build_groups(), name="groups")
     cli.add_typer(build_webhook(), name="webhook")
     cli.add_typer(build_config(), name="config")

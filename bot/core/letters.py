@@ -8,6 +8,9 @@ from bot.core.database import Database
 from bot.domain.ids import BotId, UpdateId
 from bot.domain.intent import DeadCount, DeadUpdate
 
+# What PostgreSQL keeps a number in.
+_LARGEST = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateName:
@@ -52,11 +55,18 @@ def name_of(text: str) -> Name:
     """Read a letter's name. Raises ValueError."""
     match text.split("/"):
         case ["update", bot, update]:
-            return UpdateName(BotId(int(bot)), UpdateId(int(update)))
+            return UpdateName(BotId(_number(bot)), UpdateId(_number(update)))
         case ["action", action]:
-            return ActionName(int(action))
+            return ActionName(_number(action))
         case _:
             raise ValueError(f"{text!r} names no letter: update/<bot>/<update> or action/<number>")
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _LARGEST:
+        raise ValueError(f"{text!r} is no number of a letter")
+    return number
 
 
 class LetterStore:
@@ -96,6 +106,13 @@ class LetterStore:
         row = await self._database.row("letter", name.bot_id, name.update_id)
         body = None if row is None else bytes(row["body"])
         return Letter(name, letter.bot_id, letter.died_at, letter.error, letter.is_waiting, body)
+
+    async def owner(self, name: Name) -> BotId | None:
+        """Return whose the letter of this name is, or would be; None when there is no such action."""
+        if isinstance(name, UpdateName):
+            return name.bot_id
+        row = await self._database.row("bot_of_action", name.action_id)
+        return None if row is None else BotId(row["bot_id"])
 
     async def replay(self, name: Name) -> bool:
         """Have it tried again; False when there is no such letter."""

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from bot.core.configuration import audit
 from bot.core.database import Database, Record
+from bot.domain.errors import InvalidInputError
 from bot.domain.event import Event, EventKey
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.listing import (
+    NO_CURSOR,
     AuditRow,
     CaseRow,
     ChannelRow,
@@ -136,8 +138,7 @@ class OperatingStore:
 
     async def letters(self, bots: Bots, *, cursor: str | None, limit: int) -> Page[LetterRow]:
         """Return what was given up, the newest first."""
-        at, name = (None, "") if cursor is None else place_of(cursor, str, str)
-        moment = None if at is None else datetime.fromisoformat(str(at))
+        moment, name = (None, "") if cursor is None else _moment_and_name(cursor)
         rows, after = _cut(await self._database.rows("list_letters", bots, moment, name, limit + 1), limit)
         found = tuple(LetterRow(**row) for row in rows)
         return Page(found, None if after is None else cursor_of(after["died_at"].isoformat(), after["name"]))
@@ -170,6 +171,17 @@ class OperatingStore:
         """Write into the audit log what changes no row of its own."""
         async with self._database.session() as session:
             await audit(session, bot, by, action, chat, detail)
+
+
+def _moment_and_name(cursor: str) -> tuple[datetime, str]:
+    at, name = place_of(cursor, str, str)
+    try:
+        moment = datetime.fromisoformat(str(at))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInputError("cursor", NO_CURSOR)
+    return moment, str(name)
 
 
 def _by_name(cursor: str | None) -> tuple[object, ...]:

@@ -48,6 +48,8 @@ class PersonalRows:
                 ("scheduled_actions", await self._database.rows("export_actions", bot, user)),
                 ("owner_of", await self._database.rows("export_ownership", bot, user)),
                 ("groups_set_up", await self._database.rows("export_groups", bot, user)),
+                ("channels_looked_after", await self._database.rows("export_channels", bot, user)),
+                ("channel_answers", await self._database.rows("export_answers", bot, user)),
                 ("dead_letters", await self._database.rows("export_letters", bot, user)),
                 ("audit", await self._database.rows("export_audit", bot, user)),
             ):
@@ -87,6 +89,8 @@ class PersonalRows:
                 await session.execute("erase_actions", bot, user)
                 await session.execute("erase_ownership", bot, user)
                 await session.execute("erase_configurer", bot, user, seq)
+                await session.execute("erase_contact", bot, user)
+                await session.execute("erase_answerer", bot, user)
             await session.execute("pseudonymise_audit", user, pseudonym)
             await audit(session, _DEPLOYMENT, by, "erase_person", None, {"pseudonym": pseudonym})
         return True

@@ -14,7 +14,7 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 
 Row = TypeVar("Row")
 
-_NO_CURSOR = "this cursor is none that a list gave"
+NO_CURSOR = "this cursor is none that a list gave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,9 @@ def place_of(cursor: str, *kinds: type) -> tuple[object, ...]:
     except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or len(parts) != len(kinds):
-        raise InvalidInputError("cursor", _NO_CURSOR)
+        raise InvalidInputError("cursor", NO_CURSOR)
     if not all(_fits(part, kind) for part, kind in zip(parts, kinds, strict=True)):
-        raise InvalidInputError("cursor", _NO_CURSOR)
+        raise InvalidInputError("cursor", NO_CURSOR)
     return tuple(parts)
 
 

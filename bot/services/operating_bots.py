@@ -8,7 +8,7 @@ from bot.domain.ids import BotId
 from bot.domain.operator import Operator, Rank
 from bot.domain.secret import Secret
 from bot.services.hosting import Hosting
-from bot.services.operating_ports import Notes, Replay
+from bot.services.operating_ports import LetterOwner, Notes, Replay
 
 
 class BotDesk:
@@ -70,27 +70,29 @@ class BotDesk:
 class LetterDesk:
     """Decides on what was given up. Raises InvalidInputError for a name that is none, NotFoundError."""
 
-    def __init__(self, *, replay: Replay, drop: Replay, notes: Notes) -> None:
+    def __init__(self, *, owner: LetterOwner, replay: Replay, drop: Replay, notes: Notes) -> None:
+        self._owner = owner
         self._replay = replay
         self._drop = drop
         self._notes = notes
 
-    async def replay(self, who: Operator, name: str, bot: BotId) -> None:
+    async def replay(self, who: Operator, name: str) -> None:
         """Have an update or action tried again; an instance takes it up within seconds."""
-        await self._decide(who, name, bot, self._replay, "letter_replay")
+        await self._decide(who, name, self._replay, "letter_replay")
 
-    async def drop(self, who: Operator, name: str, bot: BotId) -> None:
+    async def drop(self, who: Operator, name: str) -> None:
         """Give it up for good."""
-        await self._decide(who, name, bot, self._drop, "letter_drop")
+        await self._decide(who, name, self._drop, "letter_drop")
 
-    async def _decide(self, who: Operator, name: str, bot: BotId, act: Replay, action: str) -> None:
-        who.need(Rank.OPERATOR, bot)
+    async def _decide(self, who: Operator, name: str, act: Replay, action: str) -> None:
+        who.need(Rank.OPERATOR)
         try:
-            found = await act(name)
+            bot = await self._owner(name)
         except ValueError as error:
-            raise InvalidInputError("letter", "no such letter") from error
-        if not found:
-            raise NotFoundError(f"there is no letter {name}")
+            raise InvalidInputError("letter", "a letter is update/<bot>/<update> or action/<number>") from error
+        # Whose it is says the letter itself: nobody decides on another's by naming a bot of their own.
+        if bot is None or not who.sees(bot) or not await act(name):
+            raise NotFoundError("there is no such letter")
         await self._notes.note(who.actor, bot, action, None, {"letter": name})
 
 

@@ -114,5 +114,8 @@ class JobNotes(Protocol):
     async def get(self, job: str) -> Mapping[str, object] | None: ...
 
 
+LetterOwner = Callable[[str], Awaitable[BotId | None]]
+"""Tells whose a letter is; None: there is none. Raises ValueError for no name."""
+
 Replay = Callable[[str], Awaitable[bool]]
 """Has what was given up tried again, or drops it; False when there is no such thing. Raises ValueError for no name."""

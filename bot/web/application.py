@@ -7,12 +7,11 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from bot.domain.errors import BotError
-from bot.web.api import api_routes
-from bot.web.desk import Desk
+from bot.web.api.problems import problem
 from bot.web.guard import App, Guard, Receive, Scope, Send
 from bot.web.refusals import Refusal, refusal_of
 
@@ -42,12 +41,12 @@ class Web:
         await self._app(scope, receive, send)
 
 
-def build_web(*, desk: Desk, console: list[BaseRoute], page: Page, ending: asyncio.Event) -> Web:
+def build_web(*, console: list[BaseRoute], api: list[BaseRoute], page: Page, ending: asyncio.Event) -> Web:
     """Put the console and the API together."""
     refuse = partial(_refuse, page)
     handlers = {BotError: refuse, HTTPException: refuse, Exception: refuse}
     app = Starlette(
-        routes=[Mount("/console", routes=console), Mount("/api/v1", routes=api_routes(desk))],
+        routes=[Mount("/console", routes=console), Mount("/api/v1", routes=api)],
         exception_handlers=handlers,
     )
     return Web(app=Guard(app=app, answer=partial(_answer, page)), ending=ending)
@@ -63,14 +62,11 @@ def _answer(page: Page, scope: Scope, status: int) -> App:
 
 
 def _response(page: Page, request: Request, refusal: Refusal) -> Response:
-    response = _json(refusal) if request.url.path.startswith("/api") else page(request, refusal)
+    if request.url.path.startswith("/api"):
+        return problem(refusal)
+    response = page(request, refusal)
     if refusal.retry_after is not None:
         response.headers["retry-after"] = str(refusal.retry_after)
     if refusal.status == 413:  # noqa: PLR2004 - the rest of the body is not worth reading
         response.headers["connection"] = "close"
     return response
-
-
-def _json(refusal: Refusal) -> Response:
-    fields = {} if refusal.field is None else {"field": refusal.field}
-    return JSONResponse({"error": {"message": refusal.text, **fields}}, status_code=refusal.status)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 
+from bot.domain.api import KeyBusyError, KeyReusedError, UnknownTokenError
 from bot.domain.errors import (
     AlreadyHostedError,
     BotError,
@@ -36,6 +37,9 @@ _UNAVAILABLE = 503
 _PAUSE_SECONDS = 5
 # The first that fits counts.
 _STATUSES = (
+    (UnknownTokenError, 401),
+    (KeyBusyError, 409),
+    (KeyReusedError, 422),
     (TooLargeError, 413),
     (InvalidInputError, 400),
     (NotAllowedError, 403),

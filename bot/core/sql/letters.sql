@@ -36,6 +36,9 @@ SELECT action_id, bot_id, kind, chat_id, message_id, attempts, dead_at, last_err
 WHERE dead_at IS NOT NULL AND ($1::bigint IS NULL OR bot_id = $1)
 ORDER BY dead_at;
 
+-- bot_of_action --
+SELECT bot_id FROM scheduled_actions WHERE action_id = $1;
+
 -- replay_action --
 UPDATE scheduled_actions SET dead_at = NULL, attempts = 0, due_at = now()
 WHERE action_id = $1 AND dead_at IS NOT NULL

@@ -56,6 +56,12 @@ DELETE FROM owners WHERE bot_id = $1 AND user_id = $2;
 -- erase_configurer --
 UPDATE protected_groups SET configured_by = 0, seq = $3 WHERE bot_id = $1 AND configured_by = $2;
 
+-- erase_contact --
+UPDATE channels SET contact = NULL WHERE bot_id = $1 AND contact = $2;
+
+-- erase_answerer --
+UPDATE channel_uses SET answered_by = NULL WHERE bot_id = $1 AND answered_by = $2;
+
 -- erase_letters --
 -- Whoever is named anywhere in an update.
 DELETE FROM dead_letters
@@ -98,6 +104,13 @@ SELECT added_at FROM owners WHERE bot_id = $1 AND user_id = $2;
 
 -- export_groups --
 SELECT group_id, title, created_at FROM protected_groups WHERE bot_id = $1 AND configured_by = $2 ORDER BY group_id;
+
+-- export_channels --
+SELECT channel_id, title FROM channels WHERE bot_id = $1 AND contact = $2 ORDER BY channel_id;
+
+-- export_answers --
+SELECT channel_id, group_id, answer, answered_at FROM channel_uses WHERE bot_id = $1 AND answered_by = $2
+ORDER BY channel_id, group_id;
 
 -- export_letters --
 -- Only what they sent: another one's update may name them, and is not theirs.
