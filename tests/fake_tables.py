@@ -219,6 +219,12 @@ class FakeGroups:
             if (row.case.bot_id, row.case.group_id) == (bot, old)
         )
 
+    async def set_prompt_text(self, bot: BotId, group: GroupId, text: str | None, by: UserId) -> None:
+        del by
+        known = self._get(bot, group)
+        if known is not None:
+            self.put(replace(known, prompt_text=text))
+
     async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
         await self._store.hook("set_policy")
         known = self._get(bot, group)

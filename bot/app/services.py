@@ -76,7 +76,7 @@ async def join_services(world: World, kept: Kept) -> Services:
     activity = Activity(store=groups, clock=clock)
     verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
     sparing = Sparing(store=groups, activity=activity, telegram=working, clock=clock)
-    prompter = Prompter(telegram=working, texts=texts, clock=clock)
+    prompter = Prompter(telegram=working, texts=texts, bans=world.telegram.bans, clock=clock)
 
     def shift(case: Case) -> Shift:
         return Shift(
@@ -147,6 +147,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         telegram=telegram,
         presses=telegram,
         texts=texts,
+        bans=world.telegram.bans,
         clock=clock,
     )
     renewal = Renewal(cache=answers, verification=verification, clock=clock)

@@ -127,6 +127,12 @@ class PostgresGroups:
             await session.execute("set_language", bot, group, language, await next_seq(session))
             await audit(session, bot, by, "set_language", group, {"to": language})
 
+    async def set_prompt_text(self, bot: BotId, group: GroupId, text: str | None, by: UserId) -> None:
+        """Choose the words of the prompt; None for the catalog's. The words themselves are no matter of the audit."""
+        async with self._changing(bot) as session:
+            await session.execute("set_prompt_text", bot, group, text, await next_seq(session))
+            await audit(session, bot, by, "set_prompt_text", group, {"own": text is not None})
+
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> tuple[CaseId, ...]:
         """Let somebody write whatever they are in, and free them."""
         async with self._changing(bot) as session:
@@ -265,5 +271,6 @@ def _groups(
             protected_since=row["protected_since"],
             exempt=frozenset(exempt[row["group_id"]]),
             paused_reason=row["paused_reason"],
+            prompt_text=row["prompt_text"],
             former_ids=frozenset(former[row["group_id"]]),
         )

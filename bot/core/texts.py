@@ -2,8 +2,6 @@
 
 import gettext
 import html
-import re
-import unicodedata
 from importlib.resources import files
 from io import BytesIO
 
@@ -12,13 +10,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from bot.domain.directions import right_to_left
+
 FALLBACK = "en"
 # answerCallbackQuery refuses more.
 _TOAST_LENGTH = 200
-_TAG = re.compile(r"<[^>]*>")
-# What is copied or followed stays as it is; numbers have no direction of their own.
-_FILLED_IN = re.compile(r"(<code>.*?</code>|<[^>]*>)|\{(?!count|total|days|most)\w+\}")
-_ISOLATE, _POP, _RIGHT_TO_LEFT_MARK = "\u2068", "\u2069", "\u200f"
 
 
 class Catalogs:
@@ -81,15 +77,3 @@ def _direct(catalog: Catalog) -> None:
             message.string = right_to_left(message.string) if message.id else message.string
         elif message.string is not None:
             message.string = tuple(right_to_left(form) for form in message.string)
-
-
-def right_to_left(text: str) -> str:
-    """Isolate what is filled in, and begin each line from the right (UAX 9): clients go by its first letter."""
-    isolated = _FILLED_IN.sub(lambda part: part[0] if part[1] else f"{_ISOLATE}{part[0]}{_POP}", text)
-    return "\n".join(_RIGHT_TO_LEFT_MARK + line if _begins_wrongly(line) else line for line in isolated.split("\n"))
-
-
-def _begins_wrongly(line: str) -> bool:
-    directions = [unicodedata.bidirectional(letter) for letter in _TAG.sub("", line)]
-    strong = [direction for direction in directions if direction in {"L", "R", "AL"}]
-    return strong[:1] == ["L"] and bool({"R", "AL"} & set(strong))

@@ -39,6 +39,8 @@ class ProtectedGroup:
     protected: bool = True
     protected_since: datetime | None = None
     paused_reason: str | None = None
+    prompt_text: str | None = None
+    """What its admins say to strangers, checked; None: the catalog's words."""
     exempt: frozenset[UserId] = frozenset()
     """Who may write whatever they are in."""
     former_ids: frozenset[GroupId] = frozenset()

@@ -15,6 +15,7 @@ MENUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "status",
             "doctor",
             "settings",
+            "text",
             "stats",
             "exempt",
             "pause",

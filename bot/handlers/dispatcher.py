@@ -41,6 +41,7 @@ from bot.handlers.statistics import PREFIX as STATS
 from bot.handlers.statistics import GroupStatistics
 from bot.handlers.usecases import UseCases
 from bot.handlers.waiting import Waiting
+from bot.handlers.words import Words
 from bot.services.batch_verification import WARMER
 from bot.services.prompts import VERIFY
 from bot.services.warmer import Warmer
@@ -111,6 +112,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     press, exemptions, personal = VerifyPress(use, baskets), Exemptions(use, replies), Personal(use, replies)
     standing, pausing = Standing(use, replies, press), Pausing(use, replies, information)
     statistics, diagnosis = GroupStatistics(use, replies), Diagnosis(use, replies)
+    words = Words(use, replies)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -155,6 +157,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("pause", kept(replies.for_admins(pausing.pause)), new), 0),
         (CommandHandler("resume", kept(replies.for_admins(pausing.resume)), new), 0),
         (CommandHandler("language", kept(replies.for_admins(pausing.language)), new), 0),
+        (CommandHandler("text", kept(replies.for_admins(words.text)), new), 0),
         (CommandHandler("privacy", personal.privacy, new), 0),
         (CommandHandler("forget_me", kept(personal.forget), new), 0),
         (CommandHandler("settings", kept(settings.show), new), 0),

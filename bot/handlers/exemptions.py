@@ -1,20 +1,19 @@
 """`/exempt`: who may write without being in the channels."""
 
-from telegram import Message, MessageEntity, Update
+from telegram import Message, Update
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
-from bot.domain.group import Exemption, ProtectedGroup
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button
-from bot.handlers.reading import bot_of, name_of
+from bot.handlers.inquiry import LARGEST_ID, meant
+from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
 from bot.services.authority import Say
 
 TAKE_BACK = "x:"
-# Telegram's ids have at most 52 significant bits.
-_LARGEST_ID = 2**52
 
 
 class Exemptions:
@@ -31,7 +30,7 @@ class Exemptions:
         if message is None or message.from_user is None or group is None or not group.protected:
             await self._replies.reply(update, self._replies.say(update, "status.off"))
             return
-        user, who = UserId(message.from_user.id), _meant(message)
+        user, who = UserId(message.from_user.id), meant(message)
         if who is None:
             await self._list(update, group)
         elif not await self._may(message, group, user):
@@ -57,7 +56,7 @@ class Exemptions:
     async def _take_back(self, update: Update, chat: GroupId, number: str) -> str:
         texts, language, bot = self._use.texts, self._replies.language(update), bot_of(update)
         group, presser = self._use.directory.group(bot, chat), update.effective_user
-        if group is None or presser is None or not number.isdecimal() or int(number) > _LARGEST_ID:
+        if group is None or presser is None or not number.isdecimal() or int(number) > LARGEST_ID:
             return texts.toast("press.stale", language)
         say = await self._use.authority.of(group, UserId(presser.id))
         if say is not Say.YES:
@@ -78,17 +77,3 @@ class Exemptions:
         rows = tuple((Button(f"✕ {each.user_name}", data=f"{TAKE_BACK}{each.user_id}"),) for each in exempt)
         first = self._replies.say(update, "exempt.list" if rows else "exempt.nobody")
         await self._replies.reply(update, f"{self._replies.say(update, 'exempt.usage')}\n\n{first}", rows)
-
-
-def _meant(message: Message) -> Exemption | None:
-    """Find whom a command is about: who is replied to, who is mentioned, or whose number stands there."""
-    for entity in message.entities:
-        if entity.type == MessageEntity.TEXT_MENTION and entity.user is not None:
-            return Exemption(UserId(entity.user.id), name_of(entity.user))
-    words = (message.text or "").split()[1:]
-    if words and words[0].isdecimal() and 0 < int(words[0]) <= _LARGEST_ID:
-        return Exemption(UserId(int(words[0])), words[0])
-    replied = message.reply_to_message
-    if replied is None or replied.from_user is None or replied.sender_chat is not None or replied.from_user.is_bot:
-        return None
-    return Exemption(UserId(replied.from_user.id), name_of(replied.from_user))

@@ -7,6 +7,7 @@ from telegram.ext import ContextTypes
 from bot.domain.ids import GroupId
 from bot.domain.message import Button
 from bot.handlers import links
+from bot.handlers.inquiry import Inquiry, meant
 from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
@@ -21,6 +22,7 @@ class Information:
         self._use = use
         self._replies = replies
         self._onboard = onboard
+        self._inquiry = Inquiry(use, replies)
 
     async def start(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/start` with the way to set a group up."""
@@ -45,9 +47,13 @@ class Information:
         await self._replies.reply(update, text)
 
     async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer `/status` with what is required and what is missing."""
-        chat = update.effective_chat
-        if chat is None:
+        """Answer `/status` with what is required and what is missing; about somebody, with what they are in."""
+        chat, message = update.effective_chat, update.effective_message
+        if chat is None or message is None:
+            return
+        group, who = self._use.directory.group(bot_of(update), GroupId(chat.id)), meant(message)
+        if who is not None and group is not None and group.protected:
+            await self._replies.reply(update, await self._inquiry.report(update, group, who))
             return
         status = await self._use.setup.status(bot_of(update), GroupId(chat.id))
         if status is None:

@@ -8,12 +8,15 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, chosen, options, written
+from bot.domain.prompt_text import LONGEST
 from bot.services.ports import Texts
 
 PREFIX = "s:"
 ANYBODY = UserId(0)
 """Whose panel an anonymous admin's is: any admin's."""
-MENU, EXPORT, CLOSE = "m", "e", "x"
+MENU, EXPORT, CLOSE, WORDS, RESET = "m", "e", "x", "t", "r"
+EXAMPLE = "/text <b>{group}</b>: {name}, {channels} ♥"
+"""A text that every language can read."""
 _HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes", "tidy_minutes")
 
 
@@ -25,7 +28,7 @@ class Ticket:
     user: UserId
     nonce: str
     action: str
-    """`m`, `e`, `x`, the name of a setting, or `name=option`."""
+    """`m`, `e`, `x`, `t`, `r`, the name of a setting, or `name=option`."""
 
     def __str__(self) -> str:
         """Write it as callback data, of at most 64 bytes."""
@@ -63,6 +66,7 @@ class Panel:
         lines += [f"{self._say(f'setting.{name}')}: <b>{self._option(name, self._chosen(name))}</b>" for name in shown]
         buttons = [self._button(self._plain(f"setting.{name}"), name) for name in shown]
         rows = [tuple(buttons[start : start + 2]) for start in range(0, len(buttons), 2)]
+        rows.append((self._button(self._plain("text.button"), WORDS),))
         ends = (
             self._button(self._plain("settings.export_button"), EXPORT),
             self._button(self._plain("settings.close_button"), CLOSE),
@@ -84,13 +88,26 @@ class Panel:
             for option in options(name)
         ]
         rows = [tuple(buttons[start : start + 2]) for start in range(0, len(buttons), 2)]
-        return Outgoing("\n".join(lines), (*rows, (self._button(self._plain("settings.back_button"), MENU),)))
+        return Outgoing("\n".join(lines), (*rows, (self._back(),)))
 
     def export(self) -> Outgoing:
         """Show the settings as the one line that sets them elsewhere."""
         line = " ".join(["/settings", *(f"{name}={self._chosen(name)}" for name in SETTINGS if name != "locked")])
-        back = self._button(self._plain("settings.back_button"), MENU)
-        return Outgoing(self._say("settings.export", line=line), ((back,),))
+        lines = [self._say("settings.export", line=line)]
+        if self._group.prompt_text is not None:
+            lines.append(self._say("text.export", line=f"/text {self._group.prompt_text}"))
+        return Outgoing("\n\n".join(lines), ((self._back(),),))
+
+    def words(self) -> Outgoing:
+        """Show the words of the prompt, and how to change them."""
+        own = self._group.prompt_text
+        lines = [self._say("text.own", line=own) if own is not None else self._say("text.standard")]
+        lines.append(self._say("text.usage", most=LONGEST, line=EXAMPLE))
+        reset = () if own is None else (self._button(self._plain("text.reset_button"), RESET, style="danger"),)
+        return Outgoing("\n\n".join(lines), tuple(row for row in (reset, (self._back(),)) if row))
+
+    def _back(self) -> Button:
+        return self._button(self._plain("settings.back_button"), MENU)
 
     def _shown(self) -> list[str]:
         removes = self._group.policy.enforcement is Enforcement.KICK

@@ -10,7 +10,7 @@ from bot.domain.event import Cause
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.intent import Noted, Want
-from bot.domain.membership import Allow, Doubt, Missing, judge
+from bot.domain.membership import Allow, Doubt, Missing, Require, judge
 from bot.domain.restriction import Wanted
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of
@@ -55,12 +55,19 @@ class VerifyPress:
                 return "press.free", {}, ()
             case Missing(channels):
                 self._note(update, group, user, "still_missing", channels)
-                titles = {channel.channel_id: channel.title for channel in group.channels}
-                missing = ", ".join(titles[channel] for channel in channels)
-                return "press.missing", {"channels": missing}, channels
+                return self._missing(group, user, channels)
             case Doubt():
                 self._note(update, group, user, "unknown")
                 return "press.unknown", {}, ()
+
+    def _missing(self, group: ProtectedGroup, user: UserId, channels: tuple[ChannelId, ...]) -> Told:
+        """Say what to join, or that joining will not help."""
+        banned = self._use.bans.banned(group.bot_id, user, channels)
+        helps = tuple(channel for channel in channels if channel not in banned)
+        barred = bool(banned) and (group.policy.require is Require.ALL or not helps)
+        titles = {channel.channel_id: channel.title for channel in group.channels}
+        named = ", ".join(titles[channel] for channel in (banned if barred else helps))
+        return "press.banned" if barred else "press.missing", {"channels": named}, helps
 
     def _note(
         self, update: Update, group: ProtectedGroup, user: UserId, kind: str, channels: tuple[ChannelId, ...] = ()

@@ -9,7 +9,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Policy, choose
-from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, Panel, Ticket, nonce_of, ticket
+from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORDS, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
@@ -110,6 +110,8 @@ class Settings:
             await self._use.presses.delete_messages(bot, GroupId(query.message.chat.id), [message])
             return ""
         key, action = "", pressed.action
+        if action == RESET:
+            group, key, action = await self._use.policies.word(group, None, user), "settings.saved", WORDS
         if "=" in action:
             group, key = await self._choose(group, pressed, user)
             action = MENU if key else action.partition("=")[0]
@@ -153,6 +155,6 @@ def _read(policy: Policy, parts: list[str]) -> tuple[Policy, str | None]:
 
 
 def _page(panel: Panel, action: str) -> Outgoing:
-    if action == EXPORT:
-        return panel.export()
+    if action in {EXPORT, WORDS}:
+        return panel.export() if action == EXPORT else panel.words()
     return panel.setting(action) if action in SETTINGS else panel.menu()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
+from bot.services.ban_ports import Bans
 from bot.services.channels import Channels
 from bot.services.clinic import Clinic
 from bot.services.directory import Directory
@@ -42,6 +43,7 @@ class UseCases:
     telegram: TelegramChats
     presses: Presses
     texts: Texts
+    bans: Bans
     clock: Clock
     commands: Backlog | None = None
     """Where commands wait that cannot be carried out: while PostgreSQL is away."""

@@ -64,6 +64,12 @@ class Policies:
                 await self._groups.resume(group.bot_id, group.group_id, was=PAUSED_BY_ADMIN, by=by) or ()
             )
 
+    async def word(self, group: ProtectedGroup, text: str | None, by: UserId) -> ProtectedGroup:
+        """Choose the words of the prompt, None for the catalog's; return the group as it is then."""
+        await self._groups.set_prompt_text(group.bot_id, group.group_id, text, by)
+        await self._applied(())
+        return self._directory.group(group.bot_id, group.group_id) or group
+
     async def speak(self, group: ProtectedGroup, language: str, by: UserId) -> None:
         """Choose the language of what is said to a whole group."""
         await self._groups.set_language(group.bot_id, group.group_id, language, by)

@@ -7,6 +7,7 @@ from bot.domain.ids import ChannelId, UserId
 from bot.domain.membership import Require
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Enforcement
+from bot.domain.prompt_text import filled
 from bot.domain.restriction import Case
 from bot.services.ports import Texts
 
@@ -18,14 +19,20 @@ _NAME_LENGTH = 32
 _TITLE_LENGTH = 40
 
 
-def prompt(case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> Outgoing:
-    """Build the message that names every missing channel, with a button each and one to be checked again."""
+def prompt(
+    case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts, banned: Sequence[ChannelId] = ()
+) -> Outgoing:
+    """Build the message that names every missing channel, with a button each and one to be checked again.
+
+    Where the member is `banned`, joining does not help: it says so instead of offering it.
+    """
     label = texts.toast("prompt.verify_button", group.language)
-    return Outgoing(
-        text=_text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None),
-        buttons=(*joins(group, missing, texts), (Button(label, data=VERIFY, style="success"),)),
-        topic_id=case.topic_id,
-    )
+    text = _text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None)
+    if banned:
+        where = ", ".join(channel.title for channel in _wanted(group, banned))
+        text = f"{text}\n\n{texts.say('prompt.banned', group.language, channels=where)}"
+    ways = joins(group, [channel for channel in missing if channel not in banned], texts)
+    return Outgoing(text, (*ways, (Button(label, data=VERIFY, style="success"),)), topic_id=case.topic_id)
 
 
 def preview(group: ProtectedGroup, user: UserId, name: str, texts: Texts) -> Outgoing:
@@ -38,6 +45,11 @@ def preview(group: ProtectedGroup, user: UserId, name: str, texts: Texts) -> Out
 def _text(
     group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts, *, user: UserId, name: str, muted: bool
 ) -> str:
+    channels = ", ".join(channel.title for channel in _wanted(group, missing))
+    if group.prompt_text is not None:
+        return filled(
+            group.prompt_text, user_id=user, name=shorten(name, _NAME_LENGTH), channels=channels, group=group.title
+        )
     key = "prompt.mute" if muted else "prompt.delete"
     if group.policy.require is Require.ANY and len(missing) > 1:
         key = "prompt.mute_any" if muted else "prompt.delete_any"
@@ -46,7 +58,7 @@ def _text(
         group.language,
         user_id=user,
         name=shorten(name, _NAME_LENGTH),
-        channels=", ".join(channel.title for channel in _wanted(group, missing)),
+        channels=channels,
     )
 
 

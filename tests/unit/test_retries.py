@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.core.telegram.bans import Bans
 from bot.core.telegram.bots import make_bot
 from bot.core.telegram.circuit import Circuits
 from bot.core.telegram.client import TelegramClient
@@ -123,7 +124,9 @@ async def line(*, give_up_after: float = 2.0) -> AsyncIterator[Line]:
         bot = make_bot(Secret("7:TOKEN"), api_url=f"http://127.0.0.1:{port}", pool=pool, timeout=give_up_after)
         budget = Alone(OwnBudget(limits=LIMITS, monotonic=clock.monotonic))
         gateway = Gateway(bots={BOT: bot}, budget=budget, circuits=circuits, telemetry=telemetry, clock=clock)
-        yield Line(api, clock, circuits, telemetry, TelegramClient(gateway, priority=Priority.PRESS, patience=1.0))
+        yield Line(
+            api, clock, circuits, telemetry, TelegramClient(gateway, priority=Priority.PRESS, patience=1.0, bans=Bans())
+        )
     finally:
         await pool.close()
         server.close()

@@ -361,7 +361,7 @@ def _logs(node: ast.expr) -> bool:
 
 
 def _nodes(*packages: str) -> Iterator[ast.AST]:
-    for package in packages or ("services", "handlers"):
+    for package in packages or ("domain", "services", "handlers"):
         for path in (Path(bot.__file__).parent / package).glob("*.py"):
             yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 

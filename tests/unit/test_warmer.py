@@ -9,6 +9,7 @@ from telegram import Bot
 from telegram.ext import CallbackContext, ContextTypes
 
 from bot.core.charts import draw_days
+from bot.core.telegram.bans import Bans
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership, Require
@@ -368,6 +369,7 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         telegram=world.telegram,
         presses=world.telegram,
         texts=world.texts,
+        bans=Bans(),
         clock=world.clock,
     )
     dispatcher = build_dispatcher(Bot("42:TOKEN"), use, _introduce, kitchen.warmer)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.telegram.bans import Bans
 from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UpdateId, UserId
@@ -89,7 +90,8 @@ class World:
             telegram=self.telegram,
             clock=self.clock,
         )
-        self.prompter = Prompter(telegram=self.telegram, texts=texts, clock=self.clock)
+        self.bans = Bans()
+        self.prompter = Prompter(telegram=self.telegram, texts=texts, bans=self.bans, clock=self.clock)
         self.owners = FakeChannels()
         self.channels = Channels(
             directory=self.directory,

@@ -102,6 +102,9 @@ RETURNING restriction_id;
 -- touch_group --
 UPDATE protected_groups SET updated_at = now(), seq = $3 WHERE bot_id = $1 AND group_id = $2 RETURNING group_id;
 
+-- set_prompt_text --
+UPDATE protected_groups SET prompt_text = $3, updated_at = now(), seq = $4 WHERE bot_id = $1 AND group_id = $2;
+
 -- set_language --
 UPDATE protected_groups SET language = $3, updated_at = now(), seq = $4 WHERE bot_id = $1 AND group_id = $2;
 

@@ -20,6 +20,7 @@ from telegram import (
 )
 from telegram.constants import ParseMode
 
+from bot.core.telegram.bans import Bans
 from bot.core.telegram.demand import Demand, Priority
 from bot.core.telegram.gateway import Gateway
 from bot.core.telegram.members import permissions_to_send
@@ -46,14 +47,15 @@ class TelegramClient:
     Its calls share one priority and one patience: how long a call may wait for the right to start.
     """
 
-    def __init__(self, gateway: Gateway, *, priority: Priority, patience: float) -> None:
+    def __init__(self, gateway: Gateway, *, priority: Priority, patience: float, bans: Bans) -> None:
         self._gateway = gateway
+        self._bans = bans
         self._priority = priority
         self._patience = patience
 
     def at(self, priority: Priority, *, patience: float) -> "TelegramClient":
         """Return the same client with another urgency."""
-        return TelegramClient(self._gateway, priority=priority, patience=patience)
+        return TelegramClient(self._gateway, priority=priority, patience=patience, bans=self._bans)
 
     async def introduce(self, bot: BotId) -> None:
         """Have the bot ask who it is, unless it knows."""
@@ -74,6 +76,7 @@ class TelegramClient:
 
         async def ask(api: Bot) -> Membership:
             member = await api.get_chat_member(channel, user)
+            self._bans.note(bot, channel, user, banned=member.status == ChatMember.BANNED)
             return membership_of(member.status, is_member=bool(getattr(member, "is_member", False)))
 
         demand = Demand(bot, "getChatMember", channel, self._priority)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.core.clock import SystemClock
 from bot.core.settings import is_telegram
+from bot.core.telegram.bans import Bans
 from bot.core.telegram.bots import Clients, Desk, make_bot
 from bot.core.telegram.budget import SharedBudget
 from bot.core.telegram.circuit import Circuits
@@ -36,16 +37,17 @@ class Telegram:
     desk: Desk
     telemetry: Telemetry
     gateway: Gateway
+    bans: Bans
 
     @property
     def for_presses(self) -> TelegramClient:
         """For what answers buttons and commands."""
-        return TelegramClient(self.gateway, priority=Priority.PRESS, patience=_PRESS_PATIENCE_SECONDS)
+        return TelegramClient(self.gateway, priority=Priority.PRESS, patience=_PRESS_PATIENCE_SECONDS, bans=self.bans)
 
     @property
     def for_work(self) -> TelegramClient:
         """For what is done under a lease, and for what an update waits for."""
-        return TelegramClient(self.gateway, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS)
+        return TelegramClient(self.gateway, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS, bans=self.bans)
 
     @property
     def profile(self) -> TelegramProfile:
@@ -55,7 +57,7 @@ class Telegram:
     @property
     def for_bulk(self) -> TelegramClient:
         """For what nobody waits for."""
-        return TelegramClient(self.gateway, priority=Priority.BULK, patience=_BULK_PATIENCE_SECONDS)
+        return TelegramClient(self.gateway, priority=Priority.BULK, patience=_BULK_PATIENCE_SECONDS, bans=self.bans)
 
 
 @asynccontextmanager
@@ -86,6 +88,6 @@ async def open_telegram(
     )
     await pool.open()
     try:
-        yield Telegram(clients, Desk(make=make, at_telegram=is_telegram(api_url)), telemetry, gateway)
+        yield Telegram(clients, Desk(make=make, at_telegram=is_telegram(api_url)), telemetry, gateway, Bans())
     finally:
         await pool.close()
