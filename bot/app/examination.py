@@ -26,13 +26,7 @@ async def examination(
     settings: Settings, *, secret_files: Sequence[tuple[str, Path]], group: int | None, every_group: bool
 ) -> AsyncIterator[list[Check]]:
     """Yield the checks that can be made; where the stores do not open, that is the finding."""
-    checks = [
-        Check("CFG-1", _SETTINGS, _plain(configuration.settings_fit(settings))),
-        Check("CFG-2", _SETTINGS, _plain(configuration.secret_files(secret_files))),
-        Check("CFG-4", _SETTINGS, _plain(configuration.versions())),
-        Check("SEC-1", _SETTINGS, _plain(configuration.account())),
-        Check("WH-2", _SETTINGS, _plain(configuration.webhook_address(settings))),
-    ]
+    checks = _of_settings(settings, secret_files)
     async with AsyncExitStack() as stack:
         try:
             admin = await stack.enter_async_context(administration(settings, any_schema=True))
@@ -48,6 +42,22 @@ async def examination(
         checks += await _of_bots(settings, admin)
         checks += await _of_groups(admin, group, every_group=every_group)
         yield checks
+
+
+async def checks_of(settings: Settings, admin: Administration) -> list[Check]:
+    """Return the checks of an instance that runs; of its groups those that are paused are looked at."""
+    checks = [*_of_settings(settings, ()), *_of_stores(settings, admin), *await _of_bots(settings, admin)]
+    return [*checks, *await _of_groups(admin, None, every_group=False)]
+
+
+def _of_settings(settings: Settings, secret_files: Sequence[tuple[str, Path]]) -> list[Check]:
+    return [
+        Check("CFG-1", _SETTINGS, _plain(configuration.settings_fit(settings))),
+        Check("CFG-2", _SETTINGS, _plain(configuration.secret_files(secret_files))),
+        Check("CFG-4", _SETTINGS, _plain(configuration.versions())),
+        Check("SEC-1", _SETTINGS, _plain(configuration.account())),
+        Check("WH-2", _SETTINGS, _plain(configuration.webhook_address(settings))),
+    ]
 
 
 def _unopened(error: Exception) -> Finding:

@@ -11,7 +11,7 @@ from bot.app.kept import Kept, keep_for_later
 from bot.app.outage import without_postgresql
 from bot.app.services import Services, join_services
 from bot.app.warming import make_warmer, warm_on_schedule
-from bot.app.web import join_web
+from bot.app.web import join_access, join_web
 from bot.app.world import World, given_secret, opened
 from bot.core.actions import ScheduledActions
 from bot.core.api import ApiAnswers
@@ -37,6 +37,7 @@ from bot.ingress.site import Site
 from bot.ingress.stopgap import OutageHandling
 from bot.ingress.webhook import Webhook
 from bot.services.actions import Actions
+from bot.services.health import Health
 from bot.services.housekeeping import Housekeeping
 from bot.services.menus import MenuKeeper
 from bot.services.reconciliation import Reconciliation
@@ -79,8 +80,8 @@ async def _wire(world: World, mode: Mode) -> Site:
     clock, metrics, telegram = world.clock, world.metrics, world.telegram.for_presses
     dispatchers: dict[BotId, Dispatch] = {}
     standby: dict[BotId, Dispatch] = {}
-    kept = keep_for_later(world, dispatchers.keys())
-    instance, services = world.heartbeat.instance_id, await join_services(world, kept)
+    kept, access = keep_for_later(world, dispatchers.keys()), join_access(world)
+    instance, services = world.heartbeat.instance_id, await join_services(world, kept, access)
     use, protection, directory = services.use, services.protection, services.use.directory
     inbox = UpdateStore(database=world.database, instance=instance)
     use_meanwhile, without_ledger = without_postgresql(world, services, kept)
@@ -123,14 +124,17 @@ async def _wire(world: World, mode: Mode) -> Site:
         roster.poke()
 
     subscription = Subscription(redis=world.redis, answers=services.answers, clock=clock, on_config=changed)
-    chores = (
-        inbox.forget,
-        world.heartbeat.forget,
-        SetUpStore(database=world.database).forget,
-        ApiAnswers(database=world.database).forget,
-        *_retention(world),
+    house = Housekeeping(
+        instances=world.heartbeat,
+        chores=(
+            inbox.forget,
+            world.heartbeat.forget,
+            SetUpStore(database=world.database).forget,
+            ApiAnswers(database=world.database).forget,
+            *_retention(world),
+        ),
+        clock=clock,
     )
-    house = Housekeeping(instances=world.heartbeat, chores=chores, clock=clock)
     actions = Actions(
         store=ScheduledActions(database=world.database, instance=instance),
         telegram=world.telegram.for_work,
@@ -160,17 +164,20 @@ async def _wire(world: World, mode: Mode) -> Site:
     warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
     _show(world, services, roster, kept)
     _show_intake(world, intake, subscription)
-    return Site(
-        webhook=Webhook(receiver=receiver, secrets=secrets),
+    health = Health(
         vital={"postgres": world.database.check},
         useful={
             "redis": subscription.check,
             "bots": partial(check_bots, roster),
             "polling" if mode.polling else "webhooks": intake.check,
         },
-        metrics=metrics.exposition,
         clock=clock,
-        pages=join_web(world, services, warmer),
+    )
+    return Site(
+        webhook=Webhook(receiver=receiver, secrets=secrets),
+        health=health,
+        metrics=metrics.exposition,
+        pages=join_web(world, services, access, health, warmer),
         instance=str(instance),
     )
 

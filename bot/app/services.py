@@ -22,6 +22,7 @@ from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
 from bot.domain.restriction import Case
 from bot.handlers import UseCases
+from bot.services.access import Access
 from bot.services.activity import Activity
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
@@ -61,7 +62,7 @@ class Services:
     door: Door
 
 
-async def join_services(world: World, kept: Kept) -> Services:
+async def join_services(world: World, kept: Kept, access: Access) -> Services:
     """Build the services on the opened world."""
     settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
     instance, texts = world.heartbeat.instance_id, load_catalogs()
@@ -135,6 +136,7 @@ async def join_services(world: World, kept: Kept) -> Services:
         ),
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
+        access=access,
         statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
         clinic=Clinic(telegram=telegram),
         tidying=Tidying(broom=ScheduledActions(database=world.database, instance=instance), directory=directory),

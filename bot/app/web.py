@@ -1,18 +1,36 @@
 """The console and the API, joined to an instance."""
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from bot.app.administration import Administration
+from bot.app.examination import checks_of
 from bot.app.services import Services
 from bot.app.world import World
 from bot.core.api import ApiAnswers, ApiTokens
-from bot.core.console import JobBoard
+from bot.core.clock import SystemClock
+from bot.core.console import Shelf
+from bot.core.database import Database
 from bot.core.events import EventStore
+from bot.core.feed import Feed, FeedTail
 from bot.core.letters import LetterStore, name_of
+from bot.core.measurements import measure
 from bot.core.operating import OperatingStore
-from bot.domain.ids import BotId
+from bot.core.settings import Settings
+from bot.domain.hosting import SIMULATED
+from bot.domain.ids import BotId, UserId
+from bot.domain.operator import Rank, Source
+from bot.services.access import Access
 from bot.services.api_access import ApiAccess
+from bot.services.doctor import Answer, Doctor
+from bot.services.explaining import Explaining
+from bot.services.health import Health
 from bot.services.hosting import Hosting
 from bot.services.operating import Lookup
 from bot.services.operating_bots import BotDesk, LetterDesk
@@ -20,23 +38,58 @@ from bot.services.operating_groups import GroupDesk
 from bot.services.operating_jobs import Warmings
 from bot.services.warmer import Warmer
 from bot.web import Desk, Web, build_web
+from bot.web.address import Proxies
 from bot.web.api import api_routes
-from bot.web.console import console_routes, refusal_page
+from bot.web.console import Parts, Setting, build_console
 
+# Whoever starts an instance, and may read its secrets.
+AT_THE_SHELL = UserId(0)
 # Whoever waits for a page does not wait longer; the bot goes on freeing people, and the page says so.
 _FREEING_SECONDS = 20.0
 
 
-def join_web(world: World, services: Services, warmer: Callable[[BotId], Warmer]) -> Web:
-    """Build what operators see."""
-    desk = join_desk(world, services, warmer)
+def join_web(
+    world: World, services: Services, access: Access, health: Health, warmer: Callable[[BotId], Warmer]
+) -> Web:
+    """Build what operators see, and start what the live feed takes."""
+    settings, instance = world.settings, world.heartbeat.instance_id
+    desk, ending = join_desk(world, services, warmer), asyncio.Event()
+    feed = Feed(redis=world.redis, clock=world.clock)
+    tail = FeedTail(database=world.database, redis=world.redis, clock=world.clock, instance=instance)
+    world.tasks.keep(tail.run, name="feed")
+    world.tasks.keep(feed.run, name="feed to watchers")
+    console = build_console(
+        Parts(
+            desk=desk,
+            access=access,
+            explaining=Explaining(lookup=desk.lookup, groups=services.use.directory),
+            feed=feed,
+            recent=tail,
+            health=health,
+            measure=partial(measure, world.metrics),
+            examine=partial(_examine, world, services),
+            settings=effective(settings),
+            proxies=Proxies(trusted=settings.trusted_proxies),
+            clock=world.clock,
+            ending=ending,
+            instance=f"{socket.gethostname()} {str(instance)[:8]}",
+            version=version("gmbot"),
+            is_demo=settings.bot_token is not None and SIMULATED in settings.bot_token.get_secret_value(),
+        )
+    )
     api = api_routes(
         desk,
-        access=ApiAccess(book=ApiTokens(database=world.database), clock=world.clock),
+        access=_api_access(world),
         answers=ApiAnswers(database=world.database),
         version=version("gmbot"),
     )
-    return build_web(console=console_routes(desk), api=api, page=refusal_page, ending=asyncio.Event())
+    return build_web(
+        console=console.routes,
+        api=api,
+        page=console.refuse,
+        ending=ending,
+        link=partial(access.link, AT_THE_SHELL, Rank.OWNER, Source.CLI),
+    )
 
 
 def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer]) -> Desk:
@@ -53,22 +106,86 @@ def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer
     async def drop(name: str) -> bool:
         return await letters.drop(name_of(name))
 
-    hosting = Hosting(
-        book=world.bots, desk=world.telegram.desk, clock=world.clock, poke=services.answers.publish_config
-    )
     return Desk(
         lookup=Lookup(lists=store, history=EventStore(database=world.database), groups=use.directory),
         groups=GroupDesk(
             groups=use.directory, gates=use.policies, rights=use.rights, telegram=use.telegram, notes=store
         ),
-        bots=BotDesk(hosting=hosting, wait_seconds=_FREEING_SECONDS),
+        bots=BotDesk(hosting=_hosting(world, services), wait_seconds=_FREEING_SECONDS),
         letters=LetterDesk(owner=owner, replay=replay, drop=drop, notes=store),
         warmings=Warmings(
             groups=use.directory,
             warmer=warmer,
-            jobs=JobBoard(redis=world.redis),
+            jobs=Shelf(redis=world.redis),
             notes=store,
             spawner=world.tasks,
             clock=world.clock,
         ),
     )
+
+
+def join_access(world: World) -> Access:
+    """Build what lets operators in."""
+    return access_for(world.settings, world.redis, world.database, world.clock)
+
+
+def access_for(settings: Settings, redis: "Redis", database: Database, clock: SystemClock) -> Access:
+    """Build what lets operators in, also where no instance runs around it."""
+    return Access(
+        shelf=Shelf(redis=redis),
+        owners=OperatingStore(database=database),
+        operators=frozenset(UserId(each) for each in settings.operator_ids),
+        base_url=public_url(settings),
+        clock=clock,
+    )
+
+
+def public_url(settings: Settings) -> str:
+    """Return where people reach this deployment: where Telegram does, or on this machine."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.webhook_url or f"http://{host}:{settings.port}"
+
+
+def effective(settings: Settings) -> Sequence[Setting]:
+    """Return every setting as it is in force; of a secret only whether it is set."""
+    found: list[Setting] = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        usual = field.get_default(call_default_factory=True)
+        found.append(Setting(name.upper(), _shown(value), is_default=value == usual))
+    return found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "set, not shown"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _api_access(world: World) -> ApiAccess:
+    return ApiAccess(book=ApiTokens(database=world.database), clock=world.clock)
+
+
+def _hosting(world: World, services: Services) -> Hosting:
+    poke = services.answers.publish_config
+    return Hosting(book=world.bots, desk=world.telegram.desk, clock=world.clock, poke=poke)
+
+
+async def _examine(world: World, services: Services) -> Sequence[Answer]:
+    admin = Administration(
+        settings=world.settings,
+        clock=world.clock,
+        hosting=_hosting(world, services),
+        bots=world.bots,
+        groups=services.groups,
+        database=world.database,
+        database_url=world.database_url,
+        redis=world.redis,
+        telegram=world.telegram,
+        privacy=services.use.privacy,
+        api=_api_access(world),
+    )
+    checks = await checks_of(world.settings, admin)
+    return await Doctor(checks=checks).examine()

@@ -36,6 +36,7 @@ class World:
     clock: SystemClock
     metrics: Metrics
     database: Database
+    database_url: str
     redis: Redis
     heartbeat: Heartbeat
     bots: BotStore
@@ -91,6 +92,7 @@ async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
             clock=clock,
             metrics=metrics,
             database=database,
+            database_url=stores.database_url,
             redis=redis,
             heartbeat=heartbeat,
             bots=bots,

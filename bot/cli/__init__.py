@@ -6,6 +6,7 @@ from bot.cli.api_tokens import build_api_tokens
 from bot.cli.backup import build_backup
 from bot.cli.bots import build_bots
 from bot.cli.config import build_config
+from bot.cli.console_link import console_link
 from bot.cli.demo import demo
 from bot.cli.doctor import doctor
 from bot.cli.events import events
@@ -37,7 +38,7 @@ def build_cli() -> typer.Typer:
         add_completion=False,
         callback=_log_beside_the_output,
     )
-    for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor):
+    for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor, console_link):
         cli.command()(command)
     cli.add_typer(build_bots(), name="bots")
     cli.add_typer(build_api_tokens(), name="api-tokens")

@@ -45,6 +45,8 @@ async def _demo(port: int, *, open_page: bool) -> None:
                 "bot_token": SecretStr(world.bot.token),
                 "telegram_api_url": simulator.url,
                 "webhook_url": f"http://{address}:{bot_port}",
+                # Whoever plays Adam or Olivia may write /console to the bot.
+                "operator_ids": [world.adam.id, world.olivia.id],
                 # A home of its own: what is played here must never meet a real deployment's data.
                 "gmbot_home": environment.gmbot_home / "demo",
             }
@@ -52,7 +54,11 @@ async def _demo(port: int, *, open_page: bool) -> None:
         typer.echo("Starting PostgreSQL, Valkey and the bot ...")
         await _forget_the_last_world(settings)
         async with running(settings, Mode(polling=False)) as site, serving(site, listener):
-            typer.echo(f"\n  Chat page    {simulator.url}/\n  Bot health   http://{address}:{bot_port}/health\n")
+            typer.echo(f"\n  Chat page    {simulator.url}/\n  Console      {await site.pages.link()}")
+            typer.echo(
+                "               works once, for 5 minutes; later be Adam and write /console to the bot in private"
+            )
+            typer.echo(f"  Bot health   http://{address}:{bot_port}/health\n")
             typer.echo("  Be Adam and write /protect @gm_news in GM Lounge; then be Sam and say hello.")
             typer.echo("  Ctrl-C stops everything.")
             if open_page:

@@ -1,7 +1,7 @@
 """Counters that cost an integer on the hot path, handed to Prometheus when it asks."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -86,6 +86,10 @@ class Metrics(Collector):
             for labels, read in series.items():
                 gauge.add_metric([value for _, value in labels], read())
             yield gauge
+
+    def families(self) -> Iterable[Metric]:
+        """Return everything that this process and its parts count."""
+        return self._registry.collect()
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -23,6 +23,7 @@ from bot.domain.intent import Intent
 from bot.handlers.basket import Baskets
 from bot.handlers.channels import PREFIX as CHANNELS
 from bot.handlers.channels import ChannelOwners
+from bot.handlers.console import ConsoleLink
 from bot.handlers.diagnosis import AGAIN, Diagnosis
 from bot.handlers.exemptions import TAKE_BACK, Exemptions
 from bot.handlers.information import Information
@@ -161,6 +162,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("privacy", personal.privacy, new), 0),
         (CommandHandler("forget_me", kept(personal.forget), new), 0),
         (CommandHandler("settings", kept(settings.show), new), 0),
+        (CommandHandler("console", ConsoleLink(use, replies).console, new), 0),
         (CommandHandler("start", information.start, new), 0),
         (CommandHandler("help", information.help, new), 0),
     ):

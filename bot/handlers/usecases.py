@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.services.access import Access
 from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
 from bot.services.ban_ports import Bans
@@ -33,6 +34,7 @@ class UseCases:
     privacy: Privacy
     authority: Authority
     setup: Setup
+    access: Access
     statistics: Statistics
     clinic: Clinic
     tidying: Tidying

@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from bot.domain.errors import BotError
 from bot.ingress.webhook import PREFIX, Receive, Scope, Send, Webhook
-
-# A probe that takes longer is answered as failed; an orchestrator's own limit is usually 1 s and more.
-_CHECK_SECONDS = 2.0
+from bot.services.health import Health
 
 
 class Pages(Protocol):
@@ -24,20 +21,12 @@ class Pages(Protocol):
         """End what would otherwise go on for ever."""
         ...
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def link(self) -> str:
+        """Make a link that logs in whoever started this process."""
         ...
 
-
-Check = Callable[[], Awaitable[None]]
-"""Returns when the thing works, raises when it does not."""
-
-
-class Monotonic(Protocol):
-    """Measures how long a check takes."""
-
-    def monotonic(self) -> float:
-        """Return seconds; only differences mean something."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         ...
 
 
@@ -48,21 +37,17 @@ class Site:
         self,
         *,
         webhook: Webhook,
-        vital: Mapping[str, Check],
-        useful: Mapping[str, Check],
+        health: Health,
         metrics: Callable[[], bytes],
-        clock: Monotonic,
         pages: Pages,
         instance: str,
     ) -> None:
         self.webhook = webhook
         self.instance = instance
         """Which instance answers: a random number, new with each start."""
-        self._pages = pages
-        self._vital = vital
-        self._useful = useful
+        self.pages = pages
+        self._health = health
         self._metrics = metrics
-        self._clock = clock
         self._draining = False
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -70,7 +55,7 @@ class Site:
     def drain(self) -> None:
         """Say that this instance is about to stop, so that nobody sends it new work."""
         self._draining = True
-        self._pages.drain()
+        self.pages.drain()
         self._note_idle()
 
     async def idle(self, seconds: float) -> None:
@@ -89,10 +74,10 @@ class Site:
         if path.startswith(PREFIX):
             await self._update(scope, receive, send)
             return
-        if self._pages.serves(path):
-            await self._pages(scope, receive, send)
+        if self.pages.serves(path):
+            await self.pages(scope, receive, send)
             return
-        probes = {"/livez": self._livez, "/readyz": self._readyz, "/health": self._health, "/metrics": self._counters}
+        probes = {"/livez": self._livez, "/readyz": self._readyz, "/health": self._checks, "/metrics": self._counters}
         page = probes.get(path)
         if page is None:
             await _respond(send, 404, b"not found\n", b"text/plain")
@@ -113,40 +98,20 @@ class Site:
         await _respond(send, 200, b"alive\n", b"text/plain")
 
     async def _readyz(self, send: Send) -> None:
-        checks = await self._run(self._vital)
-        ready = not self._draining and all(check["ok"] for check in checks.values())
+        ready = not self._draining and all(state.ok for state in await self._health.vital())
         await _respond(send, 200 if ready else 503, b"ready\n" if ready else b"not ready\n", b"text/plain")
 
-    async def _health(self, send: Send) -> None:
+    async def _checks(self, send: Send) -> None:
         """Unhealthy without what is vital; degraded without what is useful: then the gate works, with less help."""
-        vital, useful = await asyncio.gather(self._run(self._vital), self._run(self._useful))
-        status = "healthy"
-        if not all(check["ok"] for check in useful.values()):
-            status = "degraded"
-        if self._draining or not all(check["ok"] for check in vital.values()):
+        states = await self._health.all()
+        status = "healthy" if all(state.ok for state in states) else "degraded"
+        if self._draining or not all(state.ok for state in states if state.vital):
             status = "unhealthy"
-        body = json.dumps({"status": status, "checks": {**vital, **useful}}).encode()
+        body = json.dumps({"status": status, "checks": {state.name: state.told() for state in states}}).encode()
         await _respond(send, 503 if status == "unhealthy" else 200, body, b"application/json")
 
     async def _counters(self, send: Send) -> None:
         await _respond(send, 200, self._metrics(), b"text/plain; version=0.0.4; charset=utf-8")
-
-    async def _run(self, checks: Mapping[str, Check]) -> dict[str, dict[str, object]]:
-        results = await asyncio.gather(*(self._one(check) for check in checks.values()))
-        return dict(zip(checks, results, strict=True))
-
-    async def _one(self, check: Check) -> dict[str, object]:
-        started = self._clock.monotonic()
-        fault: str | None = None
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await check()
-        except TimeoutError:
-            fault = f"no answer within {_CHECK_SECONDS:g} s"
-        except (BotError, OSError) as error:
-            fault = str(error) or type(error).__name__
-        latency = round((self._clock.monotonic() - started) * 1000, 2)
-        return {"ok": fault is None, "latency_ms": latency, **({"fault": fault} if fault else {})}
 
 
 async def _respond(

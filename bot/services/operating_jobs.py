@@ -10,10 +10,12 @@ from bot.domain.errors import BotError, NotFoundError, NotReadyError
 from bot.domain.ids import BotId, GroupId
 from bot.domain.operator import Operator, Rank
 from bot.domain.warming import WarmupStats
-from bot.services.operating_ports import JobNotes, KnownGroups, Notes, WarmsGroups
+from bot.services.access_ports import Shelf
+from bot.services.operating_ports import KnownGroups, Notes, WarmsGroups
 from bot.services.ports import Clock, Spawner
 
 _NOTE_SECONDS = 0.5
+_KEEP_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Warmings:
         *,
         groups: KnownGroups,
         warmer: Callable[[BotId], WarmsGroups],
-        jobs: JobNotes,
+        jobs: Shelf,
         notes: Notes,
         spawner: Spawner,
         clock: Clock,
@@ -63,7 +65,7 @@ class Warmings:
 
     async def job(self, who: Operator, name: str) -> Job:
         """Tell how far it is. Raises NotFoundError."""
-        state = await self._jobs.get(name)
+        state = await self._jobs.get(f"job:{name}")
         if state is None or not who.sees(BotId(_number(state, "bot_id"))):
             raise NotFoundError("there is no such job, or no more")
         return Job(
@@ -109,7 +111,8 @@ class Warmings:
 
     async def _put(self, job: Job) -> None:
         state = {"state": job.state, "done": job.done, "expected": job.expected, "detail": job.detail}
-        await self._jobs.put(job.job, {**state, "bot_id": job.bot_id, "group_id": job.group_id})
+        whose = {"bot_id": job.bot_id, "group_id": job.group_id}
+        await self._jobs.put(f"job:{job.job}", {**state, **whose}, seconds=_KEEP_SECONDS)
 
 
 def _number(state: Mapping[str, object], name: str) -> int:

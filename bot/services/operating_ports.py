@@ -107,13 +107,6 @@ class WarmsGroups(Protocol):
     ) -> WarmupStats: ...
 
 
-class JobNotes(Protocol):
-    """How far long work has come, for every instance to tell. Raises NotReadyError without Redis."""
-
-    async def put(self, job: str, state: Mapping[str, object]) -> None: ...
-    async def get(self, job: str) -> Mapping[str, object] | None: ...
-
-
 LetterOwner = Callable[[str], Awaitable[BotId | None]]
 """Tells whose a letter is; None: there is none. Raises ValueError for no name."""
 

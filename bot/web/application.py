@@ -1,7 +1,7 @@
 """The ASGI application for everything below /console/ and /api/, beside the raw webhook route."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from starlette.applications import Starlette
@@ -21,16 +21,25 @@ Page = Callable[[Request, Refusal], Response]
 """Shows a person why a request was refused."""
 
 
+Link = Callable[[], Awaitable[str]]
+"""Makes a link that logs somebody in."""
+
+
 class Web:
     """Serves people and their scripts. Streams end when `drain` says that the instance is about to stop."""
 
-    def __init__(self, *, app: App, ending: asyncio.Event) -> None:
+    def __init__(self, *, app: App, ending: asyncio.Event, link: Link) -> None:
         self._app = app
+        self._link = link
         self._ending = ending
 
     def serves(self, path: str) -> bool:
         """Whether a path is one of these pages."""
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
+
+    async def link(self) -> str:
+        """Make a link into the console, for whoever started this process. Raises NotReadyError without Redis."""
+        return await self._link()
 
     def drain(self) -> None:
         """End what would otherwise go on for ever."""
@@ -41,7 +50,7 @@ class Web:
         await self._app(scope, receive, send)
 
 
-def build_web(*, console: list[BaseRoute], api: list[BaseRoute], page: Page, ending: asyncio.Event) -> Web:
+def build_web(*, console: list[BaseRoute], api: list[BaseRoute], page: Page, ending: asyncio.Event, link: Link) -> Web:
     """Put the console and the API together."""
     refuse = partial(_refuse, page)
     handlers = {BotError: refuse, HTTPException: refuse, Exception: refuse}
@@ -49,7 +58,7 @@ def build_web(*, console: list[BaseRoute], api: list[BaseRoute], page: Page, end
         routes=[Mount("/console", routes=console), Mount("/api/v1", routes=api)],
         exception_handlers=handlers,
     )
-    return Web(app=Guard(app=app, answer=partial(_answer, page)), ending=ending)
+    return Web(app=Guard(app=app, answer=partial(_answer, page)), ending=ending, link=link)
 
 
 async def _refuse(page: Page, request: Request, error: Exception) -> Response:

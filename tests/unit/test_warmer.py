@@ -16,6 +16,7 @@ from bot.domain.membership import Membership, Require
 from bot.domain.warming import WarmupStats
 from bot.handlers import UseCases, build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
+from bot.services.access import Access
 from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.clinic import Clinic
@@ -24,6 +25,7 @@ from bot.services.privacy import Privacy
 from bot.services.statistics import Statistics
 from bot.services.tidying import Tidying
 from bot.services.warmer import BATCH, Warmer
+from tests.fake_access import FakeOwners, FakeShelf
 from tests.fake_warming import FakeBookmarks, FakeRecent
 from tests.fakes import FakeBroom, FakeCache, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
@@ -357,6 +359,9 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         privacy=Privacy(rows=NobodysRows(), keys=NobodysKeys(), clock=world.clock, poke=_introduce),
         authority=Authority(telegram=world.telegram, clock=world.clock),
         setup=world.setup,
+        access=Access(
+            shelf=FakeShelf(), owners=FakeOwners(), operators=frozenset(), base_url="http://here", clock=world.clock
+        ),
         statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
         clinic=Clinic(telegram=world.telegram),
         tidying=Tidying(broom=FakeBroom(), directory=world.directory),

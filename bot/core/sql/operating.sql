@@ -158,3 +158,39 @@ ORDER BY 1, 2;
 
 -- bots_of_owner --
 SELECT bot_id FROM owners WHERE user_id = $1;
+
+-- feed --
+-- What was decided, changed or given up in the last $1 seconds: read from what is committed anyway, so that the live
+-- feed costs whoever decides nothing.
+SELECT f.name, f.at, f.bot_id, f.chat_id, g.title AS chat_title, f.user_id, f.user_name, f.kind, f.reason
+FROM (
+  (
+    SELECT 'e' || e.event_id AS name, e.at, e.bot_id, e.group_id AS chat_id, e.user_id,
+           (SELECT r.user_name FROM restrictions r WHERE r.restriction_id = e.case_id) AS user_name,
+           e.outcome AS kind, e.detail AS reason
+    FROM verification_events e
+    WHERE e.at > now() - make_interval(secs => $1) AND ($2::bigint[] IS NULL OR e.bot_id = ANY($2))
+    ORDER BY e.at DESC, e.event_id DESC
+    LIMIT $3
+  )
+  UNION ALL
+  (
+    SELECT 'a' || audit_id, at, bot_id, chat_id, actor, source, action, detail ->> 'reason'
+    FROM audit_log
+    WHERE at > now() - make_interval(secs => $1) AND ($2::bigint[] IS NULL OR bot_id = ANY($2))
+      AND audit_id > (SELECT max(audit_id) FROM audit_log) - 1000
+    ORDER BY audit_id DESC
+    LIMIT $3
+  )
+  UNION ALL
+  (
+    SELECT 'd' || bot_id || '-' || update_id, died_at, bot_id, NULL, NULL, NULL, 'dead_letter', error
+    FROM dead_letters
+    WHERE died_at > now() - make_interval(secs => $1) AND ($2::bigint[] IS NULL OR bot_id = ANY($2))
+    ORDER BY died_at DESC
+    LIMIT $3
+  )
+) f
+LEFT JOIN protected_groups g ON g.bot_id = f.bot_id AND g.group_id = f.chat_id
+ORDER BY f.at DESC, f.name DESC
+LIMIT $3;

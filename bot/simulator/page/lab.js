@@ -40,6 +40,12 @@ export function showLab(root, app) {
     heading("Clock"),
     { key: "clock", value: Math.floor(now), build: () => h("p.clock", time(now), h("small", longDay(now))) },
     { key: "steps", value: 0, build: () => h("div.actions", STEPS.map(([text, seconds]) => button(`+ ${text}`, () => moveClock(seconds)))) },
+    heading("Bots"),
+    ...app.state.bots.map((bot) => ({
+      key: `bot-${bot.id}`,
+      value: `${bot.delivery}${bot.token}`,
+      build: () => h("label.token", h("b", `@${bot.username}`), h("small", bot.delivery === "none" ? "Nobody hosts it. Its token:" : "Hosted. Its token:"), h("input", { readonly: true, value: bot.token, onfocus: (event) => event.target.select() })),
+    })),
     heading("World"),
     { key: "reset", value: 0, build: () => h("div.actions", button("Start again", () => resetWorld().then(() => app.forget()))) },
   ]);
