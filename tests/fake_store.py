@@ -359,14 +359,15 @@ class FakeLedger:
         row.change(prompt_state=state, prompt_message_id=message, prompt_channels=tuple(channels))
         return row.case
 
-    async def kicking(self, case: Case, *, until: datetime) -> bool:
+    async def kicking(self, case: Case) -> datetime | None:
         await self._store.hook("kicking")
         row = self._held(case.case_id, fresh=True)
         if row is None or row.case.version != case.version:
-            return False
+            return None
         unbans = self._store.unbans
+        until = (self._store.clock.now() + timedelta(minutes=5)).replace(microsecond=0)
         unbans.append(Unban(len(unbans) + 1, case.bot_id, case.group_id, case.user_id, until))
-        return True
+        return until
 
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
         await self._store.hook("rest")

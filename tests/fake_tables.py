@@ -1,6 +1,6 @@
 """The tables beside the ledger, in memory: updates, groups, sightings, actions, and who leads."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from bot.domain.intent import (
     WentAway,
 )
 from bot.domain.operator import By, actor_of
-from bot.domain.policy import Enforcement, Policy, Presence, reopens
+from bot.domain.policy import Enforcement, Policy, Presence, reopens, with_changes
 from bot.domain.restriction import Done, PromptState, Wanted
 from tests.fake_store import FakeStore, Mark
 
@@ -225,19 +225,24 @@ class FakeGroups:
         if known is not None:
             self.put(replace(known, prompt_text=text))
 
-    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
+    async def set_policy(
+        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
+    ) -> tuple[CaseId, ...]:
         await self._store.hook("set_policy")
         known = self._get(bot, group)
         if known is None:
             return ()
         self._store.audit.append(("set_policy", group, by))
+        policy = with_changes(known.policy, choices)
         changed = replace(known, policy=policy)
         self.put(changed)
         if not reopens(known.policy, policy):
             return ()
         free = changed.enforcement is Enforcement.OBSERVE or not known.protected
         wanted = Wanted.FREE if free else Wanted.CHECK
-        return self._want_all(bot, group, wanted, enforcement=changed.enforcement)
+        begins = changed.enforcement is Enforcement.KICK is not known.enforcement
+        since = {"kick_from": self._store.clock.now()} if begins else {}
+        return self._want_all(bot, group, wanted, enforcement=changed.enforcement, **since)
 
     async def set_language(self, bot: BotId, group: GroupId, language: str, by: UserId) -> None:
         await self._store.hook("set_language")

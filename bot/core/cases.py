@@ -95,10 +95,10 @@ class CaseStore:
             )
         )
 
-    async def kicking(self, case: Case, *, until: datetime) -> bool:
-        """Schedule the end of the ban that is about to be imposed; unless the case changed meanwhile."""
-        row = await self._database.row("case_kicking", case.case_id, self._instance, case.version, until)
-        return row is not None
+    async def kicking(self, case: Case) -> datetime | None:
+        """Schedule the end of the ban that is about to be imposed; None when the case changed meanwhile."""
+        row = await self._database.row("case_kicking", case.case_id, self._instance, case.version)
+        return None if row is None else row["until"]
 
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:
         """Put the case down until it changes or `wake_at`."""
@@ -169,4 +169,5 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         prompt_sent_at=row["prompt_sent_at"],
         review_version=row["review_version"],
         configuration=row["configuration"],
+        kick_from=row["kick_from"],
     )

@@ -1,7 +1,7 @@
 """The configuration of groups, as rows of PostgreSQL. Every change bumps the counter that instances poll."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from bot.domain.event import Cause
 from bot.domain.group import Channel, Exemption, GroupSetup, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.operator import By
-from bot.domain.policy import Enforcement, Policy, Presence, in_force, read, reopens, written
+from bot.domain.policy import Enforcement, Policy, Presence, in_force, read, reopens, with_changes, written
 from bot.domain.restriction import Wanted
 
 # A report names so many.
@@ -107,15 +107,19 @@ class PostgresGroups:
             await audit(session, bot, UserId(bot), "move", new, {"from": old})
             return _case_ids(rows)
 
-    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
-        """Choose a policy. What it may decide otherwise is looked at again; a gate that only observes holds nobody."""
+    async def set_policy(
+        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
+    ) -> tuple[CaseId, ...]:
+        """Choose settings. Whom they may decide on otherwise is looked at again; a gate that observes holds nobody."""
         async with self._changing(bot) as session:
+            # The counter is one row: no other change comes between the reading and the writing.
             seq, row = await next_seq(session), await session.row("get_protected_group", bot, group)
             if row is None:
                 return ()
+            policy = with_changes(read(row["policy"]), choices)
             enforcement = in_force(policy.enforcement, basic_group=row["basic_group"])
             await session.execute("set_policy", bot, group, written(policy), enforcement.value, seq)
-            await audit(session, bot, by, "set_policy", group, dict(written(policy)))
+            await audit(session, bot, by, "set_policy", group, dict(choices))
             if not reopens(read(row["policy"]), policy):
                 return ()
             wanted = Wanted.FREE if enforcement is Enforcement.OBSERVE or not row["protected"] else Wanted.CHECK

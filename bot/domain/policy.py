@@ -145,6 +145,18 @@ def choose(policy: Policy, setting: str, option: str) -> Policy:
     return replace(policy, **{setting: value})  # type: ignore[arg-type]  # its type is the default's
 
 
+def changes(before: Policy, after: Policy) -> dict[str, str]:
+    """Return the settings that differ, as chosen after."""
+    return {name: chosen(after, name) for name in SETTINGS if chosen(before, name) != chosen(after, name)}
+
+
+def with_changes(policy: Policy, choices: Mapping[str, str]) -> Policy:
+    """Return the policy with these settings chosen otherwise. Raises ValueError as `choose` does."""
+    for name, option in choices.items():
+        policy = choose(policy, name, option)
+    return policy
+
+
 def written(policy: Policy) -> dict[str, str]:
     """Write down what differs from the defaults."""
     plain = Policy()

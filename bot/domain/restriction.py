@@ -72,6 +72,8 @@ class Case:
     done_at: datetime | None = None
     prompt_sent_at: datetime | None = None
     review_version: int | None = None
+    kick_from: datetime | None = None
+    """When the group began to remove people; None for a case that was opened since."""
     configuration: int = 0
     """The number of the last change of the group's settings that reached the case: it is judged by no older ones."""
 
@@ -213,16 +215,13 @@ def prompt_ends_at(case: Case) -> datetime | None:
     return case.prompt_sent_at + PROMPT_LIFE
 
 
-# Long enough that Telegram does not read a late call's end as "for ever"; it is taken back long before.
-KICK_BAN = timedelta(minutes=5)
-
-
 def kick_at(case: Case, policy: Policy) -> datetime | None:
     """Tell when somebody muted is removed. A ban wipes out a moderator's restriction, so whoever has one stays."""
     kicks = policy.enforcement is case.enforcement is Enforcement.KICK
     if not kicks or case.done is not Done.MUTED or case.prior is not None or case.done_at is None:
         return None
-    return case.done_at + timedelta(minutes=policy.kick_minutes)
+    # Whoever was muted before the group began to remove people has as long as anybody to join.
+    return max(case.done_at, case.kick_from or case.done_at) + timedelta(minutes=policy.kick_minutes)
 
 
 # A mute ends by itself between these, should GMBot be gone for good.

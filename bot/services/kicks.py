@@ -3,13 +3,13 @@
 import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramRefusedError
-from bot.domain.restriction import KICK_BAN, Case, is_ours
-from bot.services.ports import CaseLedger, Clock, TelegramModeration
+from bot.domain.restriction import Case, is_ours
+from bot.services.ports import CaseLedger, TelegramModeration
 
 log = structlog.stdlib.get_logger()
 
 
-async def kick(case: Case, *, ledger: CaseLedger, telegram: TelegramModeration, clock: Clock) -> bool:
+async def kick(case: Case, *, ledger: CaseLedger, telegram: TelegramModeration) -> bool:
     """Ban somebody who is in the group under our mute for some minutes; whether it was done.
 
     Raises TelegramUnavailableError when the outcome is not known, ChatMovedError and StoreUnavailableError.
@@ -17,8 +17,8 @@ async def kick(case: Case, *, ledger: CaseLedger, telegram: TelegramModeration, 
     state = await telegram.member_state(case.bot_id, case.group_id, case.user_id)
     if not state.is_member or not is_ours(state, case.our_until):
         return False
-    until = (clock.now() + KICK_BAN).replace(microsecond=0)
-    if not await ledger.kicking(case, until=until):
+    until = await ledger.kicking(case)
+    if until is None:
         return False
     try:
         await telegram.ban(case.bot_id, case.group_id, case.user_id, until=until)

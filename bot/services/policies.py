@@ -8,7 +8,7 @@ import structlog
 from bot.domain.group import Exemption, Observed, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, UserId
 from bot.domain.operator import By, actor_of
-from bot.domain.policy import Enforcement, Policy
+from bot.domain.policy import Enforcement, Policy, changes
 from bot.services.directory import Directory
 from bot.services.policy_ports import PolicyStore
 from bot.services.ports import Clock, Poke, Waker
@@ -34,8 +34,10 @@ class Policies:
         self._poke = poke
 
     async def choose(self, group: ProtectedGroup, policy: Policy, by: UserId) -> ProtectedGroup:
-        """Choose a policy; return the group as it is then."""
-        await self._applied(await self._groups.set_policy(group.bot_id, group.group_id, policy, by))
+        """Choose what differs from the group's policy as it was seen; return the group as it is then."""
+        # Whatever else differs by now was chosen by somebody else, a moment ago: that stays.
+        choices = changes(group.policy, policy)
+        await self._applied(await self._groups.set_policy(group.bot_id, group.group_id, choices, by))
         return self._directory.group(group.bot_id, group.group_id) or group
 
     async def exempt(self, bot: BotId, group: GroupId, who: Exemption, by: UserId) -> None:

@@ -1,20 +1,21 @@
 """What the choices of a group's admins ask of the outside world."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.group import Exemption, Observed
 from bot.domain.ids import BotId, CaseId, GroupId, UserId
-from bot.domain.policy import Policy
 from bot.services.ports import GroupStore
 
 
 class PolicyStore(GroupStore, Protocol):
     """The policies of groups and their exemptions. Raises StoreUnavailableError."""
 
-    async def set_policy(self, bot: BotId, group: GroupId, policy: Policy, by: UserId) -> tuple[CaseId, ...]:
-        """Choose a policy; return open cases that it makes worth another look, or frees."""
+    async def set_policy(
+        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
+    ) -> tuple[CaseId, ...]:
+        """Choose these settings and no other; return open cases that this makes worth another look, or frees."""
         ...
 
     async def set_prompt_text(self, bot: BotId, group: GroupId, text: str | None, by: UserId) -> None: ...

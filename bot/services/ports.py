@@ -205,8 +205,8 @@ class CaseLedger(CaseReader, Protocol):
         channels: Sequence[ChannelId] = (),
     ) -> Case | None: ...
 
-    async def kicking(self, case: Case, *, until: datetime) -> bool:
-        """Schedule, before the call, the end of the ban that is about to be imposed; False when the case changed."""
+    async def kicking(self, case: Case) -> datetime | None:
+        """Schedule, before the call, the end of the ban that is about to be imposed; None when the case changed."""
         ...
 
     async def rest(self, case: Case, *, wake_at: datetime | None) -> bool:

@@ -155,7 +155,7 @@ class Shift:
             return await self._ledger.want(case, Wanted.FREE)
         if isinstance(verdict, Doubt):
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
-        if await self._hold(case) and await kick(case, ledger=self._ledger, telegram=self._telegram, clock=self._clock):
+        if await self._hold(case) and await kick(case, ledger=self._ledger, telegram=self._telegram):
             self._journal.effect("kick", "done")
             self._outcome = "kicked"
             return await self._ledger.want(case, Wanted.FREE)

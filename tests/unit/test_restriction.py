@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,12 +141,15 @@ def test_only_whom_we_muted_is_removed(case: Case, minutes: str) -> None:
     """A ban would wipe out a moderator's restriction, and one who is not muted has not been told."""
     policy = choose(choose(Policy(), "enforcement", "kick"), "kick_minutes", minutes)
     due = kick_at(case, policy)
+    changed = kick_at(replace(case, kick_from=START + timedelta(days=9_000)), policy)
 
     assert kick_at(case, Policy()) is None
     if due is not None:
         assert case.done is Done.MUTED
         assert case.enforcement is Enforcement.KICK
         assert case.prior is None
+        # Their time counts from when the group began to remove people.
+        assert changed == START + timedelta(days=9_000, minutes=int(minutes))
 
 
 @given(member_states, cases)

@@ -13,6 +13,7 @@ from bot.domain.finding import Finding, failure, fine, warning
 _OLDEST_POSTGRES = 160_000
 _OLDEST_REDIS = 7
 _SLOW_MS = 20.0
+_APART_SECONDS = 5.0
 
 
 async def schema(database_url: str) -> Sequence[Finding]:
@@ -33,6 +34,10 @@ async def postgres(database: Database, clock: SystemClock, *, pool_size: int) ->
     if row is None:
         return [failure("PostgreSQL tells nothing about itself", "look at its log")]
     found: list[Finding] = []
+    apart = abs((clock.now() - row["now"]).total_seconds())
+    if apart > _APART_SECONDS:
+        text = f"the clocks of this host and of PostgreSQL are {apart:.0f} s apart"
+        found.append(warning(text, "have both follow NTP: deadlines of kicks and mutes go by them"))
     if row["version"] < _OLDEST_POSTGRES:
         found.append(failure(f"PostgreSQL {row['version'] // 10000} is too old", "use PostgreSQL 16 or newer"))
     if row["standby"]:

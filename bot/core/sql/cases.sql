@@ -99,11 +99,14 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
 RETURNING *;
 
 -- case_kicking --
--- The end of the ban is committed before its beginning.
+-- The end of the ban is committed before its beginning, by a clock that all instances share. It lies far enough ahead
+-- that Telegram does not read a late call's end as "for ever"; the ban is taken back long before.
 INSERT INTO scheduled_actions (bot_id, kind, chat_id, user_id, until, due_at)
-SELECT bot_id, 'unban', group_id, user_id, $4, now() + interval '1 minute' FROM restrictions
+SELECT bot_id, 'unban', group_id, user_id, date_trunc('second', now() + interval '5 minutes'),
+       now() + interval '1 minute'
+FROM restrictions
 WHERE restriction_id = $1 AND lease_owner = $2 AND lease_until > now() AND version = $3 AND closed_at IS NULL
-RETURNING action_id;
+RETURNING until;
 
 -- rest_case --
 -- Never due at once: an instance whose clock is behind the database's would not find anything to do yet.

@@ -1,5 +1,5 @@
 -- server_state --
-SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
+SELECT clock_timestamp() AS now, current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
        current_setting('max_connections')::int AS connections,
        (SELECT count(*)::int FROM instances WHERE beat_at > now() - interval '10 seconds') AS instances;
 

@@ -89,7 +89,8 @@ WHERE bot_id = $1 AND group_id = $2;
 -- rule_open_cases --
 -- Cases carry what may be done in them, so that no instance acts by settings it has not heard the end of.
 UPDATE restrictions
-SET enforcement = $3, wanted = $4, cause = 'policy', version = version + 1, due_at = now(), attempts = 0,
+SET kick_from = CASE WHEN $3 = 'kick' AND enforcement <> 'kick' THEN now() ELSE kick_from END,
+    enforcement = $3, wanted = $4, cause = 'policy', version = version + 1, due_at = now(), attempts = 0,
     configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $2)
 WHERE restriction_id IN (
   SELECT restriction_id FROM restrictions

@@ -74,7 +74,7 @@ export function messageNode(app, chat, message, follows) {
         message.ephemeral_id && h("div.only-you", icon("eye"), "Only you can see this"),
         !message.mine && !follows && sender(chat, message),
         quoted && h("div.quote", `${quoted.from.name}: ${quoted.text}`),
-        message.picture ? h("img.picture", { src: message.picture, alt: "Picture", loading: "lazy" }) : message.photo && h("div.quote", "Photo"),
+        message.picture ? h("img.picture", { src: message.picture, alt: "Picture" }) : message.photo && h("div.quote", "Photo"),
         h("div.text", { dir: "auto" }, rich(app, text, message.entities, 0, text.length)),
         h("div.meta", message.edited_at && "edited", h("time", { datetime: iso(message.at) }, time(message.at)))),
       h("div.keys", message.buttons.map((row) => h("div", row.map((button) => key(app, chat, message, button)))))),
