@@ -5,14 +5,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from bot.domain.crowd import Crowd, Room
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
+from bot.domain.ids import (
+    BotId,
+    CaseId,
+    ChannelId,
+    EphemeralId,
+    GroupId,
+    InstanceId,
+    MessageId,
+    TopicId,
+    UpdateId,
+    UserId,
+)
 from bot.domain.intent import (
     Asks,
     AsksAgain,
     Brought,
     Deletion,
     Echo,
+    EphemeralDeletion,
     Moderated,
     Noted,
     OpenCase,
@@ -23,7 +36,7 @@ from bot.domain.intent import (
 )
 from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement, OnLeave
-from bot.domain.restriction import OBSERVED, Case, Done, PromptState, Wanted
+from bot.domain.restriction import OBSERVED, PROMPT_LIFE, Case, Done, PromptState, Wanted
 from tests.fakes import FakeClock, Hook, no_hook
 
 _LEASE = timedelta(seconds=3)
@@ -57,6 +70,28 @@ class Mark:
 
 
 @dataclass(slots=True)
+class SharedPrompt:
+    """A row of `shared_prompts`."""
+
+    minute_at: datetime
+    in_minute: int = 0
+    topic_id: TopicId | None = None
+    message_id: MessageId | None = None
+    shown: int = 0
+    sent_at: datetime | None = None
+    quiet_until: datetime | None = None
+    due_at: datetime | None = None
+    version: int = 1
+    lease_owner: InstanceId | None = None
+    lease_until: datetime | None = None
+
+    def changed(self, now: datetime, seconds: float) -> None:
+        due = max(now + timedelta(seconds=seconds), self.quiet_until or now)
+        self.due_at = due if self.due_at is None else min(due, self.due_at)
+        self.version += 1
+
+
+@dataclass(slots=True)
 class FakeStore:
     """The tables."""
 
@@ -70,6 +105,8 @@ class FakeStore:
     marks: dict[tuple[BotId, UpdateId], Mark] = field(default_factory=dict)
     dead_letters: dict[tuple[BotId, UpdateId], tuple[bytes, str]] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
+    ephemeral_deletions: list[EphemeralDeletion] = field(default_factory=list)
+    shared: dict[tuple[BotId, GroupId], SharedPrompt] = field(default_factory=dict)
     unbans: list[Unban] = field(default_factory=list)
     asked: list[Asks | AsksAgain | Brought] = field(default_factory=list)
     observed: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
@@ -208,7 +245,19 @@ class FakeStore:
         if case.prompt_message_id is not None:
             self.deletions.append(Deletion(len(self.deletions) + 1, case.bot_id, case.group_id, case.prompt_message_id))
         wanted = Wanted.CHECK if case.wanted is Wanted.MUTE else case.wanted
-        row.change(prompt_state=PromptState.GONE, prompt_message_id=None, wanted=wanted, version=case.version + 1)
+        if case.prompt_message_id is None and case.prompt_ephemeral_id is not None:
+            number = len(self.ephemeral_deletions) + 1
+            where = (case.bot_id, case.group_id, case.user_id, case.prompt_ephemeral_id)
+            self.ephemeral_deletions.append(EphemeralDeletion(number, *where))
+        if case.shares_prompt:
+            self.shared[case.bot_id, case.group_id].changed(self.clock.now(), 1)
+        row.change(
+            prompt_state=PromptState.GONE,
+            prompt_message_id=None,
+            prompt_ephemeral_id=None,
+            wanted=wanted,
+            version=case.version + 1,
+        )
 
     def echo(self, intent: Echo) -> list[CaseId]:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
@@ -342,21 +391,55 @@ class FakeLedger:
         row.change(delete_ids=tuple(each for each in row.case.delete_ids if each not in messages))
         return row.case
 
+    async def prompting(self, case: Case, *, room: Room, channels: Sequence[ChannelId]) -> Case | None:
+        await self._store.hook("prompting")
+        row, now = self._held(case.case_id, fresh=True), self._store.clock.now()
+        if row is None:
+            return None
+        shared = self._store.shared.setdefault((row.case.bot_id, row.case.group_id), SharedPrompt(now))
+        if shared.minute_at < now - timedelta(minutes=1):
+            shared.minute_at, shared.in_minute = now, 1
+        else:
+            shared.in_minute += row.case.prompt_state is not PromptState.SENDING
+        is_full = shared.in_minute > room.places
+        if shared.message_id is None:
+            shared.topic_id = row.case.topic_id
+        if is_full:
+            shared.changed(now, room.gather_seconds)
+        row.change(
+            prompt_state=PromptState.SENT if is_full else PromptState.SENDING,
+            prompt_message_id=None,
+            prompt_ephemeral_id=None if is_full else row.case.prompt_ephemeral_id,
+            prompt_seen=False,
+            prompt_sent_at=now if is_full else row.case.prompt_sent_at,
+            prompt_channels=tuple(channels),
+        )
+        return row.case
+
     async def prompted(
         self,
         case: Case,
         state: PromptState,
         *,
         message: MessageId | None = None,
+        ephemeral: EphemeralId | None = None,
         channels: Sequence[ChannelId] = (),
     ) -> Case | None:
         await self._store.hook("prompted")
         row = self._held(case.case_id)
         if row is None:
             return None
-        if state is PromptState.SENT and message != row.case.prompt_message_id:
+        if row.case.shares_prompt:
+            self._store.shared[row.case.bot_id, row.case.group_id].changed(self._store.clock.now(), 1)
+        before = (row.case.prompt_message_id, row.case.prompt_ephemeral_id)
+        if state is PromptState.SENT and before != (message, ephemeral):
             row.change(prompt_sent_at=self._store.clock.now())
-        row.change(prompt_state=state, prompt_message_id=message, prompt_channels=tuple(channels))
+        row.change(
+            prompt_state=state,
+            prompt_message_id=message,
+            prompt_ephemeral_id=ephemeral,
+            prompt_channels=tuple(channels),
+        )
         return row.case
 
     async def kicking(self, case: Case) -> datetime | None:
@@ -418,7 +501,20 @@ class FakeLedger:
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         await self._store.hook("prompt_stands")
         here = [row.case for row in self._store.open_rows() if (row.case.bot_id, row.case.group_id) == (bot, group)]
+        shared, now = self._store.shared.get((bot, group)), self._store.clock.now()
+        if shared is not None and (
+            shared.message_id == message or (shared.lease_until is not None and shared.lease_until > now)
+        ):
+            return True
         return any(case.prompt_message_id == message or case.prompt_state is PromptState.SENDING for case in here)
+
+    async def ephemeral_stands(self, bot: BotId, group: GroupId, user: UserId, message: EphemeralId) -> bool:
+        await self._store.hook("ephemeral_stands")
+        row = self._store.find(bot, group, user)
+        if row is None:
+            return False
+        stands = row.case.prompt_state is PromptState.SENT and row.case.prompt_ephemeral_id == message
+        return stands or row.case.prompt_state is PromptState.SENDING
 
     async def count_open(self, bot: BotId, group: GroupId) -> int:
         await self._store.hook("count_open")
@@ -433,3 +529,52 @@ class FakeLedger:
         if fresh and (row.lease_until is None or row.lease_until <= self._store.clock.now()):
             return None
         return row
+
+
+class FakeCrowds:
+    """The shared prompts, as one instance works on them."""
+
+    def __init__(self, store: FakeStore, instance: InstanceId | None = None) -> None:
+        self._store = store
+        self._instance = instance or InstanceId(uuid4())
+
+    async def take(self, limit: int) -> Sequence[Crowd]:
+        await self._store.hook("take")
+        now, found = self._store.clock.now(), list[Crowd]()
+        for (bot, group), row in self._store.shared.items():
+            is_free = row.lease_until is None or row.lease_until < now
+            if row.due_at is None or row.due_at > now or not is_free or len(found) == limit:
+                continue
+            row.lease_owner, row.lease_until = self._instance, now + timedelta(seconds=10)
+            cases = [each.case for each in self._store.open_rows()]
+            waiting = sum(case.shares_prompt and (case.bot_id, case.group_id) == (bot, group) for case in cases)
+            where = (bot, group, row.topic_id, row.message_id)
+            found.append(Crowd(*where, row.shown, waiting, row.sent_at, row.version, 0))
+        return found
+
+    async def stands(self, crowd: Crowd, message: MessageId | None, *, shown: int) -> None:
+        await self._store.hook("stands")
+        row, now = self._held(crowd), self._store.clock.now()
+        if row is None:
+            return
+        if message != row.message_id or row.sent_at is None:
+            row.sent_at = now
+        age = min(max(now - row.sent_at, timedelta(seconds=3)), timedelta(seconds=30))
+        quiet = now if message is None else now + age
+        row.message_id, row.shown, row.quiet_until = message, shown, quiet
+        if row.version != crowd.version:
+            row.due_at = quiet
+        else:
+            row.due_at = None if message is None else row.sent_at + PROMPT_LIFE
+        row.lease_owner = row.lease_until = None
+
+    async def later(self, crowd: Crowd, *, seconds: float) -> None:
+        await self._store.hook("later")
+        row = self._held(crowd)
+        if row is not None:
+            row.due_at = self._store.clock.now() + timedelta(seconds=seconds)
+            row.lease_owner = row.lease_until = None
+
+    def _held(self, crowd: Crowd) -> SharedPrompt | None:
+        row = self._store.shared[crowd.bot_id, crowd.group_id]
+        return row if row.lease_owner == self._instance else None

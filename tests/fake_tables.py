@@ -22,6 +22,7 @@ from bot.domain.intent import (
     Observe,
     OpenCase,
     Pardon,
+    PromptSeen,
     Receipt,
     Regate,
     Remove,
@@ -95,7 +96,9 @@ class FakeInbox:
                 self._note(intent)
         return []
 
-    def _note(self, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain | Brought) -> None:
+    def _note(
+        self, intent: Noted | Pardon | Arrived | Observe | Remove | PromptSeen | Asks | AsksAgain | Brought
+    ) -> None:
         match intent:
             case Noted():
                 self._store.notes.append(intent)
@@ -108,6 +111,10 @@ class FakeInbox:
                 self._store.observed.setdefault((bot, group, user), name)
             case Asks() | AsksAgain() | Brought():
                 self._store.asked.append(intent)
+            case PromptSeen(bot, group, user, message):
+                row = self._store.find(bot, group, user)
+                if row is not None and row.case.prompt_ephemeral_id == message:
+                    row.change(prompt_seen=True)
             case Remove(bot, group, message):
                 deletions = self._store.deletions
                 deletions.append(Deletion(len(deletions) + 1, bot, group, message))
@@ -214,6 +221,7 @@ class FakeGroups:
                 prompt_state=PromptState.NONE,
                 prompt_message_id=None,
                 configuration=self._store.configured(bot, new),
+                prompt_ephemeral_id=None,
             )
             for row in self._store.open_rows()
             if (row.case.bot_id, row.case.group_id) == (bot, old)

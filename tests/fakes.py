@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import TelegramError, TelegramRefusedError
 from bot.domain.group import ChatInfo, SetUp
-from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UpdateId, UserId
+from bot.domain.ids import BotId, ChannelId, EphemeralId, GroupId, MessageId, UpdateId, UserId
+from bot.domain.knock import Ruling
 from bot.domain.membership import Membership, Stamp
-from bot.domain.message import Outgoing
+from bot.domain.message import Outgoing, Posted
 from bot.domain.operator import By
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.stats import Day
@@ -86,6 +87,9 @@ class FakeTelegram:
         self.sent: dict[MessageId, tuple[int, Outgoing]] = {}
         self.deleted: set[MessageId] = set()
         self.edited: dict[MessageId, Outgoing] = {}
+        self.whispered: dict[EphemeralId, tuple[UserId, Outgoing]] = {}
+        self.forgotten: set[EphemeralId] = set()
+        self.whispers = True
         self.toasts: list[str] = []
         self.hooks_set: dict[BotId, dict[str, object]] = {}
 
@@ -96,7 +100,10 @@ class FakeTelegram:
         return [call[1:] for call in self.calls if call[0] == method]
 
     def standing(self) -> list[Outgoing]:
-        return [message for number, (_, message) in self.sent.items() if number not in self.deleted]
+        return [message for _, message in self.standing_by_number()]
+
+    def standing_by_number(self) -> list[tuple[MessageId, Outgoing]]:
+        return [(number, message) for number, (_, message) in self.sent.items() if number not in self.deleted]
 
     def state(self, chat: int, user: UserId) -> MemberState:
         return self.states.get((chat, user), MemberState(Role.MEMBER))
@@ -147,6 +154,26 @@ class FakeTelegram:
         await self._call("edit", chat, message_id)
         self.edited[message_id] = message
 
+    def offers_ephemeral(self, _: BotId, __: GroupId) -> bool:
+        return self.whispers
+
+    async def send_ephemeral(self, _: BotId, group: GroupId, user: UserId, message: Outgoing) -> Posted:
+        await self._call("send_ephemeral", group, user)
+        number = EphemeralId(1 + len(self.whispered))
+        self.whispered[number] = (user, message)
+        await self.hook("after send_ephemeral")
+        return Posted(ephemeral_id=number)
+
+    async def edit_ephemeral(
+        self, _: BotId, group: GroupId, user: UserId, message_id: EphemeralId, message: Outgoing
+    ) -> None:
+        await self._call("edit_ephemeral", group, user, message_id)
+        self.whispered[message_id] = (user, message)
+
+    async def delete_ephemeral(self, _: BotId, group: GroupId, user: UserId, message_id: EphemeralId) -> None:
+        await self._call("delete_ephemeral", group, user, message_id)
+        self.forgotten.add(message_id)
+
     async def answer(self, _: BotId, press: str, text: str, *, alert: bool = False) -> None:
         await self._call("answer", press, alert)
         self.toasts.append(text)
@@ -182,6 +209,9 @@ class FakeTelegram:
 
     async def approve(self, _: BotId, group: GroupId, user: UserId) -> None:
         await self._call("approve", group, user)
+
+    async def rule(self, _: BotId, query: str, ruling: Ruling) -> None:
+        await self._call("rule", query, ruling)
 
     async def decline(self, _: BotId, group: GroupId, user: UserId) -> None:
         await self._call("decline", group, user)

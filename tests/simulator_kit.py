@@ -19,7 +19,7 @@ from aiogram.types import TelegramObject, Update
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bot.simulator import Bot, Call, Clock, Simulator, SystemClock
+from bot.simulator import Bot, Call, Clock, FloodLimits, Simulator, SystemClock
 
 Json = dict[str, Any]
 
@@ -166,9 +166,15 @@ def sim_clock() -> Clock:
 
 
 @pytest.fixture
-async def sim(sim_clock: Clock) -> AsyncIterator[Simulator]:
+def flood_limits() -> FloodLimits | None:
+    """Return how much the simulator lets a bot send; by default all it likes."""
+    return None
+
+
+@pytest.fixture
+async def sim(sim_clock: Clock, flood_limits: FloodLimits | None) -> AsyncIterator[Simulator]:
     """Serve a simulator and check at the end that everything in and out was valid Bot API."""
-    simulator = Simulator(clock=sim_clock, seed=1)
+    simulator = Simulator(clock=sim_clock, seed=1, flood_limits=flood_limits)
     async with simulator.serving():
         yield simulator
     assert_all_valid(simulator)

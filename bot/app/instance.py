@@ -138,6 +138,7 @@ async def _wire(world: World, mode: Mode) -> Site:
     actions = Actions(
         store=ScheduledActions(database=world.database, instance=instance),
         telegram=world.telegram.for_work,
+        ephemeral=world.telegram.newer_for_work,
         clock=clock,
     )
     for name, work in (
@@ -148,6 +149,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("renewal", services.renewal.run),
         ("actions", actions.run),
         ("door", services.door.run),
+        ("crowds", services.crowds.run),
         ("reconciliation", _reconciliation(world, services).run),
         ("outages", world.database.watch),
         ("copies", kept.copies.run),

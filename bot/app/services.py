@@ -12,6 +12,7 @@ from bot.core.cases import CaseStore
 from bot.core.channel_uses import PostgresChannels
 from bot.core.charts import draw_days
 from bot.core.clock import SystemClock
+from bot.core.crowds import PostgresCrowds
 from bot.core.figures import PostgresFigures
 from bot.core.groups import PostgresGroups
 from bot.core.knocks import PostgresKnocks
@@ -28,9 +29,11 @@ from bot.services.admission import Doorkeeper
 from bot.services.authority import Authority
 from bot.services.channels import Channels
 from bot.services.clinic import Clinic
+from bot.services.crowds import SharedPrompts
 from bot.services.directory import Directory
 from bot.services.door import Door
 from bot.services.events import MemberEvents
+from bot.services.guard import Guard
 from bot.services.onboarding import Onboarding
 from bot.services.policies import Policies
 from bot.services.privacy import Privacy
@@ -60,6 +63,7 @@ class Services:
     protection: Protection
     renewal: Renewal
     door: Door
+    crowds: SharedPrompts
 
 
 async def join_services(world: World, kept: Kept, access: Access) -> Services:
@@ -77,7 +81,13 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
     activity = Activity(store=groups, clock=clock)
     verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
     sparing = Sparing(store=groups, activity=activity, telegram=working, clock=clock)
-    prompter = Prompter(telegram=working, texts=texts, bans=world.telegram.bans, clock=clock)
+    prompter = Prompter(
+        telegram=working,
+        ephemeral=world.telegram.newer_for_work,
+        texts=texts,
+        bans=world.telegram.bans,
+        clock=clock,
+    )
 
     def shift(case: Case) -> Shift:
         return Shift(
@@ -118,6 +128,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         telegram=working,
         clock=clock,
     )
+    asked = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics)
     use = UseCases(
         directory=directory,
         doorkeeper=doorkeeper,
@@ -144,10 +155,16 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
         ),
         channels=channels,
-        verification=Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics),
+        verification=asked,
         ledger=ledger,
         telegram=telegram,
         presses=telegram,
+        ephemeral=world.telegram.newer_for_presses,
+        guard=Guard(
+            directory=directory,
+            judgement=Judgement(verification=asked, sparing=sparing),
+            telegram=world.telegram.newer_for_presses,
+        ),
         texts=texts,
         bans=world.telegram.bans,
         clock=clock,
@@ -162,6 +179,13 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         activity=activity,
         protection=protection,
         renewal=renewal,
+        crowds=SharedPrompts(
+            store=PostgresCrowds(database=world.database, instance=instance),
+            directory=directory,
+            telegram=working,
+            texts=texts,
+            clock=clock,
+        ),
         door=Door(
             store=PostgresKnocks(database=world.database, instance=instance),
             directory=directory,

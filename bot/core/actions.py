@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bot.core.database import Database, Record
-from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
-from bot.domain.intent import Deletion, Unban
+from bot.domain.ids import BotId, EphemeralId, GroupId, InstanceId, MessageId, UserId
+from bot.domain.intent import Deletion, EphemeralDeletion, Unban
 
 
 class ScheduledActions:
@@ -14,7 +14,7 @@ class ScheduledActions:
         self._database = database
         self._instance = instance
 
-    async def take(self, limit: int) -> Sequence[Deletion | Unban]:
+    async def take(self, limit: int) -> Sequence[Deletion | EphemeralDeletion | Unban]:
         """Lease due actions for 10 s."""
         rows = await self._database.rows("take_actions", self._instance, limit)
         return [_action(row) for row in rows]
@@ -40,8 +40,10 @@ class ScheduledActions:
         await self._database.execute("actions_wait", list(actions), self._instance, seconds)
 
 
-def _action(row: Record) -> Deletion | Unban:
+def _action(row: Record) -> Deletion | EphemeralDeletion | Unban:
     where = (row["action_id"], BotId(row["bot_id"]), GroupId(row["chat_id"]))
     if row["kind"] == "unban":
         return Unban(*where, UserId(row["user_id"]), row["until"])
+    if row["kind"] == "delete_ephemeral":
+        return EphemeralDeletion(*where, UserId(row["user_id"]), EphemeralId(row["message_id"]))
     return Deletion(*where, MessageId(row["message_id"]))

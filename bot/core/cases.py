@@ -8,11 +8,13 @@ import asyncpg
 from bot.core.case_copies import CaseCopies
 from bot.core.database import Database, Record
 from bot.core.priors import prior_from_json, prior_to_json
+from bot.domain.crowd import Room
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import (
     BotId,
     CaseId,
     ChannelId,
+    EphemeralId,
     GroupId,
     InstanceId,
     MessageId,
@@ -80,18 +82,27 @@ class CaseStore:
         """Record that these messages are gone."""
         return _case(await self._database.row("case_deleted", case.case_id, self._instance, list(messages)))
 
+    async def prompting(self, case: Case, *, room: Room, channels: Sequence[ChannelId]) -> Case | None:
+        """Record that a prompt is being sent, or that the case shares the group's."""
+        return await self._copied(
+            await self._database.row(
+                "case_prompting", case.case_id, self._instance, list(channels), room.places, room.gather_seconds
+            )
+        )
+
     async def prompted(
         self,
         case: Case,
         state: PromptState,
         *,
         message: MessageId | None = None,
+        ephemeral: EphemeralId | None = None,
         channels: Sequence[ChannelId] = (),
     ) -> Case | None:
         """Record where the prompt is."""
         return await self._copied(
             await self._database.row(
-                "case_prompted", case.case_id, self._instance, state.value, message, list(channels)
+                "case_prompted", case.case_id, self._instance, state.value, message, ephemeral, list(channels)
             )
         )
 
@@ -129,6 +140,10 @@ class CaseStore:
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         """Whether the message is the prompt of an open case, or may be one that is just being sent."""
         return await self._database.row("prompt_stands", bot, group, message) is not None
+
+    async def ephemeral_stands(self, bot: BotId, group: GroupId, user: UserId, message: EphemeralId) -> bool:
+        """Tell the same of a prompt that only the user sees."""
+        return await self._database.row("ephemeral_prompt_stands", bot, group, user, message) is not None
 
     async def _copied(self, row: Record | None) -> Case | None:
         """Copy the row before anybody acts on it; without Redis there is no copy."""
@@ -170,4 +185,6 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         review_version=row["review_version"],
         configuration=row["configuration"],
         kick_from=row["kick_from"],
+        prompt_ephemeral_id=None if row["prompt_ephemeral_id"] is None else EphemeralId(row["prompt_ephemeral_id"]),
+        prompt_seen=row["prompt_seen"],
     )

@@ -22,12 +22,16 @@ from bot.domain.intent import (
     Observe,
     OpenCase,
     Pardon,
+    PromptSeen,
     Receipt,
     Regate,
     Remove,
     Want,
     WentAway,
 )
+
+Note = Noted | Pardon | Arrived | Observe | Remove | PromptSeen | Asks | AsksAgain | Brought
+"""What is written down and concerns no case's course."""
 
 _MOST_OWED = 10_000
 _OWED_AT_ONCE = 20
@@ -125,7 +129,7 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated() | WentAway() | Echo():
             return await _told(session, intent)
-        case Noted() | Pardon() | Arrived() | Observe() | Remove() | Asks() | AsksAgain() | Brought():
+        case Noted() | Pardon() | Arrived() | Observe() | Remove() | PromptSeen() | Asks() | AsksAgain() | Brought():
             await _note(session, intent)
     return []
 
@@ -140,9 +144,7 @@ async def _told(session: Session, intent: Moderated | WentAway | Echo) -> list[a
             return again or await session.rows("echo_orphan", bot_id, group_id, user_id, until)
 
 
-async def _note(
-    session: Session, intent: Noted | Pardon | Arrived | Observe | Remove | Asks | AsksAgain | Brought
-) -> None:
+async def _note(session: Session, intent: Note) -> None:
     """Write down what concerns no case."""
     match intent:
         case Noted(bot_id, group_id, user_id, kind, cause, channels):
@@ -155,14 +157,22 @@ async def _note(
         case Observe(bot_id, group_id, user_id, user_name, cause, missing):
             who = (bot_id, group_id, user_id, user_name)
             await session.execute("observe", *who, cause.value, list(missing))
-        case Asks(bot_id, group_id, user_id, language):
-            await session.execute("knock", bot_id, group_id, user_id, language)
-        case AsksAgain(bot_id, user_id):
-            await session.execute("knock_again", bot_id, user_id)
+        case Asks() | AsksAgain():
+            await _ask(session, intent)
         case Remove(bot_id, group_id, message_id):
             await session.execute("remove_message", bot_id, group_id, message_id)
         case Brought(bot_id, channel_id, _, invite_link):
             await session.execute("brought", bot_id, channel_id, invite_link)
+        case PromptSeen(bot_id, group_id, user_id, message_id):
+            await session.execute("prompt_seen", bot_id, group_id, user_id, message_id)
+
+
+async def _ask(session: Session, intent: Asks | AsksAgain) -> None:
+    """Keep a request to join, or have all of somebody's looked at again."""
+    if isinstance(intent, Asks):
+        await session.execute("knock", intent.bot_id, intent.group_id, intent.user_id, intent.language)
+    else:
+        await session.execute("knock_again", intent.bot_id, intent.user_id)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.event import Cause
-from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, TopicId, UpdateId, UserId
+from bot.domain.ids import (
+    BotId,
+    CaseId,
+    ChannelId,
+    EphemeralId,
+    GroupId,
+    InstanceId,
+    MessageId,
+    TopicId,
+    UpdateId,
+    UserId,
+)
 from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Wanted
@@ -144,6 +155,16 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptSeen:
+    """The user has pressed the prompt that only they see."""
+
+    bot_id: BotId
+    group_id: GroupId
+    user_id: UserId
+    message_id: EphemeralId
+
+
+@dataclass(frozen=True, slots=True)
 class Asks:
     """The user asks to be let into the group."""
 
@@ -186,6 +207,7 @@ Intent = (
     | Arrived
     | Observe
     | Remove
+    | PromptSeen
 )
 
 
@@ -197,6 +219,17 @@ class Deletion:
     bot_id: BotId
     chat_id: GroupId
     message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class EphemeralDeletion:
+    """A message that only one member sees and that is due to be deleted."""
+
+    action_id: int
+    bot_id: BotId
+    chat_id: GroupId
+    user_id: UserId
+    message_id: EphemeralId
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from bot.domain.ids import BotId, GroupId, MessageId, UserId
+
+
+class Ruling(Enum):
+    """What a guard bot answers about somebody who asks to be let in."""
+
+    APPROVE = "approve"
+    QUEUE = "queue"
+    """The request stays with the group's admins, and with this bot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.ids import MessageId, TopicId
+from bot.domain.ids import EphemeralId, MessageId, TopicId
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,16 @@ class Outgoing:
     """Shown instead of buttons: Telegram takes one or the other."""
     picture: bytes | None = None
     """A PNG above the text, which is its caption then and has at most 1024 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a message that was sent is known by: a number in its chat, or one of those that a single member sees."""
+
+    message_id: MessageId | None = None
+    ephemeral_id: EphemeralId | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether anybody sees it. Telegram gives the number 0 to no message: there it tells that one was tried."""
+        return self.message_id is not None or bool(self.ephemeral_id)

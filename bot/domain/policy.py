@@ -60,6 +60,14 @@ class JoinRequests(Enum):
     """Like `approve`, and who has not joined after a day is turned away."""
 
 
+class Prompts(Enum):
+    """Who sees the prompt of somebody who may not write."""
+
+    GROUP = "group"
+    MEMBER = "member"
+    """The member only, where Telegram does it; a prompt that goes unnoticed is followed by one that all see."""
+
+
 class Commands(Enum):
     """What happens to a bare command of somebody who is not in the channels."""
 
@@ -89,6 +97,7 @@ class Policy:
     channel_posts: ChannelPosts = ChannelPosts.ALLOW
     edits: Edits = Edits.CHECK
     commands: Commands = Commands.REMOVE
+    prompts: Prompts = Prompts.GROUP
     join_requests: JoinRequests = JoinRequests.LEAVE
     tidy_minutes: int = 1
     """For so long commands and their answers stay in the group; 0 is for good."""

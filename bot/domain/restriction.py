@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, TopicId, UserId
+from bot.domain.ids import BotId, CaseId, ChannelId, EphemeralId, GroupId, MessageId, TopicId, UserId
 from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Enforcement, Policy
 
@@ -76,6 +76,16 @@ class Case:
     """When the group began to remove people; None for a case that was opened since."""
     configuration: int = 0
     """The number of the last change of the group's settings that reached the case: it is judged by no older ones."""
+    prompt_ephemeral_id: EphemeralId | None = None
+    """The prompt that only the member sees; in any state but SENT it tells that one stood in vain, or was refused."""
+    prompt_seen: bool = False
+    """The member has pressed the button of the prompt that only they see."""
+
+    @property
+    def shares_prompt(self) -> bool:
+        """Whether the group's one prompt for many stands for this case, which has none of its own."""
+        has_own = self.prompt_message_id is not None or self.prompt_ephemeral_id is not None
+        return self.prompt_state is PromptState.SENT and not has_own
 
     @property
     def under_review(self) -> bool:
@@ -206,13 +216,16 @@ def inspect(state: MemberState, case: Case) -> Finding:
 
 # Telegram lets nobody delete a message that is older than 48 h. The hour is for outages.
 PROMPT_LIFE = timedelta(hours=47)
+# Telegram does not promise that a message for one member arrives: who neither presses it nor joins gets another.
+EPHEMERAL_LIFE = timedelta(seconds=30)
 
 
 def prompt_ends_at(case: Case) -> datetime | None:
     """Tell when the prompt that stands has to give way to a new one."""
-    if case.prompt_state is not PromptState.SENT or case.prompt_sent_at is None:
+    if case.prompt_state is not PromptState.SENT or case.prompt_sent_at is None or case.shares_prompt:
         return None
-    return case.prompt_sent_at + PROMPT_LIFE
+    unnoticed = case.prompt_message_id is None and not case.prompt_seen
+    return case.prompt_sent_at + (EPHEMERAL_LIFE if unnoticed else PROMPT_LIFE)
 
 
 def kick_at(case: Case, policy: Policy) -> datetime | None:

@@ -6,11 +6,11 @@ from telegram.ext import ContextTypes
 
 from bot.domain.ids import GroupId, UserId
 from bot.domain.intent import Asks
-from bot.domain.policy import JoinRequests
 from bot.handlers.basket import Baskets
 from bot.handlers.onboarding import Onboard
-from bot.handlers.reading import bot_of, change_of
+from bot.handlers.reading import bot_of, change_of, query_of
 from bot.handlers.usecases import UseCases
+from bot.services.door import answers_requests
 
 
 class Members:
@@ -32,15 +32,18 @@ class Members:
             self._baskets.add(update, await self._use.events.in_group(change))
 
     async def asked(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Take over a request to join, where the group's policy answers them."""
+        """Take over a request to join, where the group's policy answers them. A guard is asked, and answers at once."""
         request = update.chat_join_request
         if request is None:
             return
-        bot, chat = bot_of(update), GroupId(request.chat.id)
+        bot, chat, user = bot_of(update), GroupId(request.chat.id), UserId(request.from_user.id)
+        query = query_of(request)
+        if query is not None and await self._use.guard.let_in(bot, chat, user, query):
+            return
         group = self._use.directory.group(bot, chat)
-        if group is not None and group.gating and group.policy.join_requests is not JoinRequests.LEAVE:
+        if group is not None and answers_requests(group):
             language = self._use.texts.supported(request.from_user.language_code)
-            self._baskets.add(update, [Asks(bot, chat, UserId(request.from_user.id), language)])
+            self._baskets.add(update, [Asks(bot, chat, user, language)])
 
     async def own_changed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Take over what happened to the bot itself."""

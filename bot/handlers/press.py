@@ -8,12 +8,12 @@ from telegram.ext import ContextTypes
 from bot.domain.errors import TelegramError
 from bot.domain.event import Cause
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
-from bot.domain.intent import Noted, Want
+from bot.domain.ids import BotId, ChannelId, EphemeralId, GroupId, MessageId, UserId
+from bot.domain.intent import Noted, PromptSeen, Want
 from bot.domain.membership import Allow, Doubt, Missing, Require, judge
 from bot.domain.restriction import Wanted
 from bot.handlers.basket import Baskets
-from bot.handlers.reading import bot_of
+from bot.handlers.reading import bot_of, ephemeral_id_of
 from bot.handlers.usecases import UseCases
 
 Told = tuple[str, dict[str, str], tuple[ChannelId, ...]]
@@ -41,7 +41,12 @@ class VerifyPress:
             told = await self.verify(update, group, user)
             text = self._use.texts.toast(told[0], language, **told[1])
         await self._answer(bot, query, text)
-        await self._tidy(bot, chat, query)
+        ephemeral = ephemeral_id_of(query)
+        if ephemeral is None:
+            await self._tidy(bot, chat, query)
+        else:
+            self._baskets.add(update, [PromptSeen(bot, chat, user, ephemeral)])
+            await self._tidy_ephemeral(bot, chat, user, ephemeral)
 
     async def verify(self, update: Update, group: ProtectedGroup, user: UserId) -> Told:
         """Ask about somebody and free them if they are in; return what to tell them."""
@@ -90,5 +95,14 @@ class VerifyPress:
             try:
                 async with asyncio.timeout(2):
                     await self._use.presses.delete_messages(bot, chat, [message])
+            except (TelegramError, TimeoutError):
+                return
+
+    async def _tidy_ephemeral(self, bot: BotId, chat: GroupId, user: UserId, message: EphemeralId) -> None:
+        """Do the same for a prompt that only the presser sees."""
+        if not await self._use.ledger.ephemeral_stands(bot, chat, user, message):
+            try:
+                async with asyncio.timeout(2):
+                    await self._use.ephemeral.delete_ephemeral(bot, chat, user, message)
             except (TelegramError, TimeoutError):
                 return

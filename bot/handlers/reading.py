@@ -1,8 +1,8 @@
 """From python-telegram-bot's objects to the domain's values."""
 
-from telegram import ChatMemberUpdated, Message, Update, User
+from telegram import CallbackQuery, ChatJoinRequest, ChatMemberUpdated, Message, Update, User
 
-from bot.domain.ids import BotId, GroupId, MessageId, TopicId, UpdateId, UserId
+from bot.domain.ids import BotId, EphemeralId, GroupId, MessageId, TopicId, UpdateId, UserId
 from bot.domain.membership import Stamp
 from bot.domain.permissions import read_member
 from bot.services.admission import Speaker
@@ -37,6 +37,18 @@ def topic_of(message: Message) -> TopicId | None:
     if not message.is_topic_message or message.message_thread_id is None:
         return None
     return TopicId(message.message_thread_id)
+
+
+def ephemeral_id_of(query: CallbackQuery) -> EphemeralId | None:
+    """Return the number of the pressed message if only the presser sees it; the library does not know the field."""
+    number = query.message.api_kwargs.get("ephemeral_message_id") if query.message is not None else None
+    return EphemeralId(number) if isinstance(number, int) else None
+
+
+def query_of(request: ChatJoinRequest) -> str | None:
+    """Return the query that a guard bot gets with a request to join; the library does not know the field."""
+    query = request.api_kwargs.get("query_id")
+    return query if isinstance(query, str) else None
 
 
 def change_of(update: Update, change: ChatMemberUpdated) -> MemberChange:

@@ -10,11 +10,13 @@ from bot.services.channels import Channels
 from bot.services.clinic import Clinic
 from bot.services.directory import Directory
 from bot.services.events import MemberEvents
+from bot.services.guard import Guard
 from bot.services.onboarding import Onboarding
 from bot.services.outage_ports import Backlog
 from bot.services.policies import Policies
 from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
 from bot.services.privacy import Privacy
+from bot.services.prompt_ports import EphemeralMessages
 from bot.services.rights import OwnRights
 from bot.services.setup import Setup
 from bot.services.statistics import Statistics
@@ -44,6 +46,8 @@ class UseCases:
     ledger: CaseReader
     telegram: TelegramChats
     presses: Presses
+    ephemeral: EphemeralMessages
+    guard: Guard
     texts: Texts
     bans: Bans
     clock: Clock

@@ -146,6 +146,7 @@ class JoinRequest(Struct, rename={"requester": "from"}):
     requester: User
     user_chat_id: Id
     date: Annotated[int, Meta(ge=0, le=2**33)]
+    query_id: Text | None = None
 
 
 class UpdateShape(Struct):

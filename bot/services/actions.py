@@ -8,9 +8,10 @@ import structlog
 
 from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId, GroupId
-from bot.domain.intent import Deletion, Unban
+from bot.domain.intent import Deletion, EphemeralDeletion, Unban
 from bot.domain.permissions import Role
 from bot.services.ports import ActionStore, Clock, TelegramModeration
+from bot.services.prompt_ports import EphemeralMessages
 
 _PAUSE_SECONDS = 0.5
 _BATCH = 200
@@ -25,9 +26,12 @@ log = structlog.stdlib.get_logger()
 class Actions:
     """Takes due actions under a lease, so that one instance does each."""
 
-    def __init__(self, *, store: ActionStore, telegram: TelegramModeration, clock: Clock) -> None:
+    def __init__(
+        self, *, store: ActionStore, telegram: TelegramModeration, ephemeral: EphemeralMessages, clock: Clock
+    ) -> None:
         self._store = store
         self._telegram = telegram
+        self._ephemeral = ephemeral
         self._clock = clock
 
     async def run(self) -> None:
@@ -43,15 +47,15 @@ class Actions:
     async def _turn(self) -> None:
         until = self._clock.monotonic() + _LEASE_YOUNG_SECONDS
         by_chat: defaultdict[tuple[BotId, GroupId], list[Deletion]] = defaultdict(list)
-        unbans: list[Unban] = []
+        single: list[EphemeralDeletion | Unban] = []
         for action in await self._store.take(_BATCH):
-            if isinstance(action, Unban):
-                unbans.append(action)
-            else:
+            if isinstance(action, Deletion):
                 by_chat[action.bot_id, action.chat_id].append(action)
+            else:
+                single.append(action)
         async with asyncio.TaskGroup() as chats:
-            for unban in unbans:
-                chats.create_task(self._unban(unban, until))
+            for action in single:
+                chats.create_task(self._single(action, until))
             for deletions in by_chat.values():
                 chats.create_task(self._in_chat(deletions, until))
 
@@ -59,24 +63,31 @@ class Actions:
         for start in range(0, len(deletions), _AT_ONCE):
             await self._delete(deletions[start : start + _AT_ONCE], until)
 
-    async def _unban(self, action: Unban, until: float) -> None:
-        """End a ban of ours. Anybody else's, which has another end, stays."""
+    async def _single(self, action: EphemeralDeletion | Unban, until: float) -> None:
         if self._clock.monotonic() >= until:
             await self._store.wait([action.action_id], seconds=0)
             return
         who = (action.bot_id, action.chat_id, action.user_id)
         try:
-            state = await self._telegram.member_state(*who)
-            if state.role is Role.BANNED and state.until == action.until:
-                await self._telegram.unban(*who)
+            if isinstance(action, Unban):
+                await self._unban(action)
+            else:
+                await self._ephemeral.delete_ephemeral(*who, action.message_id)
         except TelegramUnavailableError as error:
             await self._unavailable([action.action_id], error)
         except TelegramRefusedError as error:
-            # The ban ends by itself.
+            # A ban ends by itself, and who has left sees nothing of the chat.
             log.info("action.refused", action=action.action_id, description=error.description)
             await self._store.done([action.action_id])
         else:
             await self._store.done([action.action_id])
+
+    async def _unban(self, action: Unban) -> None:
+        """End a ban of ours. Anybody else's, which has another end, stays."""
+        who = (action.bot_id, action.chat_id, action.user_id)
+        state = await self._telegram.member_state(*who)
+        if state.role is Role.BANNED and state.until == action.until:
+            await self._telegram.unban(*who)
 
     async def _unavailable(self, numbers: Sequence[int], error: TelegramUnavailableError) -> None:
         if error.retry_after is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UserId
+from bot.domain.ids import BotId, CaseId, ChannelId, EphemeralId, GroupId, MessageId, UserId
 from bot.domain.permissions import Role
 from bot.domain.policy import Enforcement
 from bot.services.directory import Directory
@@ -41,6 +41,11 @@ class CopiedCases:
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         """Say that it does: nobody can tell, and a prompt too many is no harm."""
         del bot, group, message
+        return True
+
+    async def ephemeral_stands(self, bot: BotId, group: GroupId, user: UserId, message: EphemeralId) -> bool:
+        """Say the same of a prompt that only the user sees."""
+        del bot, group, user, message
         return True
 
     async def count_open(self, bot: BotId, group: GroupId) -> int:

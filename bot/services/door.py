@@ -65,7 +65,7 @@ class Door:
 
     async def _answer(self, knock: Knock) -> None:
         group = self._directory.group(knock.bot_id, knock.group_id)
-        if group is None or not group.gating or not _answers(group):
+        if group is None or not answers_requests(group):
             # The group's own admins decide.
             await self._store.done(knock)
             return
@@ -135,5 +135,11 @@ class Door:
                 log.info("door.note_stays", error=str(error))
 
 
-def _answers(group: ProtectedGroup) -> bool:
-    return group.policy.join_requests is not JoinRequests.LEAVE and group.policy.enforcement is not Enforcement.OBSERVE
+def answers_requests(group: ProtectedGroup) -> bool:
+    """Whether requests to join are answered here, or left to the group's admins."""
+    policy = group.policy
+    return (
+        group.gating
+        and policy.join_requests is not JoinRequests.LEAVE
+        and policy.enforcement is not Enforcement.OBSERVE
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.ids import BotId, GroupId, MessageId, UserId
-from bot.domain.knock import Knock
+from bot.domain.knock import Knock, Ruling
 from bot.services.ports import TelegramMessages
 
 
@@ -33,3 +33,9 @@ class TelegramDoor(TelegramMessages, Protocol):
 
     async def approve(self, bot: BotId, group: GroupId, user: UserId) -> None: ...
     async def decline(self, bot: BotId, group: GroupId, user: UserId) -> None: ...
+
+
+class GuardQueries(Protocol):
+    """Answers to queries about who asks. Raises TelegramUnavailableError or TelegramRefusedError."""
+
+    async def rule(self, bot: BotId, query: str, ruling: Ruling) -> None: ...

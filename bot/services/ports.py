@@ -10,19 +10,21 @@ from bot.domain.ids import (
     BotId,
     CaseId,
     ChannelId,
+    EphemeralId,
     GroupId,
     InstanceId,
     MessageId,
     UpdateId,
     UserId,
 )
-from bot.domain.intent import DeadCount, DeadUpdate, Deletion, Intent, Receipt, Unban
+from bot.domain.intent import DeadCount, DeadUpdate, Deletion, EphemeralDeletion, Intent, Receipt, Unban
 from bot.domain.membership import Membership, Stamp
 from bot.domain.message import Outgoing
 from bot.domain.operator import By
 from bot.domain.permissions import MemberState, Prior
 from bot.domain.policy import Presence
-from bot.domain.restriction import Case, Done, PromptState, Wanted
+from bot.domain.restriction import Case, Done, Wanted
+from bot.services.prompt_ports import PromptLedger
 
 
 class Clock(Protocol):
@@ -152,10 +154,14 @@ class CaseReader(Protocol):
         """Whether the message is the prompt of an open case, or may be one that is just being sent."""
         ...
 
+    async def ephemeral_stands(self, bot: BotId, group: GroupId, user: UserId, message: EphemeralId) -> bool:
+        """Tell the same of a prompt that only the user sees."""
+        ...
+
     async def count_open(self, bot: BotId, group: GroupId) -> int: ...
 
 
-class CaseLedger(CaseReader, Protocol):
+class CaseLedger(CaseReader, PromptLedger, Protocol):
     """The restrictions. Only the lease holder writes what was done; all methods raise StoreUnavailableError."""
 
     async def lease(self, case_id: CaseId) -> Case | None:
@@ -195,15 +201,6 @@ class CaseLedger(CaseReader, Protocol):
         ...
 
     async def deleted(self, case: Case, messages: Sequence[MessageId]) -> Case | None: ...
-
-    async def prompted(
-        self,
-        case: Case,
-        state: PromptState,
-        *,
-        message: MessageId | None = None,
-        channels: Sequence[ChannelId] = (),
-    ) -> Case | None: ...
 
     async def kicking(self, case: Case) -> datetime | None:
         """Schedule, before the call, the end of the ban that is about to be imposed; None when the case changed."""
@@ -330,7 +327,7 @@ class Presses(Protocol):
 class ActionStore(Protocol):
     """Actions that are due. All methods raise StoreUnavailableError."""
 
-    async def take(self, limit: int) -> Sequence[Deletion | Unban]:
+    async def take(self, limit: int) -> Sequence[Deletion | EphemeralDeletion | Unban]:
         """Lease due actions for 10 s."""
         ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.group import Channel, ProtectedGroup
-from bot.domain.ids import ChannelId, UserId
+from bot.domain.ids import ChannelId, TopicId, UserId
 from bot.domain.membership import Require
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Enforcement
@@ -26,13 +26,27 @@ def prompt(
 
     Where the member is `banned`, joining does not help: it says so instead of offering it.
     """
-    label = texts.toast("prompt.verify_button", group.language)
     text = _text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None)
+    if len(missing) < len(group.channels) and group.policy.require is Require.ALL:
+        joined = ", ".join(channel.title for channel in group.channels if channel.channel_id not in missing)
+        text = f"{text}\n{texts.say('prompt.joined', group.language, channels=joined)}"
     if banned:
         where = ", ".join(channel.title for channel in _wanted(group, banned))
         text = f"{text}\n\n{texts.say('prompt.banned', group.language, channels=where)}"
     ways = joins(group, [channel for channel in missing if channel not in banned], texts)
-    return Outgoing(text, (*ways, (Button(label, data=VERIFY, style="success"),)), topic_id=case.topic_id)
+    return Outgoing(text, (*ways, _verify(group, texts)), topic_id=case.topic_id)
+
+
+def shared_prompt(group: ProtectedGroup, waiting: int, topic: TopicId | None, texts: Texts) -> Outgoing:
+    """Build the one message for a crowd: how many wait, all channels, and the button that answers whoever presses."""
+    any_will_do = group.policy.require is Require.ANY and len(group.channels) > 1
+    text = texts.say(
+        "prompt.crowd_any" if any_will_do else "prompt.crowd",
+        group.language,
+        total=waiting,
+        channels=", ".join(channel.title for channel in group.channels),
+    )
+    return Outgoing(text, (*joins(group, group.channel_ids, texts), _verify(group, texts)), topic_id=topic)
 
 
 def preview(group: ProtectedGroup, user: UserId, name: str, texts: Texts) -> Outgoing:
@@ -60,6 +74,10 @@ def _text(
         name=shorten(name, _NAME_LENGTH),
         channels=channels,
     )
+
+
+def _verify(group: ProtectedGroup, texts: Texts) -> tuple[Button, ...]:
+    return (Button(texts.toast("prompt.verify_button", group.language), data=VERIFY, style="success"),)
 
 
 def joins(group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts) -> tuple[tuple[Button, ...], ...]:

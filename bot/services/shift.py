@@ -1,6 +1,6 @@
 """One lease holder's work on one case: step after step until it rests, is closed or must wait."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
@@ -8,8 +8,9 @@ import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId, MessageId
+from bot.domain.ids import BotId, ChannelId, GroupId
 from bot.domain.membership import Allow, Doubt, Missing, Verdict
+from bot.domain.message import Posted
 from bot.domain.permissions import MemberState, Role, restored
 from bot.domain.policy import OnUnknown, Spared
 from bot.domain.restriction import (
@@ -30,6 +31,7 @@ from bot.domain.restriction import (
     prior_of,
     prompt_ends_at,
 )
+from bot.services.deletions import delete_all
 from bot.services.directory import Directory
 from bot.services.kicks import kick
 from bot.services.pauses import after_refusal, without_answer
@@ -131,15 +133,14 @@ class Shift:
 
     async def _rest(self, case: Case) -> Case | None:
         group = self._group(case)
-        stale = self._missing and set(self._missing) != set(case.prompt_channels)
+        stale = self._missing and set(self._missing) != set(case.prompt_channels) and not case.shares_prompt
         if case.prompt_state is PromptState.SENT and stale and group is not None and await self._hold(case):
             await self._prompter.update(case, group, self._missing)
-            return await self._ledger.prompted(
-                case, PromptState.SENT, message=case.prompt_message_id, channels=self._missing
-            )
+            posted = Posted(case.prompt_message_id, case.prompt_ephemeral_id)
+            return await self._noted(case, PromptState.SENT, posted, self._missing)
         ends_at, kicked_at = prompt_ends_at(case), kick_at(case, group.policy) if group is not None else None
         if ends_at is not None and ends_at <= self._clock.now():
-            # While Telegram still deletes it; a new one follows for whoever is still there.
+            # While Telegram still deletes it, or as nobody took notice; another follows for whoever is still there.
             return await self._delete_prompt(case)
         if kicked_at is not None and kicked_at <= self._clock.now():
             return await self._kick(case)
@@ -192,7 +193,7 @@ class Shift:
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
         group = self._group(case)
         if group is not None and group.on_unknown is OnUnknown.HOLD and case.delete_ids:
-            await self._delete(case, case.delete_ids)
+            await delete_all(self._telegram, case, case.delete_ids)
             await self._prompter.say_held(case, group)
             return await self._close(case, "held")
         return await self._close(case, "unknown")
@@ -298,19 +299,8 @@ class Shift:
         batch = case.delete_ids[:100]
         if not await self._hold(case):
             return None
-        await self._delete(case, batch)
+        await delete_all(self._telegram, case, batch)
         return await self._ledger.deleted(case, batch)
-
-    async def _delete(self, case: Case, messages: Sequence[MessageId]) -> None:
-        """Delete what can be deleted: one message that cannot makes Telegram refuse the whole batch."""
-        try:
-            await self._telegram.delete_messages(case.bot_id, case.group_id, messages)
-        except TelegramRefusedError as error:
-            if len(messages) == 1:
-                log.info("case.delete_refused", case=case.case_id, description=error.description)
-                return
-            for message in messages:
-                await self._delete(case, (message,))
 
     async def _prompt(self, case: Case) -> Case | None:
         group = self._group(case)
@@ -322,17 +312,24 @@ class Shift:
             # Nobody is there to read it; whoever comes back brings the case up again.
             return await self._rest(case)
         missing = self._missing or group.channel_ids
-        sending = await self._ledger.prompted(case, PromptState.SENDING)
+        sending = await self._ledger.prompting(case, room=self._prompter.room(case, group), channels=missing)
         if sending is None or next_step(sending) is not Step.PROMPT or not await self._hold(sending):
             return sending
         try:
-            message = await self._prompter.post(sending, group, missing)
+            posted = await self._prompter.post(sending, group, missing)
         except ChatMovedError:
             raise
         except TelegramRefusedError as error:
             log.warning("case.prompt_refused", case=case.case_id, description=error.description)
             return await self._ledger.prompted(case, PromptState.FAILED)
-        return await self._ledger.prompted(case, PromptState.SENT, message=message, channels=missing)
+        return await self._noted(case, PromptState.SENT if posted.stands else PromptState.GONE, posted, missing)
+
+    async def _noted(
+        self, case: Case, state: PromptState, posted: Posted, channels: tuple[ChannelId, ...]
+    ) -> Case | None:
+        return await self._ledger.prompted(
+            case, state, message=posted.message_id, ephemeral=posted.ephemeral_id, channels=channels
+        )
 
     async def _lift(self, case: Case) -> Case | None:
         """Give back exactly what was there before, unless somebody else's restriction is in force by now."""
@@ -354,8 +351,10 @@ class Shift:
 
     async def _delete_prompt(self, case: Case) -> Case | None:
         if case.prompt_message_id is not None and await self._hold(case):
-            await self._delete(case, (case.prompt_message_id,))
-        return await self._ledger.prompted(case, PromptState.GONE)
+            await delete_all(self._telegram, case, (case.prompt_message_id,))
+        elif case.prompt_ephemeral_id is not None and await self._hold(case):
+            await self._prompter.take_back(case)
+        return await self._ledger.prompted(case, PromptState.GONE, ephemeral=case.prompt_ephemeral_id)
 
     async def _close(self, case: Case, outcome: str) -> Case | None:
         if case.prompt_state is PromptState.SENT:

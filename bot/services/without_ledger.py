@@ -8,7 +8,18 @@ import structlog
 from bot.domain.errors import TelegramError, TelegramRefusedError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, GroupId, MessageId, UpdateId
-from bot.domain.intent import Arrived, Brought, Intent, KeptUpdate, Noted, Observe, OpenCase, Remove, Want
+from bot.domain.intent import (
+    Arrived,
+    Brought,
+    Intent,
+    KeptUpdate,
+    Noted,
+    Observe,
+    OpenCase,
+    PromptSeen,
+    Remove,
+    Want,
+)
 from bot.domain.membership import Allow, Missing, Verdict, judge
 from bot.domain.permissions import restored
 from bot.domain.policy import Enforcement, OnUnknown
@@ -64,8 +75,8 @@ class WithoutLedger:
                     done = await self._strangers.keep(counted) and done
                 case Remove(bot_id, group_id, message_id):
                     await self._delete(bot_id, group_id, [message_id])
-                case Noted():
-                    # It changes nothing for anybody.
+                case Noted() | PromptSeen():
+                    # It changes nothing for anybody: a prompt too many, at most.
                     pass
                 case Want(case_ids):
                     for copy in await self._copies.find(case_ids):

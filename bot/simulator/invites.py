@@ -8,6 +8,8 @@ from .world import World
 
 # A bot may write to who asked to join for so long, without being written to first.
 WRITING_SECONDS = 300.0
+# A guard bot has so long to answer; after that the request waits for the administrators.
+GUARD_SECONDS = 10.0
 
 
 class Invites:
@@ -47,10 +49,11 @@ class Invites:
         self._take(chat, user)
 
     def by_query(self, bot: Bot, query_id: str) -> tuple[Chat, JoinRequest] | None:
-        """Return the request a guard bot is asked about."""
+        """Return the request a guard bot is asked about, while an answer is waited for."""
+        since = self._world.now - GUARD_SECONDS
         for chat in self._world.chats.values():
             for request in chat.requests.values():
-                if request.query_id == query_id and bot.id in chat.members:
+                if request.query_id == query_id and request.at >= since and bot.id in chat.members:
                     return chat, request
         return None
 

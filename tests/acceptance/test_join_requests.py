@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.simulator import Fault, User
+from bot.simulator import Fault, Hold, User
 from tests.acceptance.kit import buttons, finished, from_bot
 from tests.platform import Lounge, Platform, eventually
 
@@ -155,3 +155,81 @@ async def test_a_request_that_somebody_else_answers_is_forgotten(
     await answered(platform)
 
     assert not inside(lounge, newcomer)
+
+
+async def test_a_guard_lets_a_member_in_at_once(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """A bot that is the group's guard is asked and answers the question itself; nothing is kept or sent."""
+    lounge.bot.guards_join_requests = True
+    lounge.sim.join(newcomer, lounge.news)
+    await lounge.settled()
+
+    lounge.sim.request_join(newcomer, lounge.group)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    assert rulings(lounge) == ["approve"]
+    assert not await platform.fetch("SELECT 1 FROM join_requests")
+    assert lounge.calls("approveChatJoinRequest") == []
+
+
+async def test_a_guard_leaves_a_stranger_waiting(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """Told in private what to join, and let in by the event; a guard turns nobody away."""
+    lounge.bot.guards_join_requests = True
+    text = await asked(lounge, platform, newcomer)
+    assert "News" in text
+    assert rulings(lounge) == ["queue"]
+
+    lounge.sim.join(newcomer, lounge.news)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    assert rulings(lounge) == ["queue"]
+
+
+async def test_a_guard_that_cannot_know_leaves_the_request(lounge: Lounge, newcomer: User) -> None:
+    """While Telegram does not tell about the channel; an outage lets nobody in, and turns nobody away."""
+    lounge.bot.guards_join_requests = True
+    lounge.sim.faults.add(Fault(kind="error", method="getChatMember", times=None))
+    lounge.sim.request_join(newcomer, lounge.group)
+    await eventually(lambda: rulings(lounge) == ["queue"], "an answer")
+    assert not inside(lounge, newcomer)
+
+    lounge.sim.faults.clear()
+    lounge.sim.join(newcomer, lounge.news)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    assert lounge.calls("declineChatJoinRequest") == []
+
+
+async def test_a_guard_leaves_to_the_admins_what_is_theirs(lounge: Lounge, platform: Platform, newcomer: User) -> None:
+    """Where the gate does not answer requests the query is answered all the same, and at once."""
+    await choose(lounge, platform, "join_requests=leave")
+    lounge.bot.guards_join_requests = True
+
+    lounge.sim.request_join(newcomer, lounge.group)
+
+    await eventually(lambda: rulings(lounge) == ["queue"], "an answer")
+    await lounge.settled()
+    assert newcomer.id in lounge.group.requests
+    assert not await platform.fetch("SELECT 1 FROM join_requests")
+
+
+async def test_a_guards_answer_that_comes_too_late_is_made_up_for(
+    lounge: Lounge, platform: Platform, newcomer: User
+) -> None:
+    """After ten seconds Telegram has queued the request: it is answered like any other."""
+    lounge.bot.guards_join_requests = True
+    lounge.sim.join(newcomer, lounge.news)
+    await lounge.settled()
+    hold = lounge.sim.faults.hold(Hold(kind="chat_join_request"))
+    lounge.sim.request_join(newcomer, lounge.group)
+    lounge.sim.clock.advance(11)
+    lounge.sim.faults.release(hold)
+
+    await eventually(lambda: inside(lounge, newcomer), "the door is open")
+    await answered(platform)
+    assert [call.status for call in lounge.calls("answerChatJoinRequestQuery")] == [400]
+    assert len(lounge.calls("approveChatJoinRequest")) == 1
+
+
+def rulings(lounge: Lounge) -> list[object]:
+    """Return how the bot has answered queries, in order."""
+    return [call.params["result"] for call in lounge.calls("answerChatJoinRequestQuery")]

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from bot.core.case_copies import CaseCopies
 from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
+from bot.core.crowds import PostgresCrowds
 from bot.core.database import Database, open_database
 from bot.core.groups import PostgresGroups
 from bot.core.redis import open_redis
@@ -23,7 +24,8 @@ from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Wanted
 from bot.services.policy_ports import PolicyStore
 from bot.services.ports import ActivityStore, CaseLedger, Inbox
-from tests.fake_store import FakeLedger, FakeStore
+from bot.services.prompt_ports import Crowds
+from tests.fake_store import FakeCrowds, FakeLedger, FakeStore
 from tests.fake_tables import FakeGroups, FakeInbox
 from tests.fakes import FakeClock
 
@@ -53,6 +55,7 @@ class Desk:
     rival_inbox: Inbox
     groups: PolicyStore
     activity: ActivityStore
+    crowds: Crowds
     pass_time: Callable[[float], Awaitable[None]]
     die: Callable[[], Awaitable[None]]
     """The first instance stops beating."""
@@ -103,6 +106,7 @@ def _in_memory() -> Desk:
         FakeInbox(store, second),
         groups,
         groups,
+        FakeCrowds(store, first),
         pass_time,
         die,
         clock.now,
@@ -123,6 +127,7 @@ async def _in_postgres(database: Database, redis: "Redis") -> Desk:
         """Let every time in the tables be that much longer ago."""
         await database.execute("age_cases", seconds)
         await database.execute("age_claims", seconds)
+        await database.execute("age_crowds", seconds)
 
     async def die() -> None:
         await database.execute("leave", first)
@@ -140,6 +145,7 @@ async def _in_postgres(database: Database, redis: "Redis") -> Desk:
         UpdateStore(database=database, instance=second),
         groups,
         groups,
+        PostgresCrowds(database=database, instance=first),
         pass_time,
         die,
         lambda: now,
@@ -153,6 +159,12 @@ _TIME = {
         UPDATE restrictions
         SET lease_until = lease_until - make_interval(secs => $1), due_at = due_at - make_interval(secs => $1),
             done_at = done_at - make_interval(secs => $1)
+    """,
+    "age_crowds": """
+        UPDATE shared_prompts
+        SET minute_at = minute_at - make_interval(secs => $1), due_at = due_at - make_interval(secs => $1),
+            sent_at = sent_at - make_interval(secs => $1), quiet_until = quiet_until - make_interval(secs => $1),
+            lease_until = lease_until - make_interval(secs => $1)
     """,
     "age_claims": "UPDATE updates_done SET claimed_at = claimed_at - make_interval(secs => $1)",
     "db_now": "SELECT now()",

@@ -22,7 +22,7 @@ def due(number: int, *, chat: GroupId = GROUP, bot: BotId = BOT) -> Deletion:
 async def work(store: FakeActions, telegram: FakeTelegram, clock: FakeClock | None = None) -> None:
     """Let the actions run for a few turns of the loop."""
     task = asyncio.get_running_loop().create_task(
-        Actions(store=store, telegram=telegram, clock=clock or FakeClock()).run()
+        Actions(store=store, telegram=telegram, ephemeral=telegram, clock=clock or FakeClock()).run()
     )
     for _ in range(400):
         await asyncio.sleep(0)

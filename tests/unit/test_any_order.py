@@ -19,10 +19,10 @@ from bot.domain.ids import CaseId, ChannelId, UserId
 from bot.domain.intent import Want
 from bot.domain.membership import Allow, Require, judge
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
-from bot.domain.policy import Enforcement, OnLeave, Policy
+from bot.domain.policy import Enforcement, OnLeave, Policy, Prompts
 from bot.domain.restriction import Done, Wanted
 from bot.services.events import MemberChange
-from tests.fake_store import FakeLedger
+from tests.fake_store import FakeLedger, Row, SharedPrompt
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
 
 T = TypeVar("T")
@@ -39,10 +39,11 @@ _POLICIES = (
     Policy(enforcement=Enforcement.OBSERVE),
     Policy(enforcement=Enforcement.DELETE),
     Policy(enforcement=Enforcement.KICK),
+    Policy(prompts=Prompts.MEMBER),
     Policy(on_leave=OnLeave.NOTHING, grandfather=True, grace_minutes=60),
 )
 
-_CALLS = ("mute", "ban", "put_back", "delete_messages", "send", "edit")
+_CALLS = ("mute", "ban", "put_back", "delete_messages", "send", "edit", "send_ephemeral", "delete_ephemeral")
 _TELEGRAM = {"member_state", *_CALLS, *(f"after {call}" for call in _CALLS)}
 _FAULTS = ("crash", "late", "still", "silence", "no answer")
 _ACTS = ("observe", "join", "toggle", "press", "speak", "unprotect", "restrict", "unrestrict", "ban")
@@ -75,7 +76,8 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=StillLoop)
-        self.world = World(catalogs())
+        # So that the second of two shares the prompt.
+        self.world = World(catalogs(), own_prompts=1)
         self.run(self.world.open())
         # What would be in force, had the bot never touched anybody.
         self.theirs: dict[UserId, Prior | None] = dict.fromkeys(USERS)
@@ -252,7 +254,7 @@ class AnyOrder(RuleBasedStateMachine):
             case "no answer" if step in _TELEGRAM:
                 # The call may have been done or not: this is met before and after it. A prompt whose number is not
                 # known is as one of a crash: it stands until somebody presses it.
-                self.crashes += step == "after send"
+                self.crashes += step in {"after send", "after send_ephemeral"}
                 raise TelegramUnavailableError(method=step, description="away")
             case "no answer" if "membership" not in step:
                 raise StoreUnavailableError("away")
@@ -381,6 +383,14 @@ class AnyOrder(RuleBasedStateMachine):
             except CrashError:
                 self.world.ledger = FakeLedger(self.world.store)
                 return
+        await self._share()
+
+    async def _share(self) -> None:
+        """Bring the shared prompt up to date."""
+        try:
+            await self.world.crowds.turn()
+        except* (CrashError, StoreUnavailableError):
+            pass
 
     async def _due(self) -> list[CaseId]:
         try:
@@ -395,7 +405,7 @@ class AnyOrder(RuleBasedStateMachine):
                 await self._deliver_all(user)
             await self._pass()
             tomorrow = self.world.clock.now() + timedelta(days=1)
-            rows = self.world.store.open_rows()
+            rows: list[Row | SharedPrompt] = [*self.world.store.open_rows(), *self.world.store.shared.values()]
             waiting = [row for row in rows if row.lease_owner or (row.due_at is not None and row.due_at < tomorrow)]
             if not waiting:
                 break
@@ -412,6 +422,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.world.telegram.states[key] = MemberState(Role.LEFT, is_member=False)
         for deletion in self.world.store.deletions:
             self.world.telegram.deleted.add(deletion.message_id)
+        for ephemeral in self.world.store.ephemeral_deletions:
+            self.world.telegram.forgotten.add(ephemeral.message_id)
 
     def _expire(self) -> None:
         """Let Telegram end the restrictions whose time is over."""
@@ -440,6 +452,21 @@ class AnyOrder(RuleBasedStateMachine):
             if self._inside(user) and state.is_member:
                 assert len(prompts) <= self.crashes, "a prompt outlives its case"
 
+        self._check_shared()
+
+    def _check_shared(self) -> None:
+        """Who shares the group's prompt has none of their own, and it stands as long as anybody does."""
+        sharing = [row.case for row in self.world.store.open_rows() if row.case.shares_prompt]
+        shared = [text for text in self._prompts() if "user?id=" not in text]
+        assert len(shared) <= 1 + self.crashes, "a group has several shared prompts"
+        if sharing:
+            assert any(f": {len(sharing)}." in text for text in shared), "nobody is told how many wait"
+        else:
+            assert len(shared) <= self.crashes, "the shared prompt outlives who shared it"
+        for case in sharing:
+            own = [text for text in self._prompts() if f"user?id={case.user_id}" in text]
+            assert len(own) <= self.crashes, "a member has a prompt beside the shared one"
+
     def _check_ours(self, user: UserId) -> None:
         """Whom GMBot muted has an open case that knows what to give back."""
         rows = [row for row in self.world.store.open_rows() if row.case.user_id == user]
@@ -457,7 +484,10 @@ class AnyOrder(RuleBasedStateMachine):
         return None if over else prior
 
     def _prompts(self) -> list[str]:
-        return [message.text for message in self.world.telegram.standing()]
+        telegram = self.world.telegram
+        standing = [telegram.edited.get(number, message) for number, message in telegram.standing_by_number()]
+        for_one = [message for number, (_, message) in telegram.whispered.items() if number not in telegram.forgotten]
+        return [message.text for message in (*standing, *for_one)]
 
 
 def test_any_order_on_one_instance() -> None:

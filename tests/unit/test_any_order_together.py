@@ -84,7 +84,7 @@ class Together(AnyOrder):
         self.late: list[Late] = []
         self.mute_is_late = False
         super().__init__()
-        self.worlds = [self.world, *(World(catalogs(), beside=self.world) for _ in range(1, _INSTANCES))]
+        self.worlds = [self.world, *(World(catalogs(), beside=self.world, own_prompts=1) for _ in range(1, _INSTANCES))]
         self.runner.get_loop().set_exception_handler(_unless_it_died)
         self.run(self._hear())
 
@@ -342,6 +342,7 @@ class Together(AnyOrder):
         for task in tasks:
             with suppress(CrashError, asyncio.CancelledError):
                 await task
+        await self._share()
 
     async def _quiet(self) -> None:
         """Wait until everybody waits for a turn, or has ended."""
@@ -374,7 +375,7 @@ class Together(AnyOrder):
             await asyncio.gather(*ending, *old.spawner.tasks, return_exceptions=True)
             old.store.alive.discard(old.inbox.instance)
             self.reading.discard(instance)
-            self.worlds[instance] = World(catalogs(), beside=old)
+            self.worlds[instance] = World(catalogs(), beside=old, own_prompts=1)
             await self.worlds[instance].directory.refresh()
 
     async def _listen(self, instance: int, queue: str) -> None:
@@ -400,6 +401,14 @@ class Together(AnyOrder):
             self.world.clock.advance(31)
             self._expire()
             await super()._settle()
+
+    async def _share(self) -> None:
+        """Bring the shared prompt up to date, undisturbed: what may come between is played on one instance."""
+        self.acting = True
+        try:
+            await super()._share()
+        finally:
+            self.acting = False
 
     # What must hold
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
+from bot.domain.ids import MessageId
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Role
 from bot.domain.restriction import Case, Done, Finding, PromptState, inspect, is_ours, prompt_ends_at
 from tests.strategies import START, cases, member_states
@@ -41,12 +42,13 @@ def test_an_admin_is_always_overruled(state: MemberState, case: Case) -> None:
 @given(cases)
 def test_a_prompt_gives_way_while_it_can_still_be_deleted(case: Case) -> None:
     """Telegram deletes nothing that is older than 48 hours."""
-    standing = replace(case, prompt_state=PromptState.SENT, prompt_sent_at=START)
+    standing = replace(case, prompt_state=PromptState.SENT, prompt_sent_at=START, prompt_message_id=MessageId(7))
 
     ends = prompt_ends_at(standing)
     assert ends is not None
     assert timedelta(hours=40) < ends - START < timedelta(hours=48)
     assert prompt_ends_at(replace(standing, prompt_state=PromptState.GONE)) is None
+    assert prompt_ends_at(replace(standing, prompt_message_id=None)) is None, "a shared one has an end of its own"
     assert prompt_ends_at(replace(standing, prompt_sent_at=None)) is None
 
 

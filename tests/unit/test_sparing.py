@@ -183,7 +183,7 @@ async def test_only_a_ban_of_ours_is_ended(world: World, shift: int, role: Role)
     )
     actions = FakeActions(Unban(1, BOT, GROUP, STRANGER, end))
 
-    await Actions(store=actions, telegram=world.telegram, clock=world.clock)._turn()  # noqa: SLF001 - one turn of its loop
+    await Actions(store=actions, telegram=world.telegram, ephemeral=world.telegram, clock=world.clock)._turn()  # noqa: SLF001 - one turn of its loop
 
     assert world.telegram.state(GROUP, STRANGER).role is role
     assert actions.finished == [1]
@@ -199,7 +199,7 @@ async def test_the_end_of_a_ban_survives_an_outage(world: World) -> None:
         TelegramRefusedError(method="getChatMember", description="kicked"),
     )
 
-    await Actions(store=actions, telegram=world.telegram, clock=world.clock)._turn()  # noqa: SLF001 - one turn of its loop
+    await Actions(store=actions, telegram=world.telegram, ephemeral=world.telegram, clock=world.clock)._turn()  # noqa: SLF001 - one turn of its loop
 
     assert [number for number, _ in actions.failures] == [1]
     assert actions.finished == [2]

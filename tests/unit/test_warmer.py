@@ -20,6 +20,7 @@ from bot.services.access import Access
 from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.clinic import Clinic
+from bot.services.guard import Guard
 from bot.services.onboarding import Onboarding
 from bot.services.privacy import Privacy
 from bot.services.statistics import Statistics
@@ -373,6 +374,8 @@ async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None
         ledger=world.ledger,
         telegram=world.telegram,
         presses=world.telegram,
+        ephemeral=world.telegram,
+        guard=Guard(directory=world.directory, judgement=world.judgement, telegram=world.telegram),
         texts=world.texts,
         bans=Bans(),
         clock=world.clock,

@@ -17,6 +17,7 @@ from bot.domain.restriction import Case, Wanted
 from bot.services.activity import Activity
 from bot.services.admission import Admission, Doorkeeper, Speaker
 from bot.services.channels import Channels
+from bot.services.crowds import SharedPrompts
 from bot.services.directory import Directory
 from bot.services.events import MemberChange, MemberEvents
 from bot.services.policies import Policies
@@ -28,7 +29,7 @@ from bot.services.shift import Shift
 from bot.services.sparing import Judgement, Sparing
 from bot.services.verification import Verification
 from tests.fake_channels import FakeChannels
-from tests.fake_store import FakeLedger, FakeStore, Row
+from tests.fake_store import FakeCrowds, FakeLedger, FakeStore, Row
 from tests.fake_tables import FakeGroups, FakeInbox
 from tests.fakes import FakeCache, FakeClock, FakeJournal, FakeSpawner, FakeTelegram
 
@@ -56,7 +57,7 @@ LOUNGE = ProtectedGroup(
 class World:
     """Everything between the ports, with the ports at hand: one instance, alone or beside another."""
 
-    def __init__(self, texts: Texts, *, beside: "World | None" = None) -> None:
+    def __init__(self, texts: Texts, *, beside: "World | None" = None, own_prompts: int = 5) -> None:
         clock: FakeClock = FakeClock() if beside is None else beside.clock
         shared = None if beside is None else beside.cache.shared
         self.clock: FakeClock = clock
@@ -91,7 +92,6 @@ class World:
             clock=self.clock,
         )
         self.bans = Bans()
-        self.prompter = Prompter(telegram=self.telegram, texts=texts, bans=self.bans, clock=self.clock)
         self.owners = FakeChannels()
         self.channels = Channels(
             directory=self.directory,
@@ -100,6 +100,21 @@ class World:
             texts=texts,
             wake=self.wake,
             poke=self.poke,
+        )
+        self.prompter = Prompter(
+            telegram=self.telegram,
+            ephemeral=self.telegram,
+            texts=texts,
+            bans=self.bans,
+            clock=self.clock,
+            own_prompts=own_prompts,
+        )
+        self.crowds = SharedPrompts(
+            store=FakeCrowds(self.store),
+            directory=self.directory,
+            telegram=self.telegram,
+            texts=texts,
+            clock=self.clock,
         )
         self.setup = Setup(
             directory=self.directory,

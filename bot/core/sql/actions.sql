@@ -5,7 +5,7 @@ SET lease_owner = $1, lease_until = now() + interval '10 seconds', attempts = at
 WHERE action_id = ANY(ARRAY(
   SELECT action_id FROM scheduled_actions
   WHERE dead_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
-    AND kind IN ('delete_message', 'unban')
+    AND kind IN ('delete_message', 'delete_ephemeral', 'unban')
     AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))
   ORDER BY due_at
   LIMIT $2

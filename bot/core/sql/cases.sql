@@ -90,13 +90,28 @@ WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
 RETURNING *;
 
 -- case_prompted --
-UPDATE restrictions
-SET prompt_state = $3, prompt_message_id = $4, prompt_channels = $5,
+-- Who shared the group's prompt and shares it no more is not counted there any longer.
+WITH before AS (
+  SELECT restriction_id, bot_id, group_id,
+         prompt_state = 'sent' AND prompt_message_id IS NULL AND prompt_ephemeral_id IS NULL AS is_shared
+  FROM restrictions
+  WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+  FOR UPDATE
+), told AS (
+  UPDATE shared_prompts s
+  SET due_at = least(due_at, greatest(now() + interval '1 second', quiet_until)), version = version + 1
+  FROM before
+  WHERE is_shared AND (s.bot_id, s.group_id) = (before.bot_id, before.group_id)
+)
+UPDATE restrictions r
+SET prompt_state = $3, prompt_message_id = $4, prompt_ephemeral_id = $5, prompt_channels = $6,
     prompt_sent_at = CASE
-      WHEN $3 = 'sent' AND prompt_message_id IS DISTINCT FROM $4 THEN now() ELSE prompt_sent_at
+      WHEN $3 = 'sent' AND (prompt_message_id IS DISTINCT FROM $4 OR prompt_ephemeral_id IS DISTINCT FROM $5) THEN now()
+      ELSE prompt_sent_at
     END
-WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
-RETURNING *;
+FROM before
+WHERE r.restriction_id = before.restriction_id
+RETURNING r.*;
 
 -- case_kicking --
 -- The end of the ban is committed before its beginning, by a clock that all instances share. It lies far enough ahead
@@ -160,6 +175,8 @@ WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND done IN ('muting',
 -- Looked for by its number first, and only then among the cases of the group; `+ 0` keeps the first search from these.
 SELECT 1 FROM restrictions
 WHERE bot_id = $1 AND group_id + 0 = $2 AND closed_at IS NULL AND prompt_message_id = $3
+UNION ALL
+SELECT 1 FROM shared_prompts WHERE bot_id = $1 AND group_id = $2 AND (message_id = $3 OR lease_until > now())
 UNION ALL
 SELECT 1 FROM restrictions
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND prompt_state = 'sending';

@@ -152,7 +152,8 @@ RETURNING group_id, enforcement;
 -- move_cases --
 UPDATE restrictions
 SET group_id = $3, enforcement = $4, wanted = 'check', done = 'nothing', delete_ids = '{}',
-    prompt_state = 'none', prompt_message_id = NULL, cause = 'move', version = version + 1, due_at = now(),
+    prompt_state = 'none', prompt_message_id = NULL, prompt_ephemeral_id = NULL, cause = 'move',
+    version = version + 1, due_at = now(),
     configuration = (SELECT seq FROM protected_groups WHERE bot_id = $1 AND group_id = $3)
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL
 RETURNING restriction_id;

@@ -153,22 +153,32 @@ SELECT restriction_id FROM restricted;
 -- a case put to sleep here might hold somebody who has joined the channels already.
 WITH gone AS (
   UPDATE restrictions r
-  SET prompt_state = 'gone', prompt_message_id = NULL, wanted = CASE WHEN wanted = 'mute' THEN 'check' ELSE wanted END,
+  SET prompt_state = 'gone', prompt_message_id = NULL, prompt_ephemeral_id = NULL,
+      wanted = CASE WHEN wanted = 'mute' THEN 'check' ELSE wanted END,
       version = r.version + 1
   FROM (
-    SELECT restriction_id, prompt_message_id FROM restrictions
+    SELECT restriction_id, prompt_message_id, prompt_ephemeral_id FROM restrictions
     WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL AND prompt_state = 'sent'
     FOR UPDATE
   ) before
   WHERE r.restriction_id = before.restriction_id
-  RETURNING r.bot_id, r.group_id, before.prompt_message_id
+  RETURNING r.bot_id, r.group_id, before.prompt_message_id, before.prompt_ephemeral_id
+), fewer AS (
+  UPDATE shared_prompts s
+  SET due_at = least(due_at, greatest(now() + interval '1 second', quiet_until)), version = version + 1
+  FROM gone
+  WHERE coalesce(prompt_message_id, prompt_ephemeral_id) IS NULL
+    AND (s.bot_id, s.group_id) = (gone.bot_id, gone.group_id)
 ), noted AS (
   INSERT INTO verification_events (bot_id, group_id, user_id, outcome, case_id, seconds)
   SELECT $1, $2, $3, 'left', restriction_id, extract(epoch FROM now() - opened_at) FROM restrictions
   WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
 )
-INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
-SELECT bot_id, 'delete_message', group_id, prompt_message_id, now() FROM gone;
+INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, user_id, due_at)
+SELECT bot_id, CASE WHEN prompt_message_id IS NULL THEN 'delete_ephemeral' ELSE 'delete_message' END, group_id,
+       coalesce(prompt_message_id, prompt_ephemeral_id), $3, now()
+FROM gone
+WHERE coalesce(prompt_message_id, prompt_ephemeral_id) IS NOT NULL;
 
 -- echo_open --
 -- The mute landed after the lift had been done, or while it is being done: it has to be lifted again.
@@ -244,3 +254,8 @@ SELECT bot_id, group_id, user_id, user_name, $5 FROM restrictions
 WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL
 ON CONFLICT (bot_id, group_id, user_id) DO NOTHING
 RETURNING user_id;
+
+-- prompt_seen --
+-- They have pressed a prompt that only they see, so they do see it: no other one follows.
+UPDATE restrictions SET prompt_seen = true
+WHERE bot_id = $1 AND user_id = $3 AND group_id = $2 AND closed_at IS NULL AND prompt_ephemeral_id = $4;

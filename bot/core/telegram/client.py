@@ -168,7 +168,7 @@ class TelegramClient:
                 message.picture or b"",
                 message.text,
                 parse_mode=ParseMode.HTML,
-                reply_markup=_keyboard(message.buttons),
+                reply_markup=keyboard(message.buttons),
                 message_thread_id=message.topic_id,
                 disable_notification=message.silent,
                 reply_parameters=reply,
@@ -180,7 +180,7 @@ class TelegramClient:
                 chat,
                 message.text,
                 parse_mode=ParseMode.HTML,
-                reply_markup=_keyboard(message.buttons) if message.picker is None else _picker(message.picker),
+                reply_markup=keyboard(message.buttons) if message.picker is None else _picker(message.picker),
                 message_thread_id=message.topic_id,
                 disable_notification=message.silent,
                 reply_parameters=reply,
@@ -200,7 +200,7 @@ class TelegramClient:
                 bot,
                 "editMessageMedia",
                 chat,
-                lambda api: api.edit_message_media(media, chat, message_id, reply_markup=_keyboard(message.buttons)),
+                lambda api: api.edit_message_media(media, chat, message_id, reply_markup=keyboard(message.buttons)),
             )
             return
         await self._call(
@@ -212,7 +212,7 @@ class TelegramClient:
                 chat,
                 message_id,
                 parse_mode=ParseMode.HTML,
-                reply_markup=_keyboard(message.buttons),
+                reply_markup=keyboard(message.buttons),
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             ),
         )
@@ -291,7 +291,8 @@ class TelegramClient:
         return await self._gateway.call(Demand(bot, method, chat, self._priority), request, patience=self._patience)
 
 
-def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
+def keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
+    """Put buttons into Bot API terms; None for none."""
     if not rows:
         return None
     return InlineKeyboardMarkup(

@@ -41,6 +41,7 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "sendPhoto": Kind.SEND,
         "editMessageText": Kind.SEND,
         "editMessageMedia": Kind.SEND,
+        "editEphemeralMessageText": Kind.SEND,
         "restrictChatMember": Kind.MODERATE,
         "banChatMember": Kind.MODERATE,
         "unbanChatMember": Kind.MODERATE,
@@ -48,12 +49,14 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "declineChatJoinRequest": Kind.MODERATE,
         "deleteMessage": Kind.MODERATE,
         "deleteMessages": Kind.MODERATE,
+        "deleteEphemeralMessage": Kind.MODERATE,
         "createChatInviteLink": Kind.MODERATE,
         "getMe": Kind.READ,
         "getChat": Kind.READ,
         "getChatAdministrators": Kind.READ,
         "getChatMember": Kind.READ,
         "answerCallbackQuery": Kind.ANSWER,
+        "answerChatJoinRequestQuery": Kind.ANSWER,
     }
 )
 

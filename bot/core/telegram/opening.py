@@ -16,6 +16,7 @@ from bot.core.telegram.circuit import Circuits
 from bot.core.telegram.client import TelegramClient
 from bot.core.telegram.demand import Limits, Priority
 from bot.core.telegram.gateway import Gateway
+from bot.core.telegram.newer import Capabilities, NewerTelegram
 from bot.core.telegram.own_budget import OwnBudget
 from bot.core.telegram.profile import TelegramProfile
 from bot.core.telegram.telemetry import Telemetry
@@ -38,6 +39,17 @@ class Telegram:
     telemetry: Telemetry
     gateway: Gateway
     bans: Bans
+    capabilities: Capabilities
+
+    @property
+    def newer_for_presses(self) -> NewerTelegram:
+        """What is newer than the library, with the urgency of presses."""
+        return NewerTelegram(self.gateway, self.capabilities, priority=Priority.PRESS, patience=_PRESS_PATIENCE_SECONDS)
+
+    @property
+    def newer_for_work(self) -> NewerTelegram:
+        """The same, for what is done under a lease."""
+        return NewerTelegram(self.gateway, self.capabilities, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS)
 
     @property
     def for_presses(self) -> TelegramClient:
@@ -88,6 +100,8 @@ async def open_telegram(
     )
     await pool.open()
     try:
-        yield Telegram(clients, Desk(make=make, at_telegram=is_telegram(api_url)), telemetry, gateway, Bans())
+        capabilities = Capabilities(monotonic=clock.monotonic)
+        desk = Desk(make=make, at_telegram=is_telegram(api_url))
+        yield Telegram(clients, desk, telemetry, gateway, Bans(), capabilities)
     finally:
         await pool.close()

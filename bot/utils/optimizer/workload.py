@@ -122,8 +122,8 @@ def _cases() -> Sequence[Probe]:
               is_write=True),
         leased("renew_case"), leased("give_back_case"), leased("want_case", 1, "check"),
         leased("case_did", "muted", []), leased("case_lifted", 1), leased("case_muting", 1, None, until),
-        leased("case_deleted", []), leased("case_prompted", "sent", 7, []), leased("rest_case", 1, None),
-        leased("close_case", 1, "freed"), leased("postpone_case", 1, 5.0),
+        leased("case_deleted", []), leased("case_prompted", "sent", 7, None, []), leased("rest_case", 1, None),
+        leased("case_prompting", [], 5, 1.0), leased("close_case", 1, "freed"), leased("postpone_case", 1, 5.0),
     )  # fmt: skip
 
 
