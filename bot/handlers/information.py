@@ -11,6 +11,7 @@ from bot.handlers.inquiry import Inquiry, meant
 from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
+from bot.handlers.settings import Settings
 from bot.handlers.usecases import UseCases
 from bot.services.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
 
@@ -18,10 +19,11 @@ from bot.services.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
 class Information:
     """Says what the bot does and how a group stands."""
 
-    def __init__(self, use: UseCases, replies: Replies, onboard: Onboard) -> None:
+    def __init__(self, use: UseCases, replies: Replies, onboard: Onboard, settings: Settings) -> None:
         self._use = use
         self._replies = replies
         self._onboard = onboard
+        self._settings = settings
         self._inquiry = Inquiry(use, replies)
 
     async def start(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -30,6 +32,10 @@ class Information:
         if chat is None or chat.type != ChatType.PRIVATE:
             if payload != links.ADDED:
                 await self.help(update, context)
+            return
+        wanted = links.settings_of(payload)
+        if wanted is not None:
+            await self._settings.in_private(update, wanted)
             return
         group = links.group_of(payload)
         if group is not None:

@@ -7,6 +7,7 @@ from bot.domain.ids import GroupId
 # Telegram merges these rights with those the bot has: nothing is lost by granting them again.
 IN_GROUP = ("can_restrict_members", "can_delete_messages", "can_invite_users")
 _IN_CHANNEL = "invite_users"
+_SETTINGS = re.compile(r"s(-[0-9]{1,18})")
 _GROUP = re.compile(r"g(-[0-9]{1,18})")
 
 ADDED = "new"
@@ -27,6 +28,17 @@ def add_to_channel(username: str) -> str:
 def set_up(username: str, group: GroupId) -> str:
     """Return the link by which an admin sets a group up in private."""
     return f"https://t.me/{username}?start=g{group}"
+
+
+def settings(username: str, group: GroupId) -> str:
+    """Return the link by which an admin opens a group's settings in private."""
+    return f"https://t.me/{username}?start=s{group}"
+
+
+def settings_of(payload: str) -> GroupId | None:
+    """Read the group whose settings `/start` asks for; None for anything else."""
+    found = _SETTINGS.fullmatch(payload)
+    return None if found is None else GroupId(int(found[1]))
 
 
 def group_of(payload: str) -> GroupId | None:

@@ -9,6 +9,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Policy, choose
+from bot.handlers import links
 from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORDS, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
@@ -17,8 +18,10 @@ from bot.services.authority import Say
 
 __all__ = ["PREFIX", "Settings"]
 
-# In private a panel is offered for each of so many groups.
-_MOST_GROUPS = 20
+# In private a panel is offered for each of one's groups, so many at a time: each may cost a question.
+_ON_A_PAGE = 8
+_MOST_PAGES = 10_000
+_PAGES = f"{PREFIX}l:"
 
 
 class Settings:
@@ -42,7 +45,10 @@ class Settings:
         if query is None or query.data is None:
             return
         try:
-            key = await self._press(update, query, ticket(query.data))
+            if query.data.startswith(_PAGES):
+                key = await self._turn(update, query, query.data.removeprefix(_PAGES))
+            else:
+                key = await self._press(update, query, ticket(query.data))
         except TelegramError:
             key = "press.unknown"
         text = self._use.texts.toast(key, self._replies.language(update)) if key else ""
@@ -51,10 +57,34 @@ class Settings:
         except TelegramError:
             return
 
-    async def _list_groups(self, update: Update) -> None:
+    async def in_private(self, update: Update, group_id: GroupId) -> None:
+        """Open a group's panel in private, for whoever came by the link on the panel in the group."""
         bot, user = bot_of(update), UserId(update.effective_user.id if update.effective_user else 0)
+        group = self._use.directory.group(bot, group_id)
+        if group is None or not group.protected:
+            await self._replies.reply(update, self._replies.say(update, "settings.none"))
+            return
+        try:
+            say = await self._use.authority.of(group, user)
+        except TelegramError:
+            await self._replies.reply(update, self._replies.say(update, "command.unavailable"))
+            return
+        if say is not Say.YES:
+            await self._replies.reply(update, self._replies.say(update, f"press.{say.value}"))
+            return
+        panel = Panel(self._use.texts, self._replies.language(update), group, user).menu()
+        await self._replies.reply(update, panel.text, panel.buttons)
+
+    async def _list_groups(self, update: Update) -> None:
+        shown = await self._page(update, 0)
+        await self._replies.reply(update, shown.text, shown.buttons)
+
+    async def _page(self, update: Update, page: int) -> Outgoing:
+        """List some of the groups that somebody has set up, and may set up still."""
+        bot, user = bot_of(update), UserId(update.effective_user.id if update.effective_user else 0)
+        groups = self._use.directory.set_up_by(bot, user)
         rows: list[tuple[Button, ...]] = []
-        for group in self._use.directory.candidates(bot, user)[:_MOST_GROUPS]:
+        for group in groups[page * _ON_A_PAGE : (page + 1) * _ON_A_PAGE]:
             try:
                 allowed = await self._use.authority.of(group, user) is Say.YES
             except TelegramError:
@@ -62,8 +92,17 @@ class Settings:
             if allowed:
                 data = str(Ticket(group.group_id, user, nonce_of(group), MENU))
                 rows.append((Button(group.title or str(group.group_id), data=data),))
-        key = "settings.pick" if rows else "settings.none"
-        await self._replies.reply(update, self._replies.say(update, key), tuple(rows))
+        turns = [("◀", page - 1)] * (page > 0) + [("▶", page + 1)] * (len(groups) > (page + 1) * _ON_A_PAGE)
+        if turns:
+            rows.append(tuple(Button(sign, data=f"{_PAGES}{number}") for sign, number in turns))
+        return Outgoing(self._replies.say(update, "settings.pick" if rows else "settings.none"), tuple(rows))
+
+    async def _turn(self, update: Update, query: CallbackQuery, page: str) -> str:
+        if query.message is None or query.message.chat.type != ChatType.PRIVATE or not page.isdecimal():
+            return "press.stale"
+        shown = await self._page(update, min(int(page), _MOST_PAGES))
+        chat, message = query.message.chat.id, MessageId(query.message.message_id)
+        return "" if await self._redraw(bot_of(update), chat, message, shown) else "press.unknown"
 
     async def _in_group(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         message = update.effective_message
@@ -83,7 +122,9 @@ class Settings:
             group = await self._chosen(group, policy, UserId(message.from_user.id))
         user = ANYBODY if message.from_user.id == GROUP_ANONYMOUS_BOT else UserId(message.from_user.id)
         panel = Panel(self._use.texts, self._replies.language(update), group, user).menu()
-        await self._replies.reply(update, panel.text, panel.buttons)
+        label = self._use.texts.toast("settings.private_button", self._replies.language(update))
+        link = Button(label, url=links.settings(update.get_bot().username, group.group_id))
+        await self._replies.reply(update, panel.text, (*panel.buttons, (link,)))
 
     async def _allowed(self, message: Message, group: ProtectedGroup, policy: Policy) -> Say:
         locks = policy.locked != group.policy.locked

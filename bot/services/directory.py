@@ -18,6 +18,7 @@ class Directory(Follower):
         self._store = store
         self._groups: dict[BotId, dict[GroupId, ProtectedGroup]] = defaultdict(dict)
         self._linked: dict[tuple[BotId, ChannelId], set[GroupId]] = defaultdict(set)
+        self._set_up: dict[tuple[BotId, UserId], set[GroupId]] = defaultdict(set)
         self._seq = -1
         self._reading = asyncio.Lock()
 
@@ -43,10 +44,10 @@ class Directory(Follower):
         """Count the groups that are protected now."""
         return sum(group.protected for groups in self._groups.values() for group in groups.values())
 
-    def candidates(self, bot: BotId, user: UserId) -> Sequence[ProtectedGroup]:
-        """Return protected groups that somebody may be an admin of, those they have set up first."""
-        groups = [group for group in self._groups[bot].values() if group.protected]
-        return sorted(groups, key=lambda group: (group.configured_by != user, group.title))
+    def set_up_by(self, bot: BotId, user: UserId) -> Sequence[ProtectedGroup]:
+        """Return the protected groups that somebody has set up, by title; whether they still may is not known here."""
+        known = (self._groups[bot][group] for group in self._set_up.get((bot, user), ()))
+        return sorted((group for group in known if group.protected), key=lambda group: (group.title, group.group_id))
 
     def count_paused(self, reason: str) -> int:
         """Count the protected groups that are paused for a reason."""
@@ -77,8 +78,12 @@ class Directory(Follower):
     def _put(self, group: ProtectedGroup) -> None:
         for known in (group.group_id, *group.former_ids):
             before = self._groups[group.bot_id].pop(known, None)
-            for channel in before.channel_ids if before else ():
+            if before is None:
+                continue
+            self._set_up[group.bot_id, before.configured_by].discard(known)
+            for channel in before.channel_ids:
                 self._linked[group.bot_id, channel].discard(known)
         self._groups[group.bot_id][group.group_id] = group
+        self._set_up[group.bot_id, group.configured_by].add(group.group_id)
         for channel in group.channel_ids:
             self._linked[group.bot_id, channel].add(group.group_id)

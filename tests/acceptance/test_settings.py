@@ -4,7 +4,7 @@ import pytest
 
 from bot.simulator import CallbackQuery, Chat, Message, User
 from tests.acceptance.kit import buttons, finished, from_bot
-from tests.platform import Lounge, Platform, eventually
+from tests.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 
@@ -129,6 +129,58 @@ async def test_in_private_each_of_ones_groups_has_a_panel(lounge: Lounge) -> Non
     await press(lounge, panel, "Lounge", chat=chat)
     await press(lounge, panel, "Edited messages", chat=chat)
     assert await press(lounge, panel, "Ignore", chat=chat) == "Saved."
+
+
+async def test_a_stranger_s_settings_cost_no_question(lounge: Lounge) -> None:
+    """Who has set nothing up is told so without asking Telegram about any group."""
+    await lounge.protect(lounge.news)
+    before = len(lounge.calls("getChatMember"))
+
+    lounge.sim.private(lounge.stranger, lounge.bot, "/settings")
+    private = lounge.sim.private_chat(lounge.stranger, lounge.bot)
+    await lounge.until_said("no group", private)
+
+    assert len(lounge.calls("getChatMember")) == before
+
+
+async def test_any_admin_opens_the_panel_in_private(lounge: Lounge) -> None:
+    """By the link below the panel in the group; a member who takes the link is told that it is for admins."""
+    await lounge.protect(lounge.news)
+    admin = lounge.sim.add_user("Ada")
+    lounge.sim.join(admin, lounge.group)
+    lounge.sim.promote(lounge.group, admin, can_restrict_members=True)
+    panel = await opened(lounge, admin)
+    link = next(str(button["url"]) for button in buttons(panel) if "url" in button)
+    payload = link.partition("?start=")[2]
+
+    for user in (admin, lounge.member):
+        lounge.sim.private(user, lounge.bot, f"/start {payload}")
+    await lounge.settled()
+
+    chat, other = (lounge.sim.private_chat(user, lounge.bot) for user in (admin, lounge.member))
+    mine = lounge.sim.messages(chat)[-1]
+    await press(lounge, mine, "Edited messages", by=admin, chat=chat)
+    assert await press(lounge, mine, "Ignore", by=admin, chat=chat) == "Saved."
+    assert "Only admins" in (lounge.sim.messages(other)[-1].text or "")
+
+
+async def test_many_groups_come_in_pages(lounge: Lounge) -> None:
+    """Eight at a time, by title; one may turn to and fro."""
+    for number in range(10):
+        home = add_group(lounge.sim, lounge.bot, lounge.owner, f"Home {number}")
+        lounge.sim.say(lounge.owner, home, f"/protect @{lounge.news.username}")
+        await lounge.until_said("Done", home)
+    lounge.sim.private(lounge.owner, lounge.bot, "/settings")
+    chat = lounge.sim.private_chat(lounge.owner, lounge.bot)
+    await lounge.until_said("Choose a group", chat)
+    await lounge.settled()
+    panel = lounge.sim.messages(chat)[-1]
+    assert [button["text"] for button in buttons(panel)] == [*(f"Home {number}" for number in range(8)), "▶"]
+
+    assert await press(lounge, panel, "▶", chat=chat) == ""
+    assert [button["text"] for button in buttons(panel)] == ["Home 8", "Home 9", "◀"]
+    await press(lounge, panel, "◀", chat=chat)
+    assert next(button["text"] for button in buttons(panel)) == "Home 0"
 
 
 async def test_an_anonymous_admins_panel_is_any_admins(lounge: Lounge) -> None:
