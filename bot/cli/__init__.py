@@ -18,6 +18,7 @@ from bot.cli.migrate import migrate
 from bot.cli.privacy import build_privacy
 from bot.cli.serve import serve
 from bot.cli.simulate import simulate
+from bot.cli.twin import build_twin
 from bot.cli.warm import warm
 from bot.cli.webhook import build_webhook
 from bot.core.logging import configure_logging
@@ -49,4 +50,5 @@ def build_cli() -> typer.Typer:
     cli.add_typer(build_letters(), name="letters")
     cli.add_typer(build_privacy(), name="privacy")
     cli.add_typer(build_backup(), name="backup")
+    cli.add_typer(build_twin(), name="twin")
     return cli

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     backup_dir: Path | None = None
     backup_keep: int = Field(3, ge=1, le=1000)
     backup_keep_days: int = Field(14, ge=1, le=3650)
+    twin_database_url: SecretStr | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -127,5 +127,9 @@ class DamagedBackupError(BackupError):
         super().__init__(f"{what} is damaged or was changed; use another backup")
 
 
+class TwinError(BotError):
+    """Two databases cannot be made twins, or are none; the text says why."""
+
+
 class LiveTargetError(BackupError):
     """What would be overwritten by a restore is in use, or holds data."""

@@ -1,0 +1,127 @@
+"""`gmbot twin`: two databases that both take changes of the configuration."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from bot.cli.operating import execute, print_json, print_table
+from bot.core.settings import Settings
+from bot.core.twin.linking import Side, SideState, Twins
+from bot.domain.errors import SettingsError
+
+Result = TypeVar("Result")
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_HERE, _THERE = "here", "there"
+
+
+def build_twin() -> typer.Typer:
+    """Put the commands about twins together."""
+    twin = typer.Typer(
+        help="Keep the configuration in DATABASE_URL and in TWIN_DATABASE_URL, and change it in either.\n\n"
+        "Both URLs need a superuser. What is set up can be removed without a trace.",
+        no_args_is_help=True,
+    )
+    for command in (setup, check, sync, remove):
+        twin.command()(command)
+    return twin
+
+
+def setup(
+    *,
+    reach_here: Annotated[
+        str | None, typer.Option("--reach-here", metavar="HOST:PORT", help="Where the other server reaches this one.")
+    ] = None,
+    reach_there: Annotated[
+        str | None, typer.Option("--reach-there", metavar="HOST:PORT", help="Where this server reaches the other one.")
+    ] = None,
+) -> None:
+    """Make two databases twins. Where both have a row already, the one that was changed later stays."""
+    _run("twin setup", lambda twins: twins.set_up(), reach_here, reach_there)
+    typer.echo("Each database tells the other one its changes now; `gmbot twin check` compares them.")
+
+
+def check(*, as_json: _Json = False) -> None:
+    """Compare both databases. Exit status 1 when they differ, or when one does not hear the other."""
+    sides = _run("twin check", lambda twins: twins.compare())
+    faults = faults_of(*sides)
+    if as_json:
+        print_json({"sides": [asdict(side) for side in sides], "faults": faults})
+    else:
+        _print(*sides)
+        for fault in faults:
+            typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+def sync() -> None:
+    """Have both tell everything once more, for instance after a slot was lost."""
+    _run("twin sync", lambda twins: twins.sync())
+    typer.echo("Both tell all they hold; `gmbot twin check` says when they are equal.")
+
+
+def remove(
+    *,
+    here_only: Annotated[bool, typer.Option("--here-only", help="The other database is gone for good.")] = False,
+) -> None:
+    """Make both databases single again. Each keeps what it holds."""
+    _run("twin remove", lambda twins: twins.remove(here_only=here_only))
+    typer.echo("This database is single." if here_only else "Both databases are single.")
+
+
+def faults_of(one: SideState, other: SideState) -> list[str]:
+    """Say what is wrong with two sides."""
+    found = [f"{side.name} does not hear the other one" for side in (one, other) if not side.receives]
+    found += [
+        f"{table} differs: {one.tables[table][0]} rows {one.name}, {other.tables[table][0]} rows {other.name}"
+        for table in one.tables
+        if one.tables[table] != other.tables.get(table)
+    ]
+    return found
+
+
+def _print(one: SideState, other: SideState) -> None:
+    rows = []
+    for table, content in one.tables.items():
+        counterpart = other.tables.get(table, (0, ""))
+        rows.append((table, content[0], counterpart[0], "equal" if content == counterpart else "DIFFERENT"))
+    print_table(("Table", one.name.capitalize(), other.name.capitalize(), "State"), rows, right=("Here", "There"))
+    for side in (one, other):
+        typer.echo(
+            f"{side.name}: {'hears the other one' if side.receives else 'hears nothing'},"
+            f" {side.behind_bytes or 0} bytes of log not confirmed, {side.conflicts} conflicts,"
+            f" {side.not_applied} changes not applied, {side.faults} faults"
+        )
+
+
+def _run(
+    command: str,
+    work: Callable[[Twins], Awaitable[Result]],
+    reach_here: str | None = None,
+    reach_there: str | None = None,
+) -> Result:
+    async def opened() -> Result:
+        return await work(twins_of(Settings.from_env(), reach_here, reach_there))
+
+    return execute(command, opened())
+
+
+def twins_of(settings: Settings, reach_here: str | None = None, reach_there: str | None = None) -> Twins:
+    """Return the two databases of the settings. Raises SettingsError."""
+    if settings.database_url is None or settings.twin_database_url is None:
+        raise SettingsError("DATABASE_URL and TWIN_DATABASE_URL must be set to the two databases")
+    here, there = settings.database_url.get_secret_value(), settings.twin_database_url.get_secret_value()
+    return Twins(
+        Side(_HERE, here, _reached(here, reach_here)),
+        Side(_THERE, there, _reached(there, reach_there)),
+    )
+
+
+def _reached(url: str, place: str | None) -> str:
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login}{at}{place or host}").geturl()

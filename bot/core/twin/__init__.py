@@ -1,0 +1,1 @@
+"""Two databases that both take changes of the configuration."""
