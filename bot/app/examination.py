@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from bot.app.administration import Administration, administration
+from bot.app.twins import twins_of
 from bot.app.world import given_secret
 from bot.core.backup.log import release_slot
-from bot.core.checks import backups, configuration, delivery, groups, replication, stores, telegram
+from bot.core.checks import backups, configuration, delivery, groups, replication, stores, telegram, twins
 from bot.core.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, StoreUnavailableError
@@ -78,7 +79,14 @@ def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
         Check("RD-1", _STORES, partial(stores.redis, admin.redis)),
         Check("RUN-1", _STORES, partial(stores.work, admin.database)),
         *_of_backups(settings, admin),
+        *_of_twins(settings),
     ]
+
+
+def _of_twins(settings: Settings) -> list[Check]:
+    if settings.twin_database_url is None:
+        return []
+    return [Check("TW-1", _STORES, partial(twins.standing, twins_of(settings)))]
 
 
 def _of_backups(settings: Settings, admin: Administration) -> list[Check]:

@@ -10,6 +10,7 @@ from bot.app.fleet import Fleet
 from bot.app.kept import Kept, keep_for_later
 from bot.app.outage import without_postgresql
 from bot.app.services import Services, join_services
+from bot.app.twins import watch_twin
 from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.web import join_access, join_web
 from bot.app.world import World, given_secret, opened
@@ -72,6 +73,7 @@ async def running(settings: Settings, mode: Mode) -> AsyncIterator[Site]:
         )
         world = await stack.enter_async_context(opened(settings, stores))
         back_up_on_schedule(world, stores)
+        watch_twin(world, stores)
         yield await _wire(world, mode)
 
 

@@ -3,19 +3,18 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
 
 import typer
 
+from bot.app.twins import twins_of
 from bot.cli.operating import execute, print_json, print_table
 from bot.core.settings import Settings
-from bot.core.twin.linking import Side, SideState, Twins
-from bot.domain.errors import SettingsError
+from bot.core.twin.linking import Twins
+from bot.domain.twin import SideState, faults_of
 
 Result = TypeVar("Result")
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_HERE, _THERE = "here", "there"
 
 
 def build_twin() -> typer.Typer:
@@ -73,17 +72,6 @@ def remove(
     typer.echo("This database is single." if here_only else "Both databases are single.")
 
 
-def faults_of(one: SideState, other: SideState) -> list[str]:
-    """Say what is wrong with two sides."""
-    found = [f"{side.name} does not hear the other one" for side in (one, other) if not side.receives]
-    found += [
-        f"{table} differs: {one.tables[table][0]} rows {one.name}, {other.tables[table][0]} rows {other.name}"
-        for table in one.tables
-        if one.tables[table] != other.tables.get(table)
-    ]
-    return found
-
-
 def _print(one: SideState, other: SideState) -> None:
     rows = []
     for table, content in one.tables.items():
@@ -105,23 +93,6 @@ def _run(
     reach_there: str | None = None,
 ) -> Result:
     async def opened() -> Result:
-        return await work(twins_of(Settings.from_env(), reach_here, reach_there))
+        return await work(twins_of(Settings.from_env(), reach_here=reach_here, reach_there=reach_there))
 
     return execute(command, opened())
-
-
-def twins_of(settings: Settings, reach_here: str | None = None, reach_there: str | None = None) -> Twins:
-    """Return the two databases of the settings. Raises SettingsError."""
-    if settings.database_url is None or settings.twin_database_url is None:
-        raise SettingsError("DATABASE_URL and TWIN_DATABASE_URL must be set to the two databases")
-    here, there = settings.database_url.get_secret_value(), settings.twin_database_url.get_secret_value()
-    return Twins(
-        Side(_HERE, here, _reached(here, reach_here)),
-        Side(_THERE, there, _reached(there, reach_there)),
-    )
-
-
-def _reached(url: str, place: str | None) -> str:
-    parts = urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{login}{at}{place or host}").geturl()

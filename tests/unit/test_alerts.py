@@ -130,6 +130,7 @@ CASES: dict[str, tuple[Series, Series]] = {
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 1)},
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 0)},
     ),
+    "GMBotTwinApart": (gauge("gmbot_twin_connected", 0), gauge("gmbot_twin_connected", 1)),
     "GMBotBackupOld": (due_since(2 * HOUR), due_since(-HOUR)),
     "GMBotBackupLogBehind": (kept_until(600), kept_until(15)),
     "GMBotGroupsPaused": (

@@ -1,6 +1,6 @@
 """Makes two databases twins, compares them, and makes them single again."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from bot.domain.errors import StoreUnavailableError, TwinError
+from bot.domain.twin import SideState
 
 _OLDEST = 160_000
 _CONNECT_SECONDS = 5.0
@@ -57,22 +58,6 @@ class Side:
     url: str
     reached_at: str
     """The URL by which the other server reaches it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SideState:
-    """How one side stands."""
-
-    name: str
-    receives: bool
-    sends: bool
-    behind_bytes: int | None
-    """How much of its log the other side has not confirmed; much of that may be of no interest to it."""
-    conflicts: int
-    not_applied: int
-    faults: int
-    tables: Mapping[str, tuple[int, str]]
-    """Of each table how many rows there are, and a checksum."""
 
 
 class Twins:
