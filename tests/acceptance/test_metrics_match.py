@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.backup.log import release_slot
 from tests.ingress_kit import served
 from tests.platform import Lounge, Platform
 from tests.promql import metrics_in
@@ -17,11 +18,14 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "monitoring
 NOT_OURS = {"up"}
 
 
-async def families(platform: Platform) -> dict[str, str]:
-    """Return the metrics of a running instance by type, under the names that queries use."""
-    async with served(platform) as instance:
+async def families(platform: Platform, backups: Path) -> dict[str, str]:
+    """Return the metrics of a running instance by type, under the names that queries use; it has every option."""
+    async with served(
+        platform, BACKUP_SCHEDULE="03:00", BACKUP_DIR=str(backups), TWIN_DATABASE_URL=platform.database_url
+    ) as instance:
         await platform.webhook_is_set()
         text = (await instance.caller.call("GET", "/metrics")).body.decode()
+    await release_slot(platform.database_url)
     found = dict(re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE))
     for name, kind in tuple(found.items()):
         if kind == "histogram":
@@ -29,10 +33,10 @@ async def families(platform: Platform) -> dict[str, str]:
     return found
 
 
-async def test_every_query_asks_for_metrics_that_exist(platform: Platform, lounge: Lounge) -> None:
+async def test_every_query_asks_for_metrics_that_exist(platform: Platform, lounge: Lounge, tmp_path: Path) -> None:
     """In the rules and in the dashboard; a counter is asked for its rate, a gauge for its value."""
     del lounge
-    known = await families(platform)
+    known = await families(platform, tmp_path)
     asked = {f"alert {rule.name}": rule.expression for rule in RULES.values()}
     asked |= {f"panel {title}: {expression}": expression for title, expression in panels()}
 
@@ -44,10 +48,10 @@ async def test_every_query_asks_for_metrics_that_exist(platform: Platform, loung
             assert rated == (known[name] != "gauge"), expression
 
 
-async def test_the_page_lists_every_metric(platform: Platform) -> None:
+async def test_the_page_lists_every_metric(platform: Platform, tmp_path: Path) -> None:
     """And no label holds an id."""
     page = PAGE.read_text(encoding="utf-8")
     parts = ("_bucket", "_sum", "_count")
-    known = {name for name in await families(platform) if not name.endswith(parts)}
+    known = {name for name in await families(platform, tmp_path) if not name.endswith(parts)}
 
     assert {name for name in known if name not in page} == set()
