@@ -21,6 +21,7 @@ MENUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pause",
             "resume",
             "language",
+            "text",
             "unprotect",
             "verify",
             "help",

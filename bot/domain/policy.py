@@ -75,6 +75,16 @@ class Commands(Enum):
     ANSWER = "answer"
 
 
+class Locked(Enum):
+    """What the owner keeps to themselves."""
+
+    OFF = "off"
+    ON = "on"
+    """The settings and the exemptions."""
+    ALL = "all"
+    """Also what is required, and whether anybody is checked."""
+
+
 class ServiceMessages(Enum):
     """What happens to Telegram's messages that somebody came or left."""
 
@@ -102,8 +112,7 @@ class Policy:
     tidy_minutes: int = 1
     """For so long commands and their answers stay in the group; 0 is for good."""
     service_messages: ServiceMessages = ServiceMessages.KEEP
-    locked: bool = False
-    """Only the owner of the group changes settings."""
+    locked: Locked = Locked.OFF
 
     @property
     def spares_some(self) -> bool:

@@ -50,7 +50,7 @@ class Diagnosis:
         bot, group_id, user = bot_of(update), GroupId(chat.id), UserId(query.from_user.id)
         if query.message is None:
             return "press.stale"
-        if not await self._use.setup.may_configure(bot, group_id, user):
+        if not await self._use.setup.may_configure(bot, group_id, user, to_look=True):
             return "press.not_admin"
         group = self._use.directory.group(bot, group_id)
         for place in (group_id, *group.channel_ids) if group is not None else ():

@@ -115,6 +115,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
     standing, pausing = Standing(use, replies, press), Pausing(use, replies, information)
     statistics, diagnosis = GroupStatistics(use, replies), Diagnosis(use, replies)
     words = Words(use, replies)
+    status = replies.for_admins(information.status, otherwise=standing.verify, to_look=True)
     kept = Waiting(use, replies, baskets).kept
     application = Application.builder().bot(bot).updater(None).job_queue(None).build()
     # For `warm_cache_for_group` and `warm_cache_for_all_groups`.
@@ -145,21 +146,18 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("channels", kept(owners.show), new), 0),
         (CommandHandler("protect", kept(replies.for_admins(protect.protect)), new), 0),
         (CommandHandler("unprotect", kept(replies.for_admins(protect.unprotect)), new), 0),
-        (
-            CommandHandler("status", kept(replies.for_admins(information.status, otherwise=standing.verify)), new),
-            0,
-        ),
-        (CommandHandler("stats", kept(replies.for_admins(statistics.stats)), new), 0),
+        (CommandHandler("status", kept(status), new), 0),
+        (CommandHandler("stats", kept(replies.for_admins(statistics.stats, to_look=True)), new), 0),
         (CallbackQueryHandler(kept(replies.used(statistics.pressed)), f"^{STATS}"), 0),
-        (CommandHandler("doctor", kept(replies.for_admins(diagnosis.doctor)), new), 0),
+        (CommandHandler("doctor", kept(replies.for_admins(diagnosis.doctor, to_look=True)), new), 0),
         (CallbackQueryHandler(kept(replies.used(diagnosis.pressed)), f"^{AGAIN}$"), 0),
         (CommandHandler("verify", kept(standing.verify), new), 0),
-        (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt)), new), 0),
+        (CommandHandler("exempt", kept(replies.for_admins(exemptions.exempt, to_look=True)), new), 0),
         (CallbackQueryHandler(kept(replies.used(exemptions.pressed)), f"^{TAKE_BACK}"), 0),
         (CommandHandler("pause", kept(replies.for_admins(pausing.pause)), new), 0),
         (CommandHandler("resume", kept(replies.for_admins(pausing.resume)), new), 0),
         (CommandHandler("language", kept(replies.for_admins(pausing.language)), new), 0),
-        (CommandHandler("text", kept(replies.for_admins(words.text)), new), 0),
+        (CommandHandler("text", kept(replies.for_admins(words.text, to_look=True)), new), 0),
         (CommandHandler("privacy", personal.privacy, new), 0),
         (CommandHandler("forget_me", kept(personal.forget), new), 0),
         (CommandHandler("settings", kept(settings.show), new), 0),

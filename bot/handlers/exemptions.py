@@ -7,6 +7,7 @@ from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button
+from bot.domain.policy import Locked
 from bot.handlers.inquiry import LARGEST_ID, meant
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
@@ -69,7 +70,7 @@ class Exemptions:
 
     async def _may(self, message: Message, group: ProtectedGroup, user: UserId) -> bool:
         if is_anonymous_admin(message):
-            return not group.policy.locked
+            return group.policy.locked is Locked.OFF
         return await self._use.authority.of(group, user) is Say.YES
 
     async def _list(self, update: Update, group: ProtectedGroup) -> None:

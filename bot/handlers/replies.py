@@ -95,10 +95,10 @@ class Replies:
             rows.append((Button(label, url=links.add_to_channel(name)),))
         return tuple(rows)
 
-    def for_admins(self, command: Handler, *, otherwise: Handler | None = None) -> Handler:
+    def for_admins(self, command: Handler, *, otherwise: Handler | None = None, to_look: bool = False) -> Handler:
         """Let only those call `command` who may configure the group; anonymous admins are admins.
 
-        Everybody else calls `otherwise`, or is told who may.
+        Everybody else calls `otherwise`, or is told who may. An owner's lock does not keep admins from looking.
         """
 
         async def checked(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -109,12 +109,13 @@ class Replies:
                 await self.reply(update, self.say(update, "command.group_only"))
                 return
             try:
-                if await self._may(update, message):
+                if await self._may(update, message, to_look=to_look):
                     await command(update, context)
                 elif otherwise is not None:
                     await otherwise(update, context)
                 else:
-                    await self.reply(update, self.say(update, "command.admins_only"))
+                    kept = not to_look and self._use.setup.is_kept(bot_of(update), GroupId(message.chat.id))
+                    await self.reply(update, self.say(update, "press.locked" if kept else "command.admins_only"))
             except TelegramUnavailableError as error:
                 log.warning("command.unavailable", error=str(error))
                 await self.reply(update, self.say(update, "command.unavailable"))
@@ -124,14 +125,14 @@ class Replies:
 
         return checked
 
-    async def _may(self, update: Update, message: Message) -> bool:
+    async def _may(self, update: Update, message: Message, *, to_look: bool) -> bool:
+        bot, chat = bot_of(update), GroupId(message.chat.id)
         if is_anonymous_admin(message):
-            return True
+            # Nobody knows whether it is the owner.
+            return to_look or not self._use.setup.is_kept(bot, chat)
         if message.from_user is None or message.sender_chat is not None:
             return False
-        return await self._use.setup.may_configure(
-            bot_of(update), GroupId(message.chat.id), UserId(message.from_user.id)
-        )
+        return await self._use.setup.may_configure(bot, chat, UserId(message.from_user.id), to_look=to_look)
 
 
 def is_anonymous_admin(message: Message) -> bool:

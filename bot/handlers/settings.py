@@ -8,7 +8,7 @@ from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
-from bot.domain.policy import SETTINGS, Policy, choose
+from bot.domain.policy import SETTINGS, Locked, Policy, choose
 from bot.handlers import links
 from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORDS, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
@@ -37,7 +37,7 @@ class Settings:
         if message is not None and message.chat.type == ChatType.PRIVATE:
             await self._list_groups(update)
         else:
-            await self._replies.for_admins(self._in_group)(update, context)
+            await self._replies.for_admins(self._in_group, to_look=True)(update, context)
 
     async def pressed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer a press on a panel."""
@@ -130,7 +130,7 @@ class Settings:
         locks = policy.locked != group.policy.locked
         if is_anonymous_admin(message):
             # Nobody knows whether it is the owner.
-            return Say.LOCKED if locks or group.policy.locked else Say.YES
+            return Say.LOCKED if locks or group.policy.locked is not Locked.OFF else Say.YES
         user = UserId(message.from_user.id if message.from_user else 0)
         return await self._use.authority.of(group, user, as_owner=locks)
 

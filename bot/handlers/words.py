@@ -5,6 +5,7 @@ from telegram.ext import ContextTypes
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
+from bot.domain.policy import Locked
 from bot.domain.prompt_text import LONGEST, PromptTextError, checked
 from bot.handlers.panel import EXAMPLE
 from bot.handlers.reading import bot_of, name_of
@@ -63,7 +64,7 @@ class Words:
 
     async def _allowed(self, message: Message, group: ProtectedGroup) -> Say:
         if is_anonymous_admin(message):
-            return Say.LOCKED if group.policy.locked else Say.YES
+            return Say.YES if group.policy.locked is Locked.OFF else Say.LOCKED
         return await self._use.authority.of(group, UserId(message.from_user.id if message.from_user else 0))
 
 

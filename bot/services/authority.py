@@ -5,6 +5,7 @@ from enum import Enum
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Locked
 from bot.services.ports import Clock, TelegramStates
 
 _FRESH_SECONDS = 30.0
@@ -33,7 +34,7 @@ class Authority:
         state = await self._state(group.bot_id, group.group_id, user)
         if not state.is_admin or "can_restrict_members" not in state.rights:
             return Say.NOT_ADMIN
-        needs_owner = as_owner or group.policy.locked
+        needs_owner = as_owner or group.policy.locked is not Locked.OFF
         return Say.LOCKED if needs_owner and state.role is not Role.OWNER else Say.YES
 
     async def in_channel(self, bot: BotId, channel: ChannelId, user: UserId) -> MemberState:

@@ -7,7 +7,7 @@ from bot.domain.errors import ChannelVetoedError, TelegramRefusedError
 from bot.domain.group import Channel, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement, Policy, in_force
+from bot.domain.policy import Enforcement, Locked, Policy, in_force
 from bot.services.channels import Channels
 from bot.services.directory import Directory
 from bot.services.ports import CaseReader, GroupStore, Poke, TelegramChats, Waker
@@ -75,9 +75,19 @@ class Setup:
         self._wake = wake
         self._poke = poke
 
-    async def may_configure(self, bot: BotId, group: GroupId, user: UserId) -> bool:
-        """Whether the user owns the group or is an admin who may restrict members. Asked of Telegram each time."""
+    def is_kept(self, bot: BotId, group: GroupId) -> bool:
+        """Whether the owner has kept everything to themselves, what is required and who is checked included."""
+        known = self._directory.group(bot, group)
+        return known is not None and known.policy.locked is Locked.ALL
+
+    async def may_configure(self, bot: BotId, group: GroupId, user: UserId, *, to_look: bool = False) -> bool:
+        """Whether the user owns the group or is an admin who may restrict members. Asked of Telegram each time.
+
+        Where the owner has kept everything, admins may look and change nothing.
+        """
         state = await self._telegram.member_state(bot, group, user)
+        if self.is_kept(bot, group) and not to_look:
+            return state.role is Role.OWNER
         return state.is_admin and "can_restrict_members" in state.rights
 
     async def protect(self, request: Request) -> ProtectedGroup | tuple[Problem, ...]:

@@ -97,6 +97,31 @@ async def test_settings_can_be_kept_by_the_owner(lounge: Lounge) -> None:
     await lounge.until_said("Only the owner of the group can change its settings.")
 
 
+async def test_the_owner_may_keep_everything(lounge: Lounge) -> None:
+    """Then other admins look at the group, and neither open, pause nor protect it otherwise."""
+    await lounge.protect(lounge.news)
+    admin = lounge.sim.add_user("Ada")
+    lounge.sim.join(admin, lounge.group)
+    lounge.sim.promote(lounge.group, admin, can_restrict_members=True)
+    lounge.sim.say(lounge.owner, lounge.group, "/settings locked=all")
+    await lounge.until_said("Only the owner: Everything")
+    for command in ("/unprotect", "/pause", "/language de", "/protect @gm_news"):
+        sent = lounge.sim.say(admin, lounge.group, command).id
+        await eventually(lambda sent=sent: any(each.id > sent for each in from_bot(lounge)), "an answer")  # type: ignore[misc]  # bound now
+        await lounge.settled()
+        assert from_bot(lounge)[-1].text == "Only the owner of the group can change its settings."
+
+    lounge.sim.say(admin, lounge.group, "/status")
+    await lounge.until_said("Protected.")
+    lounge.sim.be_anonymous(lounge.group, lounge.owner)
+    lounge.sim.say(lounge.owner, lounge.group, "/pause")
+    await lounge.settled()
+    assert from_bot(lounge)[-1].text == "Only the owner of the group can change its settings."
+    lounge.sim.be_anonymous(lounge.group, lounge.owner, anonymous=False)
+    lounge.sim.say(lounge.owner, lounge.group, "/pause")
+    await lounge.until_said("Paused.")
+
+
 async def test_settings_travel_as_one_line(lounge: Lounge, platform: Platform) -> None:
     """What the panel exports is a command that sets the same in any group."""
     await lounge.protect(lounge.news)

@@ -7,7 +7,7 @@ from bot.domain.event import Cause
 from bot.domain.group import Exemption, ProtectedGroup
 from bot.domain.ids import ChannelId, MessageId, UserId
 from bot.domain.intent import Arrived, Observe, Pardon, Regate, Remove
-from bot.domain.policy import Enforcement, Policy, Presence, changes
+from bot.domain.policy import Enforcement, Locked, Policy, Presence, changes
 from bot.domain.restriction import Done, Wanted
 from tests.contract.desk import ADMIN, BOT, GROUP, NEWS, SETUP, USER, Desk
 
@@ -22,7 +22,7 @@ async def group(desk: Desk) -> ProtectedGroup:
 
 async def test_a_policy_is_kept_and_outlives_another_protect(desk: Desk) -> None:
     """Choosing other channels chooses nothing else."""
-    policy = Policy(enforcement=Enforcement.KICK, kick_minutes=30, locked=True)
+    policy = Policy(enforcement=Enforcement.KICK, kick_minutes=30, locked=Locked.ALL)
     await desk.groups.set_policy(BOT, GROUP, changes(Policy(), policy), ADMIN)
     first = await group(desk)
     await desk.groups.protect(replace(SETUP, channels=SETUP.channels[:1]))
