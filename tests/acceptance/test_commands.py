@@ -143,7 +143,7 @@ async def test_whoever_asks_is_forgotten_except_for_a_mute(lounge: Lounge, platf
         await lounge.settled()
         chat = lounge.sim.private_chat(user, lounge.bot)
         said = [message.text or "" for message in lounge.sim.messages(chat)]
-        assert any("I keep nothing that you write" in text for text in said)
+        assert any("I do not keep what you write" in text for text in said)
         assert any("is erased" in text for text in said)
 
     for table in ("group_members_seen", "verification_events"):

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.texts import Catalogs, load_catalogs
-from bot.domain.ids import GroupId, UserId
+from bot.domain.ids import ChannelId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, Policy, options
 from bot.handlers.panel import ANYBODY, PREFIX, Panel, Ticket, nonce_of, ticket
+from bot.services.channels import data
 from tests.unit.world import ADMIN, LOUNGE
 
 actions = st.sampled_from(
@@ -32,6 +33,12 @@ def test_a_ticket_is_read_as_it_was_written(group: int, user: int, action: str) 
     assert ticket(str(written)) == written
     assert len(str(written).encode()) <= 64
     assert str(written).startswith(PREFIX)
+
+
+@given(st.integers(1, 2**52), st.integers(0, 2**52), st.sampled_from("sgavyno"))
+def test_a_channel_s_buttons_fit_too(channel: int, group: int, verb: str) -> None:
+    """64 bytes, for the largest ids there are."""
+    assert len(data(verb, ChannelId(-channel), GroupId(-group)).encode()) <= 64
 
 
 @given(st.text(max_size=64))

@@ -287,6 +287,16 @@ def test_what_is_copied_carries_no_marks(texts: Catalogs, language: str) -> None
     assert "<code>/protect @your_channel</code>" in texts.say("start", language)
 
 
+@pytest.mark.parametrize("language", ["ar", "fa"])
+def test_a_command_keeps_its_slash_before_it(texts: Catalogs, language: str) -> None:
+    """Between letters from both sides a slash would be shown behind the word."""
+    for key in _sentences(language):
+        said = texts.say(key, language, **_VALUES)
+        for found in re.finditer(r"<code>|(?<![\w<:/])(?:<b>)?/[a-z]", re.sub(r"<a [^>]*>", "", said)):
+            if not (found[0].startswith("/") and said[: found.start()].endswith("<code>")):
+                assert "\u200e" + found[0] in said, key
+
+
 @pytest.mark.parametrize("language", ["en", "hi", "zh_CN"])
 def test_lines_from_the_left_need_no_marks(texts: Catalogs, language: str) -> None:
     """They are as they stand in the catalog."""

@@ -41,7 +41,7 @@ export async function addBot(app, bot, url) {
 export function replyKeys(app, chat) {
   const last = chat.messages.findLast((message) => message.keyboard || message.mine || (message.service && message.from.id === app.viewer));
   if (!last?.keyboard) return null;
-  return h("div.replykeys", last.keyboard.map((row) => h("div", row.map((key) => h("button.key", { onclick: () => use(app, chat, key) }, key.text)))));
+  return h("div.replykeys", last.keyboard.map((row) => h("div", row.map((key) => h("button.key", { dir: "auto", onclick: () => use(app, chat, key) }, key.text)))));
 }
 
 async function use(app, chat, key) {

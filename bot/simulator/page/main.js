@@ -232,7 +232,7 @@ class App {
   }
 
   toast(text, tone = "plain") {
-    const toast = h("p.toast", { "data-tone": tone }, text);
+    const toast = h("p.toast", { "data-tone": tone, dir: "auto" }, text);
     byId("toasts").replaceChildren(toast);
     setTimeout(() => toast.remove(), 5000);
   }

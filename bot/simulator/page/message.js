@@ -34,7 +34,7 @@ function key(app, chat, message, button) {
   const busy = app.isBusy(chat, message, button);
   const more = url ? { role: "link", title: url, onclick: () => app.follow(safe(url), button.chat) }
     : { "aria-busy": String(busy), disabled: busy, onclick: () => app.press(chat, message, button) };
-  return h("button.key", { "data-style": style, ...more }, text, url && icon("out"));
+  return h("button.key", { "data-style": style, dir: "auto", ...more }, text, url && icon("out"));
 }
 
 /** A menu behind three dots; an item is [text, action, is it dangerous]. */

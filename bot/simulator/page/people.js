@@ -36,9 +36,9 @@ function chatItem(app, chat) {
     value: [chat.title, chat.type, line, last?.at, current],
     build: () => h("button.chatitem", { "aria-current": String(current), "data-chat": chat.key, onclick: () => app.open(chat.key) },
     avatar(chat),
-    h("b", chat.title),
+    h("b", { dir: "auto" }, chat.title),
     last ? h("time", { datetime: iso(last.at) }, time(last.at)) : h("span"),
-    h("small", line)),
+    h("small", { dir: "auto" }, line)),
   };
 }
 
