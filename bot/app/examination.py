@@ -9,7 +9,17 @@ from bot.app.administration import Administration, administration
 from bot.app.twins import twins_of
 from bot.app.world import given_secret
 from bot.core.backup.log import release_slot
-from bot.core.checks import backups, configuration, delivery, groups, replication, stores, telegram, twins
+from bot.core.checks import (
+    backups,
+    configuration,
+    delivery,
+    groups,
+    replication,
+    sentinels,
+    stores,
+    telegram,
+    twins,
+)
 from bot.core.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, StoreUnavailableError
@@ -77,6 +87,7 @@ def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
         Check("DB-3", _STORES, partial(replication.hosts, admin.database_url)),
         Check("DB-4", _STORES, partial(replication.replicas, admin.database, admin.database_url)),
         Check("RD-1", _STORES, partial(stores.redis, admin.redis)),
+        Check("RD-2", _STORES, partial(sentinels.sentinels, admin.redis_url)),
         Check("RUN-1", _STORES, partial(stores.work, admin.database)),
         *_of_backups(settings, admin),
         *_of_twins(settings),

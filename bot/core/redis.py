@@ -1,7 +1,9 @@
 """Redis or Valkey: one client with bounds on every wait."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import MappingProxyType
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -9,11 +11,21 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from bot.core.sentinel import is_watched, read_service, sentinel_of, service_pool
 from bot.domain.errors import NotReadyError
 
 # An update waits 300 ms for its verification in all; an instance without Redis asks Telegram instead.
 _TIMEOUT_SECONDS = 1.0
-_CONNECTIONS = 50
+_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "max_connections": 50,
+        "timeout": _TIMEOUT_SECONDS,
+        "socket_timeout": _TIMEOUT_SECONDS,
+        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        # After an outage every pooled connection is dead: one attempt finds that out, the next one connects anew.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    }
+)
 
 CONFIG_CHANNEL = "gmbot:config"
 """Says that the configuration changed. A lost message heals: instances poll a counter, too."""
@@ -21,22 +33,22 @@ CONFIG_CHANNEL = "gmbot:config"
 
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator[Redis]:
-    """Make a client. It connects when first used: an instance starts, and works, without Redis."""
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=_CONNECTIONS,
-        timeout=_TIMEOUT_SECONDS,
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        # After an outage every pooled connection is dead: one attempt finds that out, the next one connects anew.
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-    )
-    client = Redis(connection_pool=pool)
-    try:
+    """Make a client. It connects when first used: an instance starts, and works, without Redis.
+
+    Raises SettingsError for a URL with sentinels that cannot be read.
+    """
+    async with AsyncExitStack() as stack:
+        if is_watched(url):
+            service = read_service(url)
+            sentinel = sentinel_of(service)
+            stack.push_async_callback(sentinel.aclose)
+            pool: BlockingConnectionPool = service_pool(service, sentinel, **_OPTIONS)
+        else:
+            pool = BlockingConnectionPool.from_url(url, **_OPTIONS)
+        client = Redis(connection_pool=pool)
+        stack.push_async_callback(pool.disconnect)
+        stack.push_async_callback(client.aclose)
         yield client
-    finally:
-        await client.aclose()
-        await pool.disconnect()
 
 
 async def check_redis(client: Redis) -> None:

@@ -18,7 +18,7 @@ async def test_a_primary_that_crashes_is_replaced_and_nothing_acknowledged_is_lo
 
     assert report.faults == []
     assert report.writes > 0
-    assert report.strangers > 0
+    assert report.counted.strangers > 0
     assert report.audited == 1
     assert report.rounds[0].first_write < _LATEST_SECONDS
     assert all(report.lag_ms.values())
