@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.ha import failovers
 from tests.ha.checks import Part
 
-PARTS: Sequence[Part] = ()
+PARTS: Sequence[Part] = (failovers.PART,)
