@@ -117,9 +117,7 @@ def checks(database: databases.Report, cache: caches.Report) -> Sequence[Check]:
         most("PostgreSQL crashed: promoted", max(database.of(POSTGRES, _promoted)), MOST_WITHOUT_WRITES_SECONDS, " s"),
         most("first acknowledged write", max(crashed), MOST_WITHOUT_WRITES_SECONDS, " s"),
         most("noticed by an instance", max(noticed, default=0.0), MOST_NOTICED_SECONDS, " s"),
-        most(
-            "host died: first write", max(database.of(HOST, lambda it: it.first_write)), MOST_WITHOUT_HOST_SECONDS, " s"
-        ),
+        most("host died: first write", max(without_host), MOST_WITHOUT_HOST_SECONDS, " s"),
         least("acknowledged writes", database.writes, 1),
         none("acknowledged writes lost", database.writes_lost),
         most("lag of the synchronous replica, p99", database.lag("synchronous", _LAG_SHARE), MOST_LAG_MS, " ms"),
