@@ -22,6 +22,7 @@ from bot.core.backup.making import Server, ask_server
 from bot.core.backup.packing import packed
 from bot.core.backup.tools import Address, Tools, find_tools
 from bot.core.clock import SystemClock
+from bot.core.connecting import connect
 from bot.core.waiting import in_thread
 from bot.domain.backup import segment_number
 from bot.domain.errors import BackupError, StoreUnavailableError
@@ -92,9 +93,7 @@ class LogKeeper:
     async def _receive(self, server: Server, tools: Tools, spool: Path) -> None:
         shelf = _Shelf(self._catalogue, spool, server.system, server.segment_bytes, self._on_gap)
         try:
-            connection = await asyncpg.connect(
-                self._url, timeout=5, server_settings={"application_name": "gmbot backup"}
-            )
+            connection = await connect(self._url, seconds=5, settings={"application_name": "gmbot backup"})
             try:
                 await self._free_the_slot(connection)
                 command = [tools.program("pg_receivewal"), "--dbname", Address.of(self._url).dsn, f"--slot={SLOT}"]
@@ -163,7 +162,7 @@ class LogKeeper:
 
 async def release_slot(database_url: str) -> bool:
     """Let the server forget the log that is held for nobody; say whether there was a slot."""
-    connection = await asyncpg.connect(database_url, timeout=5)
+    connection = await connect(database_url, seconds=5)
     try:
         return bool(await connection.fetch(_DROP, SLOT))
     finally:
@@ -172,7 +171,7 @@ async def release_slot(database_url: str) -> bool:
 
 async def slot_state(database_url: str) -> tuple[bool, int] | None:
     """Say whether the log is being received and how many bytes of it are held; None without a slot."""
-    connection = await asyncpg.connect(database_url, timeout=5)
+    connection = await connect(database_url, seconds=5)
     try:
         row = await connection.fetchrow(_HELD, SLOT)
         return None if row is None else (row["active"], row["bytes"])

@@ -18,6 +18,7 @@ from bot.core.backup.catalogue import DATA, INDEX, Catalogue
 from bot.core.backup.packing import Sink, packed, unpacked
 from bot.core.backup.tools import Address, Source, Tools, find_tools, reading
 from bot.core.clock import SystemClock
+from bot.core.connecting import connect
 from bot.domain.backup import Backup, Kind, LogRange, Why, parent_for
 from bot.domain.errors import BackupError, StoreUnavailableError
 
@@ -71,7 +72,7 @@ class Server:
 async def ask_server(database_url: str) -> Server:
     """Ask a server what a backup of it can be. Raises StoreUnavailableError."""
     try:
-        connection = await asyncpg.connect(database_url, timeout=10)
+        connection = await connect(database_url, seconds=10)
         try:
             facts = dict(await connection.fetchrow(_FACTS) or {})
             has_schema = facts.pop("has_schema")

@@ -16,6 +16,7 @@ from bot.core.backup.catalogue import DATA, Catalogue
 from bot.core.backup.packing import unpacked
 from bot.core.backup.scratch import Login, Programs, give_to, scratch_server
 from bot.core.backup.tools import Address, Source, Tools, run, writing
+from bot.core.connecting import connect
 from bot.core.waiting import Clock, in_thread
 from bot.domain.backup import Backup, LogRange, chain_of, segment_number
 from bot.domain.errors import BackupError, LiveTargetError
@@ -187,7 +188,7 @@ class Restorer:
 async def refuse_unless_empty(database_url: str) -> None:
     """Raise LiveTargetError for a database with tables in it."""
     try:
-        connection = await asyncpg.connect(database_url, timeout=10)
+        connection = await connect(database_url, seconds=10)
         try:
             tables = await connection.fetch(_TABLES)
         finally:
@@ -202,7 +203,7 @@ async def refuse_unless_empty(database_url: str) -> None:
 
 async def look_into(database_url: str) -> Recovered:
     """Count what a database holds."""
-    connection = await asyncpg.connect(database_url, timeout=10)
+    connection = await connect(database_url, seconds=10)
     try:
         names = [row["name"] for row in await connection.fetch(_TABLES)]
         # The names come from the catalogue of the database itself, quoted where they need it.
