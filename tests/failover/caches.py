@@ -11,7 +11,7 @@ import aiohttp
 from redis.exceptions import RedisError
 
 from bot.core.redis import open_redis
-from tests.failover.town import Counted, Living, living_town, now
+from tests.failover.town import Counted, Living, end, living_town, now
 from tests.failover.watched import Watched
 from tests.platform import eventually
 
@@ -80,8 +80,8 @@ class Writer:
     async def account(self) -> tuple[int, int]:
         """Return how many were acknowledged, and how many of these are not there."""
         async with open_redis(self._url) as redis:
-            lost = [each for each in self._acknowledged if await redis.get(f"written:{each}") is None]
-        return len(self._acknowledged), len(lost)
+            found = await redis.mget([f"written:{each}" for each in self._acknowledged])
+        return len(self._acknowledged), found.count(None)
 
 
 @dataclass
@@ -150,8 +150,7 @@ async def failovers(
                 await asyncio.sleep(calm_seconds)
                 report.rounds.append(await stage.strike())
             await asyncio.sleep(1)
-            for each in work:
-                each.cancel()
+            await end(work)
         report.counted = await living.account()
         report.writes, report.writes_lost = await stage.writer.account()
     return report

@@ -19,7 +19,7 @@ from bot.core.migrations import upgrade
 from bot.core.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 from tests.failover.cluster import Cluster, Node
-from tests.failover.town import Counted, Living, living_town, now
+from tests.failover.town import Counted, Living, end, living_town, now
 from tests.platform import eventually
 
 POSTGRES, HOST = "postgres", "host"
@@ -223,8 +223,7 @@ async def failovers(
                 report.rounds.append(await stage.strike(killed))
             stage.lag.calm = True
             await asyncio.sleep(calm_seconds)
-            for each in work:
-                each.cancel()
+            await end(work)
         report.counted = await living.account()
         report.writes, report.writes_lost = await stage.writer.account(await cluster.until_primary())
         report.audited = len(await living.platform.fetch(_AUDITED))

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -115,6 +115,15 @@ async def living_town(
         pace = Pace(seconds=_FOR_EVER_SECONDS, rate=rate, strangers=_STRANGERS)
         load = Load(town, pace, tally, random.Random(seed))
         yield Living(platform, town, tally, load, [f"http://127.0.0.1:{each}" for each in ports])
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for their end; a library that lost one cancellation gets another."""
+    pending = set(tasks)
+    while pending:
+        for each in pending:
+            each.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 def now() -> float:
