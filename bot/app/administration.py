@@ -42,7 +42,6 @@ class Administration:
     database: Database
     database_url: str
     redis: Redis
-    redis_url: str
     telegram: Telegram
 
     async def hosted(self) -> list[HostedBot]:
@@ -98,6 +97,5 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
             database=database,
             database_url=stores.database_url,
             redis=redis,
-            redis_url=stores.redis_url,
             telegram=telegram,
         )

@@ -87,7 +87,7 @@ def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
         Check("DB-3", _STORES, partial(replication.hosts, admin.database_url)),
         Check("DB-4", _STORES, partial(replication.replicas, admin.database, admin.database_url)),
         Check("RD-1", _STORES, partial(stores.redis, admin.redis)),
-        Check("RD-2", _STORES, partial(sentinels.sentinels, admin.redis_url)),
+        Check("RD-2", _STORES, partial(sentinels.sentinels, settings.redis_url)),
         Check("RUN-1", _STORES, partial(stores.work, admin.database)),
         *_of_backups(settings, admin),
         *_of_twins(settings),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -15,11 +16,11 @@ _AWAY = (RedisError, OSError, TimeoutError)
 _FEWEST = 3
 
 
-async def sentinels(url: str) -> Sequence[Finding]:
+async def sentinels(url: SecretStr | None) -> Sequence[Finding]:
     """Ask each of them."""
-    if not is_watched(url):
+    if url is None or not is_watched(url.get_secret_value()):
         return []
-    service = read_service(url)
+    service = read_service(url.get_secret_value())
     async with AsyncExitStack() as stack:
         client = sentinel_of(service)
         stack.push_async_callback(client.aclose)
