@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench chaos database soak storm ha lock
+.PHONY: help install run test check audit fuzz sbom bench chaos database soak storm ha lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,15 @@ bench: $(VENV)/.dev ## measure everything and write docs/PERFORMANCE.md; exit 1 
 
 chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--seconds 1200' for long
 	@$(BIN)/python -m tests.faults.chaos $(ARGS)
+
+fuzz: $(VENV)/.dev ## feed a million broken updates, requests and buttons to what reads them; ARGS='--inputs 10000' for fewer
+	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
+
+audit: $(VENV)/.dev ## look for known holes in what is locked (needs the network)
+	@$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+
+sbom: $(VENV)/.dev ## write sbom.json, a CycloneDX list of what is locked
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json requirements.lock
 
 database: $(VENV)/.dev ## measure and explain every statement and write docs/DATABASE.md; ARGS=--large
 	@$(BIN)/python -m bot.utils.db_optimizer --page docs/DATABASE.md $(ARGS)

@@ -25,6 +25,7 @@ from bot.core.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.core.telegram.client import TelegramClient
+from bot.core.traces import update_span
 from bot.core.updates import UpdateStore
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import BOT_DISABLED
@@ -96,6 +97,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         wake=protection.wake,
         counter=metrics,
         monotonic=clock.monotonic,
+        trace=update_span,
     )
     intake = _intake(world, mode, telegram, receiver)
     warmer = partial(make_warmer, world, directory, services.answers)

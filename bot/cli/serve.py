@@ -13,6 +13,7 @@ from bot.cli.running import listen, run, serving, until_stopped
 from bot.core.logging import configure_logging
 from bot.core.reports import report, reporting
 from bot.core.settings import Settings
+from bot.core.traces import tracing
 from bot.domain.errors import SettingsError
 
 log = structlog.stdlib.get_logger()
@@ -45,11 +46,15 @@ async def _serve(mode: UpdateMode | None, *, take_over: bool) -> None:
     listener = listen(settings)
     chosen = Mode(polling=mode is UpdateMode.POLLING, take_over=take_over)
     dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
-    with reporting(
-        dsn,
-        environment=settings.environment,
-        release=version("gmbot"),
-        sampled=settings.sentry_traces_sample_rate,
+    environment, release = settings.environment, version("gmbot")
+    with (
+        reporting(dsn, environment=environment, release=release, sampled=settings.sentry_traces_sample_rate),
+        tracing(
+            settings.otel_exporter_otlp_endpoint,
+            environment=environment,
+            release=release,
+            sampled=settings.otel_traces_sample_rate,
+        ),
     ):
         await _run(settings, chosen, listener)
     log.info("instance.stopped")

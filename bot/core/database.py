@@ -13,6 +13,7 @@ import structlog
 
 from bot.core.clock import SystemClock
 from bot.core.connecting import Connector
+from bot.core.traces import step
 from bot.domain.errors import StoreUnavailableError
 
 Record: TypeAlias = asyncpg.Record
@@ -69,7 +70,8 @@ class Timer:
         """Time what is done inside."""
         started = self._clock.monotonic()
         try:
-            yield
+            with step("postgresql", statement):
+                yield
         finally:
             self._observe(statement, self._clock.monotonic() - started)
 

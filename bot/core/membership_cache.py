@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
 from bot.core.clock import SystemClock
 from bot.core.redis import CONFIG_CHANNEL, announce_change, check_redis
+from bot.core.traces import step
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Stamp
@@ -213,8 +214,9 @@ class MembershipAnswers:
         if self._clock.monotonic() < self._away_until:
             raise RedisConnectionError("Redis did not answer a moment ago")
         try:
-            async with asyncio.timeout(patience):
-                return cast("object", await script(keys=keys, args=args))
+            with step("redis", "script"):
+                async with asyncio.timeout(patience):
+                    return cast("object", await script(keys=keys, args=args))
         except _SILENT:
             self._away_until = self._clock.monotonic() + _AWAY_SECONDS
             raise

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     sentry_dsn: SecretStr | None = None
     sentry_traces_sample_rate: float = Field(0.0, ge=0, le=1)
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_traces_sample_rate: float = Field(1.0, ge=0, le=1)
     migrate_on_start: bool = True
     bot_menu: bool = True
     cache_positive_ttl: int = Field(600, ge=1)

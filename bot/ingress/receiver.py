@@ -69,6 +69,15 @@ class Stopgap(Protocol):
         ...
 
 
+Trace = Callable[[str, BotId, int], contextlib.AbstractContextManager[None]]
+"""Traces what is done about one update."""
+
+
+def _untraced(kind: str, bot: BotId, update: int) -> contextlib.AbstractContextManager[None]:
+    del kind, bot, update
+    return contextlib.nullcontext()
+
+
 class Receiver:
     """Lets the gate decide, and hands the rest to the handlers under a claim."""
 
@@ -82,6 +91,7 @@ class Receiver:
         wake: FirstWaker,
         counter: UpdateCounter,
         monotonic: Callable[[], float],
+        trace: Trace = _untraced,
     ) -> None:
         self._gate = gate
         self._inbox = inbox
@@ -90,6 +100,7 @@ class Receiver:
         self._wake = wake
         self._counter = counter
         self._monotonic = monotonic
+        self._trace = trace
         self._parser = Parser()
 
     def passes(self, bot: BotId, body: bytes) -> bool:
@@ -141,7 +152,8 @@ class Receiver:
 
     async def _handle(self, bot: BotId, update: UpdateHead, body: bytes) -> Answer:
         kind, started = _kind(update), self._monotonic()
-        answer = await self._accounted(bot, update, body, kind)
+        with self._trace(kind, bot, update.update_id):
+            answer = await self._accounted(bot, update, body, kind)
         seconds = self._monotonic() - started
         self._counter.took(kind, seconds)
         if answer is Answer.MALFORMED:

@@ -8,28 +8,18 @@ import pytest
 from telegram import Bot
 from telegram.ext import CallbackContext, ContextTypes
 
-from bot.core.charts import draw_days
-from bot.core.telegram.bans import Bans
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership, Require
 from bot.domain.warming import WarmupStats
-from bot.handlers import UseCases, build_dispatcher
+from bot.handlers import build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
-from bot.services.access import Access
-from bot.services.authority import Authority
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
-from bot.services.clinic import Clinic
-from bot.services.guard import Guard
-from bot.services.onboarding import Onboarding
-from bot.services.privacy import Privacy
-from bot.services.statistics import Statistics
-from bot.services.tidying import Tidying
 from bot.services.warmer import BATCH, Warmer
-from tests.fake_access import FakeOwners, FakeShelf
 from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeBroom, FakeCache, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
+from tests.fakes import FakeCache
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
+from tests.use_cases import use_cases
 
 CAFE = GroupId(-1005)
 CROWD = [UserId(user) for user in range(1000, 1250)]
@@ -351,35 +341,7 @@ async def test_a_context_without_a_warmer_says_so(kitchen: Kitchen) -> None:
 async def test_a_handler_of_the_framework_is_a_context(kitchen: Kitchen) -> None:
     """What python-telegram-bot passes to a handler fits, and each bot's handlers find their own warmer."""
     world = kitchen.world
-    use = UseCases(
-        directory=world.directory,
-        doorkeeper=world.doorkeeper,
-        events=world.events,
-        rights=world.rights,
-        policies=world.policies,
-        privacy=Privacy(rows=NobodysRows(), keys=NobodysKeys(), clock=world.clock, poke=_introduce),
-        authority=Authority(telegram=world.telegram, clock=world.clock),
-        setup=world.setup,
-        access=Access(
-            shelf=FakeShelf(), owners=FakeOwners(), operators=frozenset(), base_url="http://here", clock=world.clock
-        ),
-        statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
-        clinic=Clinic(telegram=world.telegram),
-        tidying=Tidying(broom=FakeBroom(), directory=world.directory),
-        onboarding=Onboarding(
-            setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram
-        ),
-        channels=world.channels,
-        verification=world.verification,
-        ledger=world.ledger,
-        telegram=world.telegram,
-        presses=world.telegram,
-        ephemeral=world.telegram,
-        guard=Guard(directory=world.directory, judgement=world.judgement, telegram=world.telegram),
-        texts=world.texts,
-        bans=Bans(),
-        clock=world.clock,
-    )
+    use = use_cases(world)
     dispatcher = build_dispatcher(Bot("42:TOKEN"), use, _introduce, kitchen.warmer)
     application: AnyApplication = vars(dispatcher)["_application"]
     context: ContextTypes.DEFAULT_TYPE = CallbackContext(application)

@@ -20,9 +20,11 @@ async def round_trip(base_url: str, bot: BotId, secret: Secret) -> Sequence[Find
     url = f"{base_url.rstrip('/')}/telegram/{bot}"
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as session:
-            async with session.post(url, data=_NOTHING, headers={_HEADER: secret.reveal()}) as answer:
+            async with session.post(
+                url, data=_NOTHING, headers={_HEADER: secret.reveal()}, allow_redirects=False
+            ) as answer:
                 with_secret = answer.status
-            async with session.post(url, data=_NOTHING) as answer:
+            async with session.post(url, data=_NOTHING, allow_redirects=False) as answer:
                 without = answer.status
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
         return [failure(f"{url}: {error.__class__.__name__}", "serve a trusted certificate with its whole chain")]

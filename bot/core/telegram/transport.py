@@ -10,6 +10,8 @@ from telegram._utils.types import JSONDict, ODVInput
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from bot.core.traces import step
+
 # An effect is done under a lease of 3 s; a call that takes longer than this is given up as unanswered.
 CALL_TIMEOUT_SECONDS = 2.0
 
@@ -80,15 +82,15 @@ class AiohttpRequest(BaseRequest):
         wanted = self._timeout if isinstance(read_timeout, DefaultValue) or read_timeout is None else read_timeout
         form = _form(request_data)
         started, outcome = self._pool.monotonic(), "cancelled"
+        name = url.rpartition("/")[2]
+        # The path holds the token: who would be sent on to another address is not followed.
+        asked = self._pool.session(waits=self._waits).request(
+            method, url, data=form, timeout=aiohttp.ClientTimeout(total=wanted), allow_redirects=False
+        )
         try:
-            async with self._pool.session(waits=self._waits).request(
-                method, url, data=form, timeout=aiohttp.ClientTimeout(total=wanted)
-            ) as answer:
-                body = await answer.read()
-                outcome = str(answer.status)
-                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    body = _with_pause(body, answer.headers)
-                return answer.status, body
+            with step("telegram", name):
+                async with asked as answer:
+                    body = await answer.read()
         except TimeoutError as error:
             outcome = "timeout"
             raise TimedOut(f"no answer within {wanted} s") from error
@@ -96,8 +98,13 @@ class AiohttpRequest(BaseRequest):
             outcome = "network"
             # The text of a client error may hold the URL, and the URL holds the token.
             raise NetworkError(type(error).__name__) from error
+        else:
+            outcome = str(answer.status)
+            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                body = _with_pause(body, answer.headers)
+            return answer.status, body
         finally:
-            self._pool.observe(url.rpartition("/")[2], outcome, self._pool.monotonic() - started)
+            self._pool.observe(name, outcome, self._pool.monotonic() - started)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> JSONDict:
