@@ -61,7 +61,13 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     contexts = []
 
     async def open_one(
-        url: str, *, size: tuple[int, int] = DESKTOP, scheme: str = "light", touch: bool = False, may_fail: bool = False
+        url: str,
+        *,
+        size: tuple[int, int] = DESKTOP,
+        scheme: str = "light",
+        touch: bool = False,
+        may_fail: bool = False,
+        origin: str | None = None,
     ) -> Page:
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -73,7 +79,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
         contexts.append(context)
         context.set_default_timeout(10_000)
         page = await context.new_page()
-        watch_for_trouble(page, url.split("#", maxsplit=1)[0], [] if may_fail else complaints)
+        watch_for_trouble(page, origin or url.split("#", maxsplit=1)[0], [] if may_fail else complaints)
         await page.goto(url)
         return page
 

@@ -32,10 +32,19 @@ async def running_demo() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def running_demo_with_console() -> AsyncIterator[tuple[str, str]]:
+    """Yield the chat page's address, and a link into the console."""
+    with demo_home() as home:
+        async with _process(home) as process:
+            page = await asyncio.wait_for(_address(process, "Chat page"), START_SECONDS)
+            yield page, await _address(process, "Console")
+
+
+@asynccontextmanager
 async def running_demo_in(home: Path) -> AsyncIterator[str]:
     """Yield the chat page's address of a demonstration in this home."""
     async with _process(home) as process:
-        yield await asyncio.wait_for(_page_address(process), START_SECONDS)
+        yield await asyncio.wait_for(_address(process, "Chat page"), START_SECONDS)
 
 
 @asynccontextmanager
@@ -62,11 +71,11 @@ async def _process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         sys.stdout.write(said.decode())
 
 
-async def _page_address(process: asyncio.subprocess.Process) -> str:
+async def _address(process: asyncio.subprocess.Process, name: str) -> str:
     assert process.stdout is not None
     said = ""
     while line := (await process.stdout.readline()).decode():
         said += line
-        if found := re.search(r"Chat page\s+(http://\S+)", line):
+        if found := re.search(rf"{name}\s+(http://\S+)", line):
             return found[1]
     raise AssertionError(f"the demonstration did not start:\n{said}")

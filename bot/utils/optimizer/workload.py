@@ -34,7 +34,7 @@ _USER, _OPEN_HERE = "restrictions_open_user", "restrictions_open|restrictions_op
 
 def probes() -> Sequence[Probe]:
     """Return every probe: reads, then writes."""
-    return (*_reads(), *_updates(), *_cases(), *_intents(), *_upkeep())
+    return (*_reads(), *_lists(), *_updates(), *_cases(), *_intents(), *_upkeep())
 
 
 def _reads() -> Sequence[Probe]:
@@ -86,6 +86,20 @@ def _reads() -> Sequence[Probe]:
               (_USER, "restrictions_closed_user")),
         Probe("letters_to_replay", lambda s: ([s.dead["bot_id"]], 10), spare=100),
         Probe("count_dead", lambda _: (), ("scheduled_actions_dead",), spare=1_000),
+    )  # fmt: skip
+
+
+def _lists() -> Sequence[Probe]:
+    """Page through everything, as operators do."""
+    first = ("", -(2**62), -(2**62), None, None, None)
+    return (
+        Probe("list_groups", lambda _: (*first, None, 51), ("protected_groups_title",), spare=200_000, by_size=True),
+        Probe("list_paused_groups", lambda _: (*first, False, 51), ("protected_groups_paused",), spare=200_000),
+        Probe("list_channels", lambda _: (*first, 51), ("channels_title",), spare=200_000, by_size=True),
+        Probe("list_audit", lambda _: (2**62, None, None, 51), ("audit_log_pkey",)),
+        Probe("list_events", lambda _: (None, None, None, None, 51), ("verification_events_pkey",), spare=60,
+              read_per_row=8),
+        Probe("list_cases", lambda _: (2**62, None, None, None, 51), spare=200_000, by_size=True),
     )  # fmt: skip
 
 

@@ -1,0 +1,199 @@
+"""The console in a real browser: a newcomer's way, the live feed, and every page for every eye."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it comes without types
+from playwright.async_api import Page, expect
+from redis.asyncio import Redis
+
+from bot.core.embedded import EmbeddedServers
+from bot.simulator import Simulator
+from tests.acceptance.test_console import NASTY, link_to
+from tests.browser.conftest import DESKTOP, PHONE, OpenPage
+from tests.browser.test_look import width_beyond_the_screen
+from tests.platform import Lounge, Platform, add_group, eventually, furnish
+from tests.servers import fresh_database
+
+pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
+
+
+@dataclass
+class Office:
+    """A deployment with a protected group, and its console."""
+
+    lounge: Lounge
+    platform: Platform
+    url: str
+
+    async def link(self) -> str:
+        """Make a link into the console."""
+        return await link_to(self.platform, self.url)
+
+    async def enter(self, page: Page) -> None:
+        """Press the button of a link that is open."""
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+
+    def pages(self) -> dict[str, str]:
+        """Return every page by its name."""
+        lounge = self.lounge
+        group = f"{lounge.bot.id}/{lounge.group.id}"
+        explain = f"bot={lounge.bot.id}&group={lounge.group.id}&user={lounge.stranger.id}"
+        names = ("bots", "groups", "channels", "verifications", "performance", "operations", "audit", "settings")
+        return {
+            "overview": "",
+            **{name: name for name in names},
+            "bot": f"bots/{lounge.bot.id}",
+            "group": f"groups/{group}",
+            "explain": f"verifications/explain?{explain}",
+        }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(servers: EmbeddedServers) -> AsyncIterator[Office]:
+    """Run an instance in which somebody is muted, with names that look like markup."""
+    async with AsyncExitStack() as stack:
+        sim = await stack.enter_async_context(Simulator().serving())
+        database = await stack.enter_async_context(fresh_database(servers))
+        client = Redis.from_url(servers.redis_url)
+        await client.flushall()
+        await client.aclose()
+        lounge = furnish(sim)
+        lounge.group.title = NASTY
+        platform = Platform(sim, database, servers.redis_url, lounge.bot)
+        url = await stack.enter_async_context(platform.instance())
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        sim.say(lounge.stranger, lounge.group, "hello")
+        await lounge.until_muted(lounge.stranger)
+        await lounge.settled()
+        yield Office(lounge, platform, url)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_every_page_is_for_everybody(
+    office: Office, open_page: OpenPage, scheme: str, size: tuple[int, int]
+) -> None:
+    """Axe finds nothing serious, nothing hangs over the edge, no browser complains, in the light and in the dark."""
+    page = await open_page(await office.link(), scheme=scheme, size=size, origin=office.url)
+    faults = await serious(page, "login")
+    await office.enter(page)
+    for name, path in office.pages().items():
+        await page.goto(f"{office.url}/console/{path}")
+        if name == "overview":
+            await expect(page.locator(".chart[data-ready]")).to_be_visible()
+        if name == "group":
+            await expect(page.get_by_role("region", name="Rights by chat")).to_be_visible()
+        if name == "operations":
+            await page.get_by_role("button", name="Examine now").click()
+            await expect(page.get_by_role("region", name="Findings")).to_be_visible()
+        faults += await serious(page, name)
+
+        assert await width_beyond_the_screen(page) <= 0, name
+
+    refused = await open_page(f"{office.url}/console/nothing", scheme=scheme, size=size, may_fail=True)
+    faults += await serious(refused, "refused")
+
+    assert faults == []
+
+
+async def serious(page: Page, name: str) -> list[str]:
+    """Return what keeps somebody from using a page."""
+    found = await Axe().run(page)
+    return [
+        f"{name}: {violation['id']} {[node['html'] for node in violation['nodes']][:2]}"
+        for violation in found.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]
+
+
+async def test_the_page_is_alive(office: Office, open_page: OpenPage) -> None:
+    """What happens in a group is seen without a reload, and once."""
+    page = await open_page(await office.link(), origin=office.url)
+    await office.enter(page)
+    await expect(page.locator("#live-state")).to_have_text("live")
+    lounge = office.lounge
+    stranger = lounge.sim.add_user("Nora")
+    lounge.sim.join(stranger, lounge.group)
+
+    line = page.locator("#live li", has_text="Nora").filter(has=page.locator(".badge", has_text=re.compile("^muted$")))
+    await expect(line).to_have_count(1)
+    await line.get_by_role("link", name="Nora").click()
+
+    await expect(page.get_by_text("They are muted until they join the missing channels.")).to_be_visible()
+
+
+async def test_a_search_narrows_while_one_types(office: Office, open_page: OpenPage) -> None:
+    """And the address keeps what was searched for."""
+    lounge = office.lounge
+    other = add_group(lounge.sim, lounge.bot, lounge.owner, "Quiet corner")
+    lounge.sim.say(lounge.owner, other, f"/protect @{lounge.news.username}")
+    await lounge.until_said("protected", other)
+    page = await open_page(await office.link(), origin=office.url)
+    await office.enter(page)
+    await page.get_by_role("navigation", name="Console").get_by_role("link", name="Groups").click()
+    await expect(page.locator("#rows tbody tr")).to_have_count(2)
+
+    await page.get_by_role("searchbox", name="Search").fill("quiet")
+    await expect(page.locator("#rows tbody tr")).to_have_count(1)
+    await expect(page).to_have_url(re.compile("search=quiet"))
+    await page.get_by_role("searchbox", name="Search").fill("<script>")
+
+    await expect(page.locator("#rows tbody tr")).to_have_count(1)
+
+
+async def test_a_newcomer_hosts_a_second_bot_and_sees_its_group(office: Office, open_page: OpenPage) -> None:
+    """Without reading more than the pages say: a token, a group, a channel, and it is there."""
+    lounge = office.lounge
+    second = lounge.sim.add_bot(username="second_bot", first_name="Second")
+    page = await open_page(await office.link(), origin=office.url, may_fail=True)
+    await office.enter(page)
+    await page.get_by_role("navigation", name="Console").get_by_role("link", name="Bots").click()
+    await page.get_by_label("Token").fill("nonsense")
+    await page.get_by_role("button", name="Add the bot").click()
+    await expect(page.get_by_role("alert")).to_contain_text("token looks like")
+    await page.get_by_label("Token").fill(second.token)
+    await page.get_by_role("button", name="Add the bot").click()
+    await expect(page.get_by_role("status")).to_contain_text("hosted")
+    await eventually(lambda: any(c.bot_id == second.id for c in lounge.sim.calls_of("setWebhook")), "it is served")
+
+    club = add_group(lounge.sim, second, lounge.owner, "Book Club")
+    lounge.sim.promote(lounge.news, second, can_invite_users=True)
+    lounge.sim.say(lounge.owner, club, f"/protect @{lounge.news.username}")
+    await eventually(lambda: bool(lounge.sim.calls_of("sendMessage")), "it answers")
+
+    await eventually(lambda: _is_listed(page, office, "Book Club"), "the group is listed", within=10)
+    await page.get_by_role("link", name="Book Club").click()
+    await expect(page.get_by_role("heading", name="Book Club")).to_contain_text("protected")
+    await expect(page.get_by_role("region", name="Rights by chat").get_by_text("missing")).to_have_count(0)
+
+
+async def test_a_group_is_paused_warmed_and_written_to(office: Office, open_page: OpenPage) -> None:
+    """Each with an answer on the page."""
+    page = await open_page(await office.link(), origin=office.url, may_fail=True)
+    await office.enter(page)
+    lounge = office.lounge
+    await page.goto(f"{office.url}/console/groups/{lounge.bot.id}/{lounge.group.id}")
+    await page.get_by_role("button", name="Warm the cache").click()
+    await expect(page.locator("#warm")).to_contain_text("Done", timeout=15_000)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("alert")).to_have_text("Message cannot be empty")
+    await page.get_by_label("Message").fill("The meet-up is on Friday.")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("status")).to_contain_text("sent")
+    await page.get_by_role("button", name="Pause and free everybody").click()
+
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
+    await lounge.until_free(lounge.stranger)
+    await lounge.until_said("The meet-up is on Friday.")
+
+
+async def _is_listed(page: Page, office: Office, title: str) -> bool:
+    await page.goto(f"{office.url}/console/groups")
+    return await page.get_by_role("link", name=title).count() == 1

@@ -1,0 +1,117 @@
+"""How long the console's pages take with many groups: `python -m tests.console_speed [groups]`."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from statistics import median
+
+import asyncpg
+
+from bot.domain.operator import Rank
+from bot.simulator import Simulator
+from tests.acceptance.test_console import link_to
+from tests.browser.demo import demo_home
+from tests.console_kit import Visitor, visitor
+from tests.platform import Platform, furnish
+from tests.servers import fresh_database, running_servers
+
+MANY = 100_000
+_ROUNDS = 5
+
+# One channel for each ten groups, a thousandth of the groups in trouble, one decision a group, some cases and changes.
+_FILL = """
+INSERT INTO channels (bot_id, channel_id, title)
+  SELECT $1::bigint, -2000000 - n, 'Channel ' || n
+  FROM generate_series(1, $2::int / 10) n;
+INSERT INTO protected_groups (bot_id, group_id, title, configured_by, seq, paused_reason)
+  SELECT $1::bigint, -5000000 - n, 'Group ' || md5(n::text), 1, 0,
+  CASE WHEN n % 1000 = 0 THEN 'rights_lost' END
+  FROM generate_series(1, $2::int) n;
+INSERT INTO group_channel_links (bot_id, group_id, channel_id, position)
+  SELECT $1::bigint, -5000000 - n, -2000001 - n % ($2::int / 10), 0
+  FROM generate_series(1, $2::int) n;
+INSERT INTO verification_events (at, bot_id, group_id, user_id, outcome, detail)
+  SELECT now() - n * interval '1 second', $1::bigint, -5000000 - n, n, 'passed', 'first_sight'
+  FROM generate_series(1, $2::int) n;
+INSERT INTO restrictions
+  (bot_id, group_id, user_id, user_name, language, enforcement, wanted, done, due_at, our_until)
+  SELECT $1::bigint, -5000000 - n, n, 'User ' || n, 'en', 'mute', 'mute', 'muted',
+    now() + interval '30 days', now() + interval '300 days'
+  FROM generate_series(1, $2::int / 20) n;
+INSERT INTO audit_log (bot_id, actor, action, chat_id)
+  SELECT $1::bigint, 1, 'protect', -5000000 - n
+  FROM generate_series(1, $2::int) n
+"""
+
+
+def pages(bot: int) -> Mapping[str, str]:
+    """Return what is opened, by its name."""
+    return {
+        "overview": "",
+        "series": "series",
+        "groups": "groups",
+        "groups, found by a part of the title": "groups?search=c4ca4238",
+        "groups, found by nothing": "groups?search=nothing-is-called-so",
+        "groups in trouble": "groups?state=trouble",
+        "groups that are open": "groups?state=open",
+        "a group": f"groups/{bot}/-5000001",
+        "channels": "channels",
+        "verifications": "verifications",
+        "why somebody is muted": f"verifications/explain?bot={bot}&group=-5000001&user=1",
+        "operations": "operations",
+        "audit log": "audit",
+        "performance": "performance",
+        "settings": "settings",
+        "bots": "bots",
+    }
+
+
+async def fill(database_url: str, bot: int, groups: int) -> None:
+    """Write rows for so many groups, and have PostgreSQL count them."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in _FILL.split(";"):
+            await connection.execute(statement, bot, groups)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def measure(someone: Visitor, bot: int) -> Mapping[str, float]:
+    """Return the median time of each page, in milliseconds."""
+    found: dict[str, float] = {}
+    for name, path in pages(bot).items():
+        taken = []
+        for _ in range(_ROUNDS):
+            started = time.perf_counter()
+            text = await someone.get(path)
+            taken.append((time.perf_counter() - started) * 1000)
+            assert someone.status == 200, (name, text)
+        found[name] = median(taken)
+    return found
+
+
+async def measured(platform: Platform, groups: int) -> Mapping[str, float]:
+    """Fill the platform's database, run an instance on it, and measure its pages."""
+    async with platform.instance():
+        pass
+    await fill(platform.database_url, platform.bot.id, groups)
+    async with platform.instance() as url, visitor(url) as someone:
+        await someone.log_in(await link_to(platform, url, Rank.VIEWER))
+        return await measure(someone, platform.bot.id)
+
+
+async def main(groups: int) -> None:
+    """Print a table."""
+    with demo_home() as home, running_servers(home / "home") as servers:
+        async with fresh_database(servers) as database, Simulator().serving() as sim:
+            platform = Platform(sim, database, servers.redis_url, furnish(sim).bot)
+            times = await measured(platform, groups)
+    print(f"{groups:,} groups; the median of {_ROUNDS}, from request to the last byte")  # noqa: T201 - its output
+    for page, milliseconds in times.items():
+        print(f"{page:40} {milliseconds:8.1f} ms")  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else MANY))
