@@ -134,7 +134,7 @@ async def test_a_search_narrows_while_one_types(office: Office, open_page: OpenP
     lounge = office.lounge
     other = add_group(lounge.sim, lounge.bot, lounge.owner, "Quiet corner")
     lounge.sim.say(lounge.owner, other, f"/protect @{lounge.news.username}")
-    await lounge.until_said("protected", other)
+    await eventually(lambda: bool(lounge.said(other)), "an answer to /protect")
     page = await open_page(await office.link(), origin=office.url)
     await office.enter(page)
     await page.get_by_role("navigation", name="Console").get_by_role("link", name="Groups").click()

@@ -24,3 +24,6 @@ async def test_the_demonstration_leads_to_a_second_bot(open_page: OpenPage) -> N
 
         await expect(console.get_by_role("status")).to_contain_text("hosted")
         await expect(lab.get_by_text("Hosted. Its token:")).to_have_count(2)
+        # Pages that outlive the demonstration would complain that nobody answers.
+        for page in (lab, console):
+            await page.close()
