@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check audit fuzz sbom bench chaos database soak storm ha lock
+.PHONY: help install run test check audit fuzz sbom bench chaos database soak storm ha capacity lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -61,6 +61,9 @@ storm: $(VENV)/.dev ## answer every third call to Telegram with 429 for a minute
 
 ha: $(VENV)/.dev ## minutes with several instances and servers that fail, each held against its ceiling; ARGS='--only scaling'
 	@$(BIN)/python -m tests.ha $(ARGS)
+
+capacity: $(VENV)/.dev ## measure what work costs and what is stored, and write docs/CAPACITY.md
+	@$(BIN)/python -m tests.benchmarks.capacity
 
 lock: ## renew the lock files (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock

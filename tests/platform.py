@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import aiohttp
 import asyncpg
@@ -252,10 +252,19 @@ class Instance:
         """The process, None before the first start."""
         return None if self._process is None else self._process.pid
 
-    async def start(self, environment: dict[str, str], *, mode: str = "webhook", release: Path | None = None) -> None:
-        """Start it; it is ready later. `release` is a directory with another release of the code."""
+    async def start(
+        self,
+        environment: dict[str, str],
+        *,
+        mode: str = "webhook",
+        release: Path | None = None,
+        output: IO[bytes] | None = None,
+    ) -> None:
+        """Start it; it is ready later. `release` is a directory with other code; `output` gets what it prints."""
         command = (sys.executable, "-m", "bot", "serve", "--mode", mode)
-        self._process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=release)
+        self._process = await asyncio.create_subprocess_exec(
+            *command, env=environment, cwd=release, stdout=output, stderr=output
+        )
 
     async def until_ready(self) -> None:
         """Wait until it says that it is ready."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import capacity_page
 from tests.benchmarks.performance import FIGURES, PAGE, page, plots
 from tests.test_architecture import ROOT, documents, name_of
 
@@ -92,6 +93,13 @@ def test_the_page_on_performance_is_what_was_measured() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(figures)
     for name, drawn in plots(figures).items():
         assert (FIGURES.parent / name).read_text(encoding="utf-8") == drawn
+
+
+def test_the_page_on_capacity_is_what_was_measured() -> None:
+    """The same of what it carries."""
+    figures = json.loads(capacity_page.FIGURES.read_text(encoding="utf-8"))
+
+    assert capacity_page.PAGE.read_text(encoding="utf-8") == capacity_page.page(figures)
 
 
 def test_the_figures_are_of_this_project() -> None:

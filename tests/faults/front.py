@@ -38,6 +38,12 @@ class Front:
         """Return everything it has logged, accesses and errors."""
         return (self.directory / "log").read_text(encoding="utf-8")
 
+    def connections(self) -> int:
+        """Count the connections that Telegram, or whoever came, holds open."""
+        remote = f"0100007F:{self.port:04X}"
+        lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+        return sum(fields[2] == remote and fields[3] == "01" for fields in map(str.split, lines))
+
     def workers(self) -> set[int]:
         """Return the processes that do the work; after a change of the configuration they are others."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")

@@ -69,6 +69,11 @@ class Meters:
         self.readings[name].append(Reading(round(at, 1), round(percent, 1), round(_memory_mb([pid, *family]), 1)))
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its children have used, those that have ended among them."""
+    return (sum(map(int, _stat(pid)[_OWN_AND_REAPED])) + sum(map(_ticks, _family(pid, _children())))) / _TICKS
+
+
 def _stat(pid: int) -> list[str]:
     return (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.simulator import FloodLimits, Simulator
+from bot.simulator import Bot, FloodLimits, Simulator
 from tests.faults.front import Front, front
 from tests.faults.load import Load, Pace
 from tests.faults.stage import home, servers
 from tests.faults.tally import Tally, milliseconds
 from tests.faults.town import Town, build
-from tests.platform import Instance, Platform, free_port
+from tests.platform import Instance, Platform, eventually, free_port
 
 _SETTLE_SECONDS = 60.0
 # nginx gives a request up after 10 s without an answer; the hanging one has to hang for longer.
@@ -104,21 +104,21 @@ class Scaled:
 
 
 @asynccontextmanager
-async def fleet(town: Town, count: int, **changes: str) -> AsyncIterator[Fleet]:
-    """Start so many instances at once on an empty database, behind nginx, and protect the town."""
+async def fleet(sim: Simulator, count: int, *bots: Bot, **changes: str) -> AsyncIterator[Fleet]:
+    """Start so many instances at once behind nginx, for these bots."""
     async with AsyncExitStack() as stack:
         where = await stack.enter_async_context(home())
         pair = await stack.enter_async_context(servers(where))
-        await stack.enter_async_context(town.sim.serving())
-        platform, port = Platform(town.sim, pair.database_url, pair.redis_url, town.bot), free_port()
+        await stack.enter_async_context(sim.serving())
+        platform, port = Platform(sim, pair.database_url, pair.redis_url, bots[0]), free_port()
+        await platform.host(*bots[1:])
         ports = [free_port() for _ in range(count)]
         before = await stack.enter_async_context(front(where.path / "nginx", port, *ports))
         found = Fleet(platform, before, {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "LOG_LEVEL": "error", **changes})
         found.instances.extend(Instance(each) for each in ports)
         stack.push_async_callback(_stop, found)
         await asyncio.gather(*(found.start(each) for each in found.instances))
-        await platform.webhook_is_set()
-        await town.protect(platform)
+        await eventually(lambda: len(sim.calls_of("setWebhook")) >= len(bots), "all webhooks are set", within=60)
         yield found
 
 

@@ -24,7 +24,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from bot.simulator import FloodLimits, Simulator
-from tests.faults.front import front
+from tests.faults.front import Front, front
 from tests.faults.load import Load, Pace
 from tests.faults.meters import Meters, Reading
 from tests.faults.stage import Home, Note, home, servers
@@ -204,11 +204,11 @@ class Trial:
             await town.rehearse()
             await asyncio.sleep(2)
             restart = Restarts(self._phase, instances, platform, changes)
-            await self._measure(town, platform, port, _meters(where, instances, nginx.pid), restart, bar)
+            await self._measure(town, platform, nginx, _meters(where, instances, nginx.pid), restart, bar)
         return self._report
 
     async def _measure(
-        self, town: Town, platform: Platform, port: int, meters: Meters, restarts: "Restarts", bar: TaskID
+        self, town: Town, platform: Platform, nginx: Front, meters: Meters, restarts: "Restarts", bar: TaskID
     ) -> None:
         report, tally = self._report, Tally(town)
         load = Load(town, self._phase.pace, tally, self._dice)
@@ -225,7 +225,7 @@ class Trial:
             metering = tasks.create_task(_meter(meters, self._every))
             restarting = tasks.create_task(restarts.run(meters))
             await load.run(show)
-            report.connections = _connections(port)
+            report.connections = nginx.connections()
             await restarting
             await load.settle(_SETTLE_SECONDS)
             await asyncio.sleep(self._rest)
@@ -303,13 +303,6 @@ async def _meter(meters: Meters, every: float) -> None:
     while True:
         await asyncio.sleep(every - (loop.time() - began) % every)
         meters.read(loop.time() - began)
-
-
-def _connections(port: int) -> int:
-    """Count the connections that Telegram holds open."""
-    remote = f"0100007F:{port:04X}"
-    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    return sum(fields[2] == remote and fields[3] == "01" for fields in map(str.split, lines))
 
 
 def _drift(seconds: Sequence[Sequence[float]]) -> float:

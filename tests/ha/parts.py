@@ -4,5 +4,6 @@ from collections.abc import Sequence
 
 from tests.ha import failovers
 from tests.ha.checks import Part
+from tests.ha.scaling import SCALING
 
-PARTS: Sequence[Part] = (failovers.PART,)
+PARTS: Sequence[Part] = (*SCALING, failovers.PART)

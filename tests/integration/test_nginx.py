@@ -239,7 +239,7 @@ async def test_a_hint_to_come_later_is_passed_on(behind: Stand) -> None:
     assert (len(behind.one.requests), len(behind.two.requests)) == (3, 3)
 
 
-@pytest.mark.parametrize("path", ["/console/events", "/console/groups/-1001/events"])
+@pytest.mark.parametrize("path", ["/console/feed", "/console/events", "/console/groups/-1001/events"])
 async def test_events_come_as_they_happen(behind: Stand, path: str) -> None:
     """A stream is not held back until a buffer is full."""
     more = asyncio.Event()

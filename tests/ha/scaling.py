@@ -1,0 +1,99 @@
+"""Instances that come and go, many bots at once, and how soon all go by a change: the parts about several instances."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from statistics import median
+
+from bot.simulator import Simulator
+from tests.faults.coherence import Clocks
+from tests.faults.load import Pace
+from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
+from tests.faults.scaling import fleet, small_town, under_load
+from tests.faults.stage import home, servers
+from tests.ha.checks import Check, Part, Say, least, most, none
+from tests.platform import Platform, free_port, furnish
+
+_RATE = 200.0
+_POOL = 10
+_CHANGES = 20
+_CROWDS = (5, 20, 100)
+_CONNECTIONS = 1000
+_GROUPS_OF_A_BOT = 50
+
+
+async def come_and_go(say: Say) -> Sequence[Check]:
+    """Kill, drain, add and hang instances, twice, under load."""
+    pace = Pace(seconds=75, rate=_RATE, strangers=0.01)
+    town = small_town(pace)
+    async with fleet(town.sim, 3, town.bot, DB_POOL_SIZE=str(_POOL)) as found:
+        await town.protect(found.platform)
+        acts = (found.killed, found.drained, found.joined, found.hung, found.killed, found.drained)
+        outcome = await under_load(found, town, pace, acts, seed=11, say=say)
+        instances = len(found.instances)
+    counts = outcome.counts
+    return [
+        least("updates", counts["updates"], pace.seconds * _RATE * 0.8),
+        none("updates lost", outcome.lost),
+        Check(
+            what="effects missing, doubled, or on the wrong one",
+            found="; ".join(outcome.faults) or "none",
+            wanted="none",
+            holds=not outcome.faults,
+        ),
+        most("deliveries again of one update", outcome.most_failures, 3),
+        most("failed deliveries", 100 * sum(counts["failed_attempts"].values()) / counts["updates"], 1, " %"),
+        most("connections to PostgreSQL", outcome.most_connections, instances * (_POOL + 1)),
+    ]
+
+
+async def many_bots(say: Say) -> Sequence[Check]:
+    """Have 5, 20 and 100 bots work at once, and one message in each of a thousand groups."""
+    checks: list[Check] = []
+    for bots in _CROWDS:
+        sim = Simulator()
+        tenants = settle(sim, bots, groups=_CONNECTIONS // bots if bots < max(_CROWDS) else 1)
+        async with fleet(sim, 3, *(each.bot for each in tenants)) as found:
+            outcome = await live_side_by_side(found, tenants, patience=120, say=say)
+            checks += [
+                none(f"{bots} bots: members muted", outcome.members_muted),
+                none(f"{bots} bots: strangers not muted", outcome.strangers_not_muted),
+                none(f"{bots} bots, two broken: strangers of the others not freed", outcome.strangers_not_freed),
+                none(f"{bots} bots: calls about what is another's", outcome.foreign_calls),
+            ]
+            if bots * _GROUPS_OF_A_BOT == _CONNECTIONS:
+                sim.faults.clear()
+                opened = await speak_everywhere(found, tenants)
+                # The bot whose token is refused is not served any more.
+                checks.append(least(f"{bots} bots: connections at once", opened, 0.9 * _CONNECTIONS))
+    return checks
+
+
+async def configuration(say: Say) -> Sequence[Check]:
+    """Change the configuration again and again; two instances hear each other, one hears nobody."""
+    async with AsyncExitStack() as stack:
+        where = await stack.enter_async_context(home())
+        pair = await stack.enter_async_context(servers(where))
+        sim = Simulator()
+        lounge = furnish(sim)
+        await stack.enter_async_context(sim.serving())
+        platform, port = Platform(sim, pair.database_url, pair.redis_url, lounge.bot), free_port()
+        changes = {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "LOG_LEVEL": "error"}
+        one = await stack.enter_async_context(platform.process(port, **changes))
+        two = await stack.enter_async_context(platform.process(free_port(), **changes))
+        nowhere = f"redis://127.0.0.1:{free_port()}/0"
+        deaf = await stack.enter_async_context(platform.process(free_port(), **changes, REDIS_URL=nowhere))
+        await platform.webhook_is_set()
+        say(f"{_CHANGES} changes")
+        found = await Clocks(platform, [each.url for each in (one, two, deaf)]).delays(lounge, _CHANGES)
+    heard = [round(max(pair), 3) for pair in zip(*found[:2], strict=True)]
+    return [
+        most("a change on every instance, median", median(heard), 0.1, " s"),
+        most("without the message, slowest", round(max(found[2]), 3), 1.0, " s"),
+    ]
+
+
+SCALING: Sequence[Part] = (
+    Part(name="scaling", title="instances come and go under load", seconds=400, run=come_and_go),
+    Part(name="bots", title="5, 20 and 100 bots at once", seconds=500, run=many_bots),
+    Part(name="configuration", title="a change reaches every instance", seconds=120, run=configuration),
+)
