@@ -103,6 +103,7 @@ async def test_nobody_is_told_to_tidy_up_after_the_bot_has_gone(lounge: Lounge, 
     await lounge.protect(lounge.news)
     lounge.sim.say(lounge.owner, lounge.group, "/settings service_messages=remove")
     await lounge.until_said("Came and left: Remove")
+    await lounge.settled()
     await platform.fetch("DELETE FROM scheduled_actions RETURNING 1")
 
     lounge.sim.ban(lounge.group, lounge.bot, by=lounge.owner)
