@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.ha import failovers
+from tests.ha import failovers, recovery
 from tests.ha.checks import Part
 from tests.ha.scaling import SCALING
 
-PARTS: Sequence[Part] = (*SCALING, failovers.PART)
+PARTS: Sequence[Part] = (*SCALING, failovers.PART, recovery.PART)
