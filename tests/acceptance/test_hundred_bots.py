@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform import Lounge, Platform, eventually, free_port
+from bot.simulator import Bot, Chat, Fault
+from tests.platform import Lounge, Platform, add_group, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 
@@ -48,3 +49,63 @@ async def test_a_hundred_bots_are_cheap_and_start_quickly(
         sys.stdout.write(f"\n{each / 1024:.0f} KiB for each idle bot; {MANY} bots started in {seconds:.1f} s\n")
 
     assert each < MOST_BYTES_EACH
+
+
+async def furnish_another(lounge: Lounge, platform: Platform, number: int) -> tuple[Bot, Chat]:
+    """Host a bot with a group and a channel of its own, protected already."""
+    sim = lounge.sim
+    bot = sim.add_bot(username=f"bot_{number}_bot")
+    channel = sim.add_channel(f"Channel {number}", owner=lounge.owner)
+    sim.promote(channel, bot, can_invite_users=True)
+    group = add_group(sim, bot, lounge.owner, f"Group {number}")
+    sim.join(lounge.stranger, group)
+    await platform.host(bot)
+    await platform.fetch(
+        "WITH c AS (INSERT INTO channels (bot_id, channel_id, title) VALUES ($1, $2, 'Channel') RETURNING 1),"
+        " g AS (INSERT INTO protected_groups (bot_id, group_id, title, configured_by, seq)"
+        " VALUES ($1, $3, 'Group', 1, 1) RETURNING 1) SELECT * FROM c, g",
+        bot.id,
+        channel.id,
+        group.id,
+    )
+    await platform.fetch(
+        "INSERT INTO group_channel_links (bot_id, group_id, channel_id, position) VALUES ($1, $2, $3, 0)",
+        bot.id,
+        group.id,
+        channel.id,
+    )
+    return bot, group
+
+
+@pytest.mark.timeout(240)
+async def test_ten_that_fail_leave_ninety_alone(
+    lounge: Lounge, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tokens revoked, floods, answers that break the handlers: in all other groups the stranger is muted as ever."""
+    sim = lounge.sim
+    others = [await furnish_another(lounge, platform, number) for number in range(MANY)]
+    sim.forget_updates()
+    async with platform.instance(LOG_LEVEL="error"):
+        await eventually(lambda: len(sim.calls_of("setWebhook")) > MANY, "all webhooks are set", within=START_SECONDS)
+        for number, (bot, _) in enumerate(others[:10]):
+            match number % 3:
+                case 0:
+                    sim.faults.add(Fault(kind="error", bot=bot.id, times=None, code=401, description="Unauthorized"))
+                case 1:
+                    sim.faults.add(Fault(kind="flood", bot=bot.id, times=None, retry_after=30))
+                case _:
+                    sim.faults.add(Fault(kind="lie", bot=bot.id, times=None, result="nonsense"))
+        began = time.monotonic()
+        for _, group in others:
+            sim.say(lounge.stranger, group, "hello")
+        healthy = [group for _, group in others[10:]]
+        await eventually(
+            lambda: all(lounge.muted(lounge.stranger, group) for group in healthy), "ninety mute", within=90
+        )
+        took = time.monotonic() - began
+
+    with capsys.disabled():
+        sys.stdout.write(f"\n90 groups gated in {took:.1f} s beside 10 bots that fail\n")
+    failing = {bot.id for bot, _ in others[:10]}
+    assert not any(lounge.muted(lounge.stranger, group) for _, group in others[:10])
+    assert {row["bot_id"] for row in await platform.fetch("SELECT bot_id FROM dead_letters")} <= failing
