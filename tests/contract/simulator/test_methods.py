@@ -74,6 +74,19 @@ async def test_guards_decide(sim: Simulator, world: Small, api: BotClient, *, re
     assert (world.cat.id in world.lounge.requests) is (result == "queue")
 
 
+async def test_a_guard_has_ten_seconds(sim: Simulator, world: Small, api: BotClient) -> None:
+    """After that nobody waits for its answer, and the request stays with the administrators."""
+    world.bot.guards_join_requests = True
+    sim.configure(world.lounge, join_by_request=True)
+    request = sim.request_join(world.cat, world.lounge)
+    sim.clock.advance(10.5)
+    late = await api("answerChatJoinRequestQuery", chat_join_request_query_id=request.query_id, result="approve")
+
+    assert (late.status, late.error) == (400, "Bad Request: QUERY_ID_INVALID")
+    assert not sim.member(world.lounge, world.cat).is_member
+    assert world.cat.id in world.lounge.requests
+
+
 async def test_bans(sim: Simulator, world: Small, api: BotClient) -> None:
     """A banned user is out until unbanned; unbanning a member removes, unless only the banned are meant."""
     who = {"chat_id": world.lounge.id, "user_id": world.ben.id}
