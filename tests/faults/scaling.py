@@ -95,12 +95,15 @@ class Scaled:
 
     @property
     def faults(self) -> list[str]:
-        """Name what was lost, doubled, left over or done to the wrong one."""
+        """Name what was lost, left over or done to the wrong one."""
         nought = ("lost", "missing", "left_muted", "cases_open", "dead_letters")
         found = [f"{name}: {getattr(self, name)}" for name in nought if getattr(self, name)]
-        return found + [
-            f"{name}: {self.counts[name]}" for name in ("effects_doubled", "wrong_mutes") if self.counts[name]
-        ]
+        return found + ([f"wrong_mutes: {self.counts['wrong_mutes']}"] if self.counts["wrong_mutes"] else [])
+
+    @property
+    def doubled(self) -> int:
+        """How many mutes, prompts and lifts were done twice."""
+        return sum(self.counts["effects_doubled"].values())
 
 
 @asynccontextmanager

