@@ -272,7 +272,7 @@ class Instance:
         async def ready() -> bool:
             return await get(f"{self.url}/readyz") == HTTPStatus.OK
 
-        await eventually(ready, "the instance is ready", within=30)
+        await eventually(ready, "the instance is ready", within=60)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -56,7 +56,7 @@ async def _run(part: Part, progress: Progress, line: TaskID) -> Outcome:
             outcome.checks.extend(await part.run(say))
     except TimeoutError:
         outcome.fault = f"not done within {part.seconds:g} s"
-    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, the other parts go on
+    except (Exception, BaseExceptionGroup, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, the other parts go on
         outcome.fault = f"{type(error).__name__}: {error}"
     outcome.seconds = round(loop.time() - began, 1)
     say("passed" if outcome.passed else "FAILED")
