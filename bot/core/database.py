@@ -131,6 +131,10 @@ class _Held:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, AttributeError) and self._is_broken():
+            # asyncpg takes a connection apart that breaks, and whoever is in the middle of preparing a statement on it
+            # finds nothing there.
+            error = asyncpg.InterfaceError("the connection broke")
         if error is None:
             self._answered()
         elif isinstance(error, asyncpg.ReadOnlySQLTransactionError):
@@ -145,6 +149,12 @@ class _Held:
             error = error or lost
         if isinstance(error, _AWAY):
             raise StoreUnavailableError(str(error) or type(error).__name__) from error
+
+    def _is_broken(self) -> bool:
+        try:
+            return self._connection.is_closed()
+        except asyncpg.InterfaceError:
+            return True
 
 
 class Database:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -154,6 +155,51 @@ async def test_who_waits_on_a_silent_server_hears_when_it_counts_as_away(databas
         await eventually(lambda: not database.away, "it is back", within=10)
         await database.execute("add", 1)
         watch.cancel()
+
+
+async def test_whatever_breaks_in_the_middle_of_a_statement_is_an_outage(database: Database) -> None:
+    """Connections are given up while others are about to use them: nobody hears of anything but an outage."""
+    fates: list[str] = []
+
+    async def ask(number: int) -> None:
+        try:
+            if number % 5:
+                await database.row("which")
+            else:
+                async with database.session() as session:
+                    await session.rows("demote")
+                    await session.execute("add", number)
+        except StoreUnavailableError:
+            fates.append("away")
+
+    await asyncio.gather(*(ask(number) for number in range(100)))
+
+    assert fates
+    assert await database.row("which") is not None
+
+
+async def test_a_connection_that_was_taken_apart_is_an_outage(database: Database) -> None:
+    """As asyncpg tells of it to whoever was preparing a statement; on a sound connection it is somebody's mistake."""
+
+    async def stumble(*, broken: bool) -> None:
+        async with database.session() as session:
+            await session.rows("which")
+            if broken:
+                with suppress(StoreUnavailableError):
+                    await _demoted(database)
+            raise AttributeError("'NoneType' object has no attribute 'get_settings'")
+
+    with pytest.raises(StoreUnavailableError):
+        await stumble(broken=True)
+    with pytest.raises(AttributeError):
+        await stumble(broken=False)
+
+
+async def _demoted(database: Database) -> None:
+    """Have every connection given up."""
+    async with database.session() as session:
+        await session.rows("demote")
+        await session.execute("add", 1)
 
 
 async def test_a_new_primary_is_written_down_once(database: Database) -> None:
