@@ -147,6 +147,7 @@ async def test_a_token_of_one_bot_knows_no_other(
         "INSERT INTO scheduled_actions (bot_id, kind, chat_id, due_at, dead_at) VALUES ($1, 'k', 1, now(), now())",
         lounge.bot.id,
     )
+    action = (await platform.fetch("SELECT action_id FROM scheduled_actions WHERE kind = 'k'"))[0][0]
     stranger = api.as_(await token_for(platform, Scope.ADMIN, other.id))
     before = await platform.fetch("SELECT count(*) FROM audit_log")
 
@@ -161,7 +162,7 @@ async def test_a_token_of_one_bot_knows_no_other(
         *[
             (await stranger.post(f"/letters/{act}", {"letter": letter})).status
             for act in ("replay", "drop")
-            for letter in (f"update/{lounge.bot.id}/7", "action/1")
+            for letter in (f"update/{lounge.bot.id}/7", f"action/{action}")
         ],
     ]
 
@@ -171,7 +172,7 @@ async def test_a_token_of_one_bot_knows_no_other(
     for path in ("/groups", "/channels", "/events", "/restrictions", "/letters"):
         assert (await stranger.get(path)).items == []
     assert await platform.fetch("SELECT count(*) FROM audit_log") == before
-    assert (await api.post("/letters/replay", {"letter": "action/1"})).status == 204
+    assert (await api.post("/letters/replay", {"letter": f"action/{action}"})).status == 204
 
 
 async def test_a_list_is_read_page_by_page(api: Api, platform: Platform) -> None:

@@ -51,7 +51,14 @@ class Endpoint:
 
     async def _once(self, request: Request, token: ApiToken, body: bytes, key: str) -> Response:
         """Do it, or answer as it was answered when it was done."""
-        asked = b"\n".join((self._operation.name.encode(), request.url.path.encode(), request.url.query.encode(), body))
+        asked = b"\n".join(
+            (
+                self._operation.name.encode(),
+                request.url.path.encode("utf-8", "surrogatepass"),
+                request.url.query.encode(),
+                body,
+            )
+        )
         before = await self._answers.begin(token.token_id, key, asked)
         if before is not None:
             response = _response(before)
