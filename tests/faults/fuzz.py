@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import structlog
 from rich.progress import Progress
@@ -215,7 +215,8 @@ class Api:
     async def feed(self) -> None:
         """Try one input."""
         noise, dice = self._noise, self._noise.dice
-        path = noise.near(*_PATHS)
+        # As a server hands it on: what is no UTF-8 has become the sign for that.
+        path = unquote(_quoted(noise.near(*_PATHS)))
         names = [noise.near(*_FILTERS) for _ in range(dice.randrange(3))]
         query = "&".join(f"{_quoted(name)}={_quoted(noise.text())}" for name in names)
         body = noise.near(
