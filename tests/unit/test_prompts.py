@@ -36,8 +36,8 @@ def test_one_button_per_missing_channel_and_one_to_verify(case: Case, texts: Cat
 
 
 def test_what_one_has_joined_already_is_not_asked_for(case: Case, texts: Catalogs) -> None:
-    """Only missing channels have a button; what is joined is ticked off."""
-    shown = prompt(case, LOUNGE, (INSIDERS,), texts)
+    """Only missing channels have a button; what was asked for and is joined by now is ticked off."""
+    shown = prompt(replace(case, prompt_channels=(NEWS, INSIDERS)), LOUNGE, (INSIDERS,), texts)
 
     assert "Insiders" in shown.text
     assert "✅ News" in shown.text.splitlines()

@@ -79,8 +79,14 @@ SELECT group_id, seen_at, joined_at, passed_at FROM group_members_seen WHERE bot
 ORDER BY group_id;
 
 -- export_cases --
+-- Open cases and closed ones have an index each.
 SELECT restriction_id, group_id, user_name, language, wanted, done, cause, outcome, prior, our_until, opened_at, closed_at
-FROM restrictions WHERE bot_id = $1 AND user_id = $2 ORDER BY restriction_id;
+FROM (
+  SELECT * FROM restrictions WHERE bot_id = $1 AND user_id = $2 AND closed_at IS NULL
+  UNION ALL
+  SELECT * FROM restrictions WHERE bot_id = $1 AND user_id = $2 AND closed_at IS NOT NULL
+) cases
+ORDER BY restriction_id;
 
 -- export_events --
 SELECT at, group_id, outcome, detail, channels, seconds FROM verification_events WHERE bot_id = $1 AND user_id = $2
