@@ -565,7 +565,8 @@ class FakeCrowds:
         if row.version != crowd.version:
             row.due_at = quiet
         else:
-            row.due_at = None if message is None else row.sent_at + PROMPT_LIFE
+            again = now + timedelta(seconds=10) if crowd.waiting else None
+            row.due_at = again if message is None else row.sent_at + PROMPT_LIFE
         row.lease_owner = row.lease_until = None
 
     async def later(self, crowd: Crowd, *, seconds: float) -> None:

@@ -37,6 +37,7 @@ class PostgresCrowds:
             _SHORTEST_QUIET,
             _LONGEST_QUIET,
             PROMPT_LIFE,
+            crowd.waiting > 0,
         )
 
     async def later(self, crowd: Crowd, *, seconds: float) -> None:

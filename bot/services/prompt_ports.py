@@ -35,7 +35,7 @@ class Crowds(Protocol):
         ...
 
     async def stands(self, crowd: Crowd, message: MessageId | None, *, shown: int) -> None:
-        """Record where the shared prompt is and what it says; None when it is gone."""
+        """Record where the shared prompt is and what it says; None when it is gone, for now if somebody waits."""
         ...
 
     async def later(self, crowd: Crowd, *, seconds: float) -> None:

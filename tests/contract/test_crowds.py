@@ -109,6 +109,19 @@ async def test_who_shares_it_no_more_is_not_counted(desk: Desk, how: str) -> Non
     assert await desk.crowds.take(10) == []
 
 
+async def test_a_shared_prompt_that_is_gone_for_now_is_looked_at_again(desk: Desk) -> None:
+    """The gate was off at that moment: whoever is gated again before they are freed is not left without a prompt."""
+    for user in range(3, 6):
+        await prompting(desk, user)
+    await desk.pass_time(2)
+    await desk.crowds.stands(await crowd_of(desk), None, shown=0)
+    at_once = await desk.crowds.take(10)
+    await desk.pass_time(11)
+
+    assert list(at_once) == []
+    assert (await crowd_of(desk)).waiting == 1
+
+
 async def test_a_shared_prompt_grows_old(desk: Desk) -> None:
     """While Telegram still deletes it, it is due once more."""
     for user in range(3, 6):

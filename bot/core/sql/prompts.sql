@@ -69,6 +69,8 @@ UPDATE shared_prompts s
 SET message_id = $4, shown = $5, sent_at = pause.sent_at, quiet_until = pause.quiet_until, attempts = 0,
     due_at = CASE
       WHEN is_behind THEN pause.quiet_until
+      -- Where nobody is gated at the moment, who shares it is freed, or gated again before that.
+      WHEN $4::bigint IS NULL AND $10 THEN now() + interval '10 seconds'
       WHEN $4::bigint IS NULL THEN 'infinity'
       ELSE pause.sent_at + $9::interval
     END,
