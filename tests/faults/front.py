@@ -115,7 +115,8 @@ async def front(
         (directory / "telegram-only.conf").write_bytes(allowed)
     # As root the workers would be nobody's, who may not enter a private directory.
     directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-    with (directory / "log").open("wb") as log:
+    # nginx opens /dev/stdout anew, to append: what it writes to stderr would overwrite that unless it appends too.
+    with (directory / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(nginx_binary(), "-p", f"{directory}/run/", "-c", directory / "nginx.conf", "-g", directives),
             stdout=log,
