@@ -5,7 +5,7 @@ from sqlalchemy.engine import Connection
 
 connection = context.config.attributes["connection"]
 if not isinstance(connection, Connection):
-    raise TypeError("migrations run through bot.core.migrations, which brings the connection")
+    raise TypeError("migrations run through bot.core.postgres.migrations, which brings the connection")
 
 context.configure(connection=connection, transaction_per_migration=False)
 with context.begin_transaction():

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.domain.errors import BotError
 from bot.utils.optimizer.rows import COLUMNS
 from bot.utils.optimizer.scale import LARGE, SMALL, TINY

@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.core.embedded import EmbeddedServers, EmbeddedUnavailableError, embedded_servers, stop_abandoned
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 
 _TEMPLATE = "template_migrated"
 _PREFIX = "gmbot-servers-"

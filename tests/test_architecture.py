@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.postgres.statements import load_statements
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.utils.optimizer.samples import Sample
 from bot.utils.optimizer.study import known_probes
 

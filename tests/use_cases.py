@@ -3,14 +3,14 @@
 from bot.core.charts import draw_days
 from bot.core.telegram.bans import Bans
 from bot.handlers import UseCases
-from bot.services.access import Access
-from bot.services.authority import Authority
-from bot.services.clinic import Clinic
-from bot.services.guard import Guard
-from bot.services.onboarding import Onboarding
-from bot.services.privacy import Privacy
-from bot.services.statistics import Statistics
-from bot.services.tidying import Tidying
+from bot.services.gate.guard import Guard
+from bot.services.groups.authority import Authority
+from bot.services.groups.clinic import Clinic
+from bot.services.groups.onboarding import Onboarding
+from bot.services.groups.statistics import Statistics
+from bot.services.operating.access import Access
+from bot.services.operating.privacy import Privacy
+from bot.services.upkeep.tidying import Tidying
 from tests.fake_access import FakeOwners, FakeShelf
 from tests.fakes import FakeBroom, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
 from tests.unit.world import World

@@ -9,23 +9,23 @@ from redis.asyncio import Redis
 
 from bot.app.backups import before_migration
 from bot.app.world import limits_of
-from bot.core.api import ApiTokens
-from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
-from bot.core.database import Database, open_database
-from bot.core.groups import PostgresGroups
-from bot.core.migrations import ensure_schema
-from bot.core.privacy import PersonalKeys, PersonalRows
-from bot.core.redis import announce_change, open_redis
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.migrations import ensure_schema
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import announce_change, open_redis
+from bot.core.repositories.api import ApiTokens
+from bot.core.repositories.bots import BotStore
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.privacy import PersonalKeys, PersonalRows
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.core.telegram.opening import Telegram, open_telegram
 from bot.domain.hosting import HostedBot
-from bot.services.api_access import ApiAccess
-from bot.services.hosting import Hosting
-from bot.services.privacy import Privacy
+from bot.services.hosting.bots import Hosting
+from bot.services.operating.api_access import ApiAccess
+from bot.services.operating.privacy import Privacy
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,15 @@ from bot.core.backup.log import UNFINISHED_SECONDS, LogKeeper
 from bot.core.backup.making import BackupMaker, Progress
 from bot.core.backup.sealing import Sealer
 from bot.core.clock import SystemClock
-from bot.core.configuration import audit
-from bot.core.database import Database, open_database
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.configuration import audit
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import Stores, keys_at_rest
 from bot.domain.backup import Backup, Kind, Why, newest_before
 from bot.domain.errors import BackupError, SettingsError
 from bot.domain.ids import BotId, UserId
-from bot.services.backup_schedule import BackupSchedule
+from bot.services.upkeep.backup_schedule import BackupSchedule
 
 log = structlog.stdlib.get_logger()
 

@@ -20,14 +20,14 @@ from bot.core.checks import (
     telegram,
     twins,
 )
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.errors import BotError, StoreUnavailableError
 from bot.domain.finding import Finding, failure, note
 from bot.domain.group import ProtectedGroup
 from bot.domain.hosting import HostedBot
-from bot.services.doctor import Check
-from bot.services.webhooks import ALLOWED_UPDATES, CONNECTIONS
+from bot.services.hosting.webhooks import ALLOWED_UPDATES, CONNECTIONS
+from bot.services.operating.doctor import Check
 
 _SETTINGS, _STORES, _TELEGRAM, _UPDATES, _GROUPS = "Settings", "Stores", "Telegram", "Updates", "Groups"
 

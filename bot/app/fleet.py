@@ -5,14 +5,14 @@ from functools import partial
 
 from telegram import Bot
 
-from bot.core.reports import measured
 from bot.core.telegram.bots import Clients
+from bot.core.telemetry.reports import measured
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.domain.intent import Intent
 from bot.domain.secret import Secret
 from bot.ingress.receiver import Dispatch
-from bot.services.hosting_ports import Crew
+from bot.services.ports.hosting import Crew
 
 Build = Callable[[BotId, Bot], Dispatch]
 """Makes the handlers of one bot."""

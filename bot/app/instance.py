@@ -14,19 +14,19 @@ from bot.app.twins import watch_twin
 from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.web import join_access, join_web
 from bot.app.world import World, given_secret, opened
-from bot.core.actions import ScheduledActions
-from bot.core.api import ApiAnswers
-from bot.core.letters import LetterStore
-from bot.core.membership_cache import Subscription
-from bot.core.migrations import ensure_schema
-from bot.core.retention import Periods, Retention
-from bot.core.reviews import ReviewStore
-from bot.core.set_ups import SetUpStore
+from bot.core.postgres.migrations import ensure_schema
+from bot.core.postgres.retention import Periods, Retention
+from bot.core.redis.membership_cache import Subscription
+from bot.core.repositories.actions import ScheduledActions
+from bot.core.repositories.api import ApiAnswers
+from bot.core.repositories.letters import LetterStore
+from bot.core.repositories.reviews import ReviewStore
+from bot.core.repositories.set_ups import SetUpStore
+from bot.core.repositories.updates import UpdateStore
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.core.telegram.client import TelegramClient
-from bot.core.traces import update_span
-from bot.core.updates import UpdateStore
+from bot.core.telemetry.traces import update_span
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import BotId
@@ -38,16 +38,16 @@ from bot.ingress.receiver import Dispatch, Receiver
 from bot.ingress.site import Site
 from bot.ingress.stopgap import OutageHandling
 from bot.ingress.webhook import Webhook
-from bot.services.actions import Actions
-from bot.services.health import Health
-from bot.services.housekeeping import Housekeeping
-from bot.services.menus import MenuKeeper
-from bot.services.reconciliation import Reconciliation
-from bot.services.replays import Replays
-from bot.services.rights import CHANNEL_LOST, RIGHTS_LOST, OwnRights
-from bot.services.roster import STATES, Roster
-from bot.services.token_watch import check_bots
-from bot.services.webhooks import WebhookKeeper
+from bot.services.groups.rights import CHANNEL_LOST, RIGHTS_LOST, OwnRights
+from bot.services.hosting.menus import MenuKeeper
+from bot.services.hosting.roster import STATES, Roster
+from bot.services.hosting.token_watch import check_bots
+from bot.services.hosting.webhooks import WebhookKeeper
+from bot.services.outages.health import Health
+from bot.services.upkeep.actions import Actions
+from bot.services.upkeep.housekeeping import Housekeeping
+from bot.services.upkeep.reconciliation import Reconciliation
+from bot.services.upkeep.replays import Replays
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.app.world import World
-from bot.core.case_copies import CaseCopies
-from bot.core.kept import RedisBacklog
+from bot.core.redis.kept_updates import RedisBacklog
+from bot.core.repositories.case_copies import CaseCopies
 from bot.domain.ids import BotId
-from bot.services.catching_up import CatchingUp
+from bot.services.outages.catching_up import CatchingUp
 
 # A command is a hundred times as dear as a stranger's first message, and a hundred times as rare.
 _MOST_COMMANDS = 1_000

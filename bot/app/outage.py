@@ -5,18 +5,18 @@ from dataclasses import replace
 from bot.app.kept import Kept
 from bot.app.services import Services
 from bot.app.world import World
-from bot.core.channel_uses import PostgresChannels
-from bot.core.groups import PostgresGroups
+from bot.core.repositories.channel_uses import PostgresChannels
+from bot.core.repositories.groups import PostgresGroups
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId
 from bot.handlers import UseCases
-from bot.services.channels import Channels
-from bot.services.copied_cases import CopiedCases
-from bot.services.events import MemberEvents
-from bot.services.policies import Policies
-from bot.services.rights import OwnRights
-from bot.services.setup import Setup
-from bot.services.without_ledger import WithoutLedger
+from bot.services.gate.events import MemberEvents
+from bot.services.groups.channels import Channels
+from bot.services.groups.policies import Policies
+from bot.services.groups.rights import OwnRights
+from bot.services.groups.setup import Setup
+from bot.services.outages.copied_cases import CopiedCases
+from bot.services.outages.without_ledger import WithoutLedger
 
 
 def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[UseCases, WithoutLedger]:

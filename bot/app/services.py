@@ -6,47 +6,47 @@ from redis.asyncio import Redis
 
 from bot.app.kept import Kept
 from bot.app.world import World
-from bot.core.actions import ScheduledActions
 from bot.core.cache import LocalCache
-from bot.core.cases import CaseStore
-from bot.core.channel_uses import PostgresChannels
 from bot.core.charts import draw_days
 from bot.core.clock import SystemClock
-from bot.core.crowds import PostgresCrowds
-from bot.core.figures import PostgresFigures
-from bot.core.groups import PostgresGroups
-from bot.core.knocks import PostgresKnocks
-from bot.core.membership_cache import MembershipAnswers
-from bot.core.privacy import PersonalKeys, PersonalRows
-from bot.core.set_ups import SetUpStore
+from bot.core.redis.membership_cache import MembershipAnswers
+from bot.core.repositories.actions import ScheduledActions
+from bot.core.repositories.cases import CaseStore
+from bot.core.repositories.channel_uses import PostgresChannels
+from bot.core.repositories.crowds import PostgresCrowds
+from bot.core.repositories.figures import PostgresFigures
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.knocks import PostgresKnocks
+from bot.core.repositories.privacy import PersonalKeys, PersonalRows
+from bot.core.repositories.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
 from bot.domain.restriction import Case
 from bot.handlers import UseCases
-from bot.services.access import Access
-from bot.services.activity import Activity
-from bot.services.admission import Doorkeeper
-from bot.services.authority import Authority
-from bot.services.channels import Channels
-from bot.services.clinic import Clinic
-from bot.services.crowds import SharedPrompts
-from bot.services.directory import Directory
-from bot.services.door import Door
-from bot.services.events import MemberEvents
-from bot.services.guard import Guard
-from bot.services.onboarding import Onboarding
-from bot.services.policies import Policies
-from bot.services.privacy import Privacy
-from bot.services.prompter import Prompter
-from bot.services.protection import Protection
-from bot.services.renewal import Renewal
-from bot.services.rights import OwnRights
-from bot.services.setup import Setup
-from bot.services.shift import Shift
-from bot.services.sparing import Judgement, Sparing
-from bot.services.statistics import Statistics
-from bot.services.tidying import Tidying
-from bot.services.verification import Verification
+from bot.services.gate.admission import Doorkeeper
+from bot.services.gate.crowds import SharedPrompts
+from bot.services.gate.door import Door
+from bot.services.gate.events import MemberEvents
+from bot.services.gate.guard import Guard
+from bot.services.gate.prompter import Prompter
+from bot.services.gate.protection import Protection
+from bot.services.gate.shift import Shift
+from bot.services.gate.sparing import Judgement, Sparing
+from bot.services.groups.authority import Authority
+from bot.services.groups.channels import Channels
+from bot.services.groups.clinic import Clinic
+from bot.services.groups.directory import Directory
+from bot.services.groups.onboarding import Onboarding
+from bot.services.groups.policies import Policies
+from bot.services.groups.rights import OwnRights
+from bot.services.groups.setup import Setup
+from bot.services.groups.statistics import Statistics
+from bot.services.membership.activity import Activity
+from bot.services.membership.renewal import Renewal
+from bot.services.membership.verification import Verification
+from bot.services.operating.access import Access
+from bot.services.operating.privacy import Privacy
+from bot.services.upkeep.tidying import Tidying
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,25 +9,25 @@ from redis.asyncio import Redis
 
 from bot.app.services import answers_of
 from bot.app.world import World, limits_of
-from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
-from bot.core.database import Database, open_database
-from bot.core.groups import PostgresGroups
-from bot.core.membership_cache import MembershipAnswers
-from bot.core.metrics import Metrics
-from bot.core.migrations import ensure_schema
-from bot.core.redis import check_redis, open_redis
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.migrations import ensure_schema
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import check_redis, open_redis
+from bot.core.redis.membership_cache import MembershipAnswers
+from bot.core.repositories.bots import BotStore
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.warming import Bookmarks, SeenMembers
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.core.telegram.opening import Telegram, open_telegram
-from bot.core.warming import Bookmarks, SeenMembers
+from bot.core.telemetry.metrics import Metrics
 from bot.domain.ids import BotId
-from bot.services.directory import Directory
-from bot.services.token_watch import TokenWatch
-from bot.services.warm_schedule import WarmSchedule
-from bot.services.warmer import Warmer
+from bot.services.groups.directory import Directory
+from bot.services.hosting.token_watch import TokenWatch
+from bot.services.membership.warm_schedule import WarmSchedule
+from bot.services.membership.warmer import Warmer
 
 _POOL_SIZE = 2
 

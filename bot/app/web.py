@@ -13,30 +13,30 @@ from bot.app.administration import Administration
 from bot.app.examination import checks_of
 from bot.app.services import Services
 from bot.app.world import World
-from bot.core.api import ApiAnswers, ApiTokens
 from bot.core.clock import SystemClock
-from bot.core.console import Shelf
-from bot.core.database import Database
-from bot.core.events import EventStore
-from bot.core.feed import Feed, FeedTail
-from bot.core.letters import LetterStore, name_of
-from bot.core.measurements import measure
-from bot.core.operating import OperatingStore
+from bot.core.postgres.database import Database
+from bot.core.redis.console_state import Shelf
+from bot.core.redis.feed import Feed, FeedTail
+from bot.core.repositories.api import ApiAnswers, ApiTokens
+from bot.core.repositories.events import EventStore
+from bot.core.repositories.letters import LetterStore, name_of
+from bot.core.repositories.operating import OperatingStore
 from bot.core.settings import Settings
+from bot.core.telemetry.measurements import measure
 from bot.domain.hosting import SIMULATED
 from bot.domain.ids import BotId, UserId
 from bot.domain.operator import Rank, Source
-from bot.services.access import Access
-from bot.services.api_access import ApiAccess
-from bot.services.doctor import Answer, Doctor
-from bot.services.explaining import Explaining
-from bot.services.health import Health
-from bot.services.hosting import Hosting
-from bot.services.operating import Lookup
-from bot.services.operating_bots import BotDesk, LetterDesk
-from bot.services.operating_groups import GroupDesk
-from bot.services.operating_jobs import Warmings
-from bot.services.warmer import Warmer
+from bot.services.hosting.bots import Hosting
+from bot.services.membership.warmer import Warmer
+from bot.services.operating.access import Access
+from bot.services.operating.api_access import ApiAccess
+from bot.services.operating.bots import BotDesk, LetterDesk
+from bot.services.operating.doctor import Answer, Doctor
+from bot.services.operating.explaining import Explaining
+from bot.services.operating.groups import GroupDesk
+from bot.services.operating.jobs import Warmings
+from bot.services.operating.lists import Lookup
+from bot.services.outages.health import Health
 from bot.web import Desk, Web, build_web
 from bot.web.address import Proxies
 from bot.web.api import api_routes

@@ -7,25 +7,25 @@ from importlib.metadata import version
 
 from redis.asyncio import Redis
 
-from bot.core.bots import BotStore
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
-from bot.core.database import Database, open_database
-from bot.core.leader import Leadership
-from bot.core.metrics import Metrics
-from bot.core.platform import Heartbeat
-from bot.core.primary import PrimaryWatch
-from bot.core.redis import open_redis
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.leader import Leadership
+from bot.core.postgres.primary import PrimaryWatch
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.bots import BotStore
+from bot.core.repositories.instances import Heartbeat
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import Stores
 from bot.core.tasks import Tasks, background_tasks
 from bot.core.telegram.demand import Limits
 from bot.core.telegram.opening import Telegram, open_telegram
+from bot.core.telemetry.metrics import Metrics
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.hosting import bot_id_of
 from bot.domain.secret import Secret
-from bot.services.token_watch import TokenWatch
+from bot.services.hosting.token_watch import TokenWatch
 
 
 @dataclass(frozen=True, slots=True)

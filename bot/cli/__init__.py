@@ -21,7 +21,7 @@ from bot.cli.simulate import simulate
 from bot.cli.twin import build_twin
 from bot.cli.warm import warm
 from bot.cli.webhook import build_webhook
-from bot.core.logging import configure_logging
+from bot.core.telemetry.logging import configure_logging
 
 
 def _log_beside_the_output() -> None:

@@ -12,7 +12,7 @@ from bot.cli.operating import AT_THE_SHELL, ask_for_token, execute, print_fields
 from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import BotSummary
-from bot.services.hosting import Hosting
+from bot.services.hosting.bots import Hosting
 
 Result = TypeVar("Result")
 

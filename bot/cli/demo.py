@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from bot.app import Mode, running
 from bot.cli.running import listen, run, serving, until_stopped
-from bot.core.logging import configure_logging
-from bot.core.migrations import BASE, downgrade
+from bot.core.postgres.migrations import BASE, downgrade
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
+from bot.core.telemetry.logging import configure_logging
 from bot.domain.errors import SettingsError
 from bot.simulator import Simulator, demo_world
 from bot.simulator.worlds import DEMO_TOKEN

@@ -16,7 +16,7 @@ from bot.cli.operating import print_json
 from bot.core.settings import Settings, files_named
 from bot.domain.errors import SettingsError
 from bot.domain.finding import Level
-from bot.services.doctor import Answer, Doctor, worst
+from bot.services.operating.doctor import Answer, Doctor, worst
 
 _STYLES: Mapping[Level, str] = MappingProxyType(
     {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.FAILURE: "bold red"}

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from bot.core.database import Database, open_database
-from bot.core.events import EventStore
-from bot.core.migrations import ensure_schema
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.migrations import ensure_schema
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.events import EventStore
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.domain.errors import BotError, SettingsError
 from bot.domain.event import AuditEntry, Event, EventCount, EventKey, PastCase, event_key

@@ -8,11 +8,11 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
-from bot.core.database import open_database
-from bot.core.letters import Letter, LetterStore, Name, name_of
-from bot.core.migrations import ensure_schema
+from bot.core.postgres.database import open_database
+from bot.core.postgres.migrations import ensure_schema
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.letters import Letter, LetterStore, Name, name_of
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.core.stores import open_stores
 from bot.domain.errors import BotError
 from bot.domain.ids import BotId

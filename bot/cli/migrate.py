@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.app.backups import back_up_before_migration
-from bot.core.migrations import (
+from bot.core.postgres.migrations import (
     BASE,
     CODE_LEVEL,
     HEAD,

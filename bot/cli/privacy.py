@@ -12,8 +12,8 @@ from bot.app import administration
 from bot.cli.operating import AT_THE_SHELL, execute, fail
 from bot.core.settings import Settings
 from bot.domain.ids import UserId
-from bot.services.privacy import Privacy
-from bot.services.privacy_ports import Export
+from bot.services.operating.privacy import Privacy
+from bot.services.ports.privacy import Export
 
 Result = TypeVar("Result")
 

@@ -10,10 +10,10 @@ import typer
 
 from bot.app import Mode, running
 from bot.cli.running import listen, run, serving, until_stopped
-from bot.core.logging import configure_logging
-from bot.core.reports import report, reporting
 from bot.core.settings import Settings
-from bot.core.traces import tracing
+from bot.core.telemetry.logging import configure_logging
+from bot.core.telemetry.reports import report, reporting
+from bot.core.telemetry.traces import tracing
 from bot.domain.errors import SettingsError
 
 log = structlog.stdlib.get_logger()

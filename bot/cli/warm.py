@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot.app.warming import Warming, warming
-from bot.core.logging import configure_logging
 from bot.core.settings import Settings
+from bot.core.telemetry.logging import configure_logging
 from bot.domain.errors import BotError
 from bot.domain.ids import BotId, GroupId
 from bot.domain.warming import WarmupStats
-from bot.services.warmer import Watch
+from bot.services.membership.warmer import Watch
 
 
 class _NothingToDoError(BotError):

@@ -16,8 +16,8 @@ from bot.domain.permissions import MemberState, Role
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.channels import ALLOW, GROUP, MOST_USES, PREFIX, SHOW, VETO, data
-from bot.services.prompts import shorten
+from bot.services.gate.prompts import shorten
+from bot.services.groups.channels import ALLOW, GROUP, MOST_USES, PREFIX, SHOW, VETO, data
 
 __all__ = ["OWN_CHANNEL", "PREFIX", "ChannelOwners"]
 

@@ -10,8 +10,8 @@ from bot.domain.message import Button, Outgoing
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.clinic import Mark, Symptom
-from bot.services.setup import Problem
+from bot.services.groups.clinic import Mark, Symptom
+from bot.services.groups.setup import Problem
 
 AGAIN = "d"
 """Callback data: look once more, and show the outcome in the same message."""

@@ -44,8 +44,8 @@ from bot.handlers.usecases import UseCases
 from bot.handlers.waiting import Waiting
 from bot.handlers.words import Words
 from bot.services.batch_verification import WARMER
-from bot.services.prompts import VERIFY
-from bot.services.warmer import Warmer
+from bot.services.gate.prompts import VERIFY
+from bot.services.membership.warmer import Warmer
 
 log = structlog.stdlib.get_logger()
 

@@ -12,7 +12,7 @@ from bot.handlers.inquiry import LARGEST_ID, meant
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
-from bot.services.authority import Say
+from bot.services.groups.authority import Say
 
 TAKE_BACK = "x:"
 

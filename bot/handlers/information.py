@@ -13,7 +13,7 @@ from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.settings import Settings
 from bot.handlers.usecases import UseCases
-from bot.services.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
+from bot.services.groups.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
 
 
 class Information:

@@ -10,7 +10,7 @@ from bot.handlers.basket import Baskets
 from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of, change_of, query_of
 from bot.handlers.usecases import UseCases
-from bot.services.door import answers_requests
+from bot.services.gate.door import answers_requests
 
 
 class Members:

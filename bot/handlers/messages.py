@@ -9,7 +9,7 @@ from bot.domain.policy import Commands, Edits, ServiceMessages
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of, speaker_of
 from bot.handlers.usecases import UseCases
-from bot.services.admission import Admission, Post
+from bot.services.gate.admission import Admission, Post
 
 
 class GroupMessages:

@@ -18,9 +18,9 @@ from bot.handlers.channels import OWN_CHANNEL, ChannelOwners
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.onboarding import Choice, Done, How, Refused
-from bot.services.prompts import preview
-from bot.services.rights import missing_in_group, needed_in_group
+from bot.services.gate.prompts import preview
+from bot.services.groups.onboarding import Choice, Done, How, Refused
+from bot.services.groups.rights import missing_in_group, needed_in_group
 
 PREFIX = "o:"
 _UNDO, _MORE, _PREVIEW, _CANCEL = "u", "m", "n", "c"

@@ -9,7 +9,7 @@ from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, chosen, options, written
 from bot.domain.prompt_text import LONGEST
-from bot.services.ports import Texts
+from bot.services.ports.runtime import Texts
 
 PREFIX = "s:"
 ANYBODY = UserId(0)

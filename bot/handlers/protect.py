@@ -11,7 +11,7 @@ from bot.domain.policy import Enforcement
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
-from bot.services.setup import MOST_CHANNELS, Request
+from bot.services.groups.setup import MOST_CHANNELS, Request
 
 CONFIRM = "p"
 """Pressed by an admin who wrote in the group's name: the press tells who it is. The command stands in the reply."""

@@ -5,8 +5,8 @@ from telegram import CallbackQuery, ChatJoinRequest, ChatMemberUpdated, Message,
 from bot.domain.ids import BotId, EphemeralId, GroupId, MessageId, TopicId, UpdateId, UserId
 from bot.domain.membership import Stamp
 from bot.domain.permissions import read_member
-from bot.services.admission import Speaker
-from bot.services.events import MemberChange
+from bot.services.gate.admission import Speaker
+from bot.services.gate.events import MemberChange
 
 
 def bot_of(update: Update) -> BotId:

@@ -13,7 +13,7 @@ from bot.domain.message import Button, Outgoing
 from bot.handlers import links
 from bot.handlers.reading import bot_of, topic_of
 from bot.handlers.usecases import UseCases
-from bot.services.setup import Problem
+from bot.services.groups.setup import Problem
 
 log = structlog.stdlib.get_logger()
 

@@ -14,7 +14,7 @@ from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORD
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
-from bot.services.authority import Say
+from bot.services.groups.authority import Say
 
 __all__ = ["PREFIX", "Settings"]
 

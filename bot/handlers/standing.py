@@ -9,7 +9,7 @@ from bot.handlers.press import VerifyPress
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.prompts import joins
+from bot.services.gate.prompts import joins
 
 
 class Standing:

@@ -12,7 +12,7 @@ from bot.domain.message import Button, Outgoing
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
-from bot.services.authority import Say
+from bot.services.groups.authority import Say
 
 PREFIX = "t:"
 _PERIODS = (7, 28)

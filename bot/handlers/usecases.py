@@ -2,26 +2,28 @@
 
 from dataclasses import dataclass
 
-from bot.services.access import Access
-from bot.services.admission import Doorkeeper
-from bot.services.authority import Authority
-from bot.services.ban_ports import Bans
-from bot.services.channels import Channels
-from bot.services.clinic import Clinic
-from bot.services.directory import Directory
-from bot.services.events import MemberEvents
-from bot.services.guard import Guard
-from bot.services.onboarding import Onboarding
-from bot.services.outage_ports import Backlog
-from bot.services.policies import Policies
-from bot.services.ports import CaseReader, Clock, Presses, TelegramChats, Texts
-from bot.services.privacy import Privacy
-from bot.services.prompt_ports import EphemeralMessages
-from bot.services.rights import OwnRights
-from bot.services.setup import Setup
-from bot.services.statistics import Statistics
-from bot.services.tidying import Tidying
-from bot.services.verification import Verification
+from bot.services.gate.admission import Doorkeeper
+from bot.services.gate.events import MemberEvents
+from bot.services.gate.guard import Guard
+from bot.services.groups.authority import Authority
+from bot.services.groups.channels import Channels
+from bot.services.groups.clinic import Clinic
+from bot.services.groups.directory import Directory
+from bot.services.groups.onboarding import Onboarding
+from bot.services.groups.policies import Policies
+from bot.services.groups.rights import OwnRights
+from bot.services.groups.setup import Setup
+from bot.services.groups.statistics import Statistics
+from bot.services.membership.verification import Verification
+from bot.services.operating.access import Access
+from bot.services.operating.privacy import Privacy
+from bot.services.ports.bans import Bans
+from bot.services.ports.ledger import CaseReader, Presses
+from bot.services.ports.outages import Backlog
+from bot.services.ports.prompts import EphemeralMessages
+from bot.services.ports.runtime import Clock, Texts
+from bot.services.ports.telegram import TelegramChats
+from bot.services.upkeep.tidying import Tidying
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from bot.handlers.panel import EXAMPLE
 from bot.handlers.reading import bot_of, name_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
-from bot.services.authority import Say
-from bot.services.prompts import preview
+from bot.services.gate.prompts import preview
+from bot.services.groups.authority import Say
 
 _RESET = "reset"
 """No text: one that does not name who is asked is refused."""

@@ -16,8 +16,9 @@ from bot.domain.errors import (
 )
 from bot.domain.ids import BotId
 from bot.ingress.receiver import Answer, Receiver
-from bot.services.ports import Clock, Leader, UpdateSource, Webhooks
-from bot.services.webhooks import ALLOWED_UPDATES
+from bot.services.hosting.webhooks import ALLOWED_UPDATES
+from bot.services.ports.runtime import Clock, Leader
+from bot.services.ports.telegram import UpdateSource, Webhooks
 
 _PURPOSE = 0x67_70_6F_6C  # "gpol"
 _WAIT_SECONDS = 25

@@ -20,7 +20,8 @@ from bot.domain.restriction import Wanted
 from bot.ingress.gate import Gate
 from bot.ingress.parse import NotJsonError, Parser
 from bot.ingress.shapes import UpdateHead
-from bot.services.ports import FirstWaker, Inbox
+from bot.services.ports.ledger import Inbox
+from bot.services.ports.runtime import FirstWaker
 
 Dispatch = Callable[[bytes], Awaitable[Sequence[Intent]]]
 """Handles one update of one bot: bytes in, intents out. Raises whatever went wrong."""

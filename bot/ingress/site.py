@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from bot.ingress.webhook import PREFIX, Receive, Scope, Send, Webhook
-from bot.services.health import Health
+from bot.services.outages.health import Health
 
 
 class Pages(Protocol):

@@ -8,8 +8,8 @@ import structlog
 from bot.domain.errors import BotError, MalformedUpdateError
 from bot.domain.ids import BotId, UpdateId
 from bot.domain.intent import Intent
-from bot.services.outage_ports import Outage
-from bot.services.without_ledger import WithoutLedger
+from bot.services.outages.without_ledger import WithoutLedger
+from bot.services.ports.outages import Outage
 
 # As long as an update is handled at all.
 _HANDLER_SECONDS = 25.0

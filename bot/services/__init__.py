@@ -1,1 +1,1 @@
-"""Use cases. What they need of the outside world they name in ports.py."""
+"""Use cases. What they need of the outside world they name in ports."""

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bot.domain.ids import GroupId, UserId
 from bot.domain.warming import WarmupStats
-from bot.services.warmer import Warmer
+from bot.services.membership.warmer import Warmer
 
 __all__ = ["WARMER", "WarmupContext", "WarmupStats", "warm_cache_for_all_groups", "warm_cache_for_group"]
 

@@ -19,7 +19,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bot.core.logging import configure_logging
+from bot.core.telemetry.logging import configure_logging
 from bot.domain.errors import BotError
 from bot.utils.benchmarks import effort
 from bot.utils.benchmarks.effort import Effort

@@ -16,8 +16,8 @@ import typer
 from rich.console import Console
 
 from bot.core.clock import SystemClock
-from bot.core.logging import configure_logging
 from bot.core.settings import Settings
+from bot.core.telemetry.logging import configure_logging
 from bot.domain.errors import BotError
 from bot.utils.optimizer.advice import Suggestion, suggestions
 from bot.utils.optimizer.connecting import Connection, connected

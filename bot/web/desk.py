@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from bot.services.operating import Lookup
-from bot.services.operating_bots import BotDesk, LetterDesk
-from bot.services.operating_groups import GroupDesk
-from bot.services.operating_jobs import Warmings
+from bot.services.operating.bots import BotDesk, LetterDesk
+from bot.services.operating.groups import GroupDesk
+from bot.services.operating.jobs import Warmings
+from bot.services.operating.lists import Lookup
 
 
 @dataclass(frozen=True, slots=True)

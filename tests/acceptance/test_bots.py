@@ -13,7 +13,7 @@ from bot.core.settings import Settings
 from bot.domain.errors import AlreadyHostedError, InvalidInputError, StillHeldError, TokenRefusedError
 from bot.domain.ids import BotId, UserId
 from bot.domain.secret import Secret
-from bot.services.hosting import Hosting
+from bot.services.hosting.bots import Hosting
 from bot.simulator import Fault
 from tests.acceptance.kit import finished, gated
 from tests.platform import Lounge, Platform, add_group, eventually

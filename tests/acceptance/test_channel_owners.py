@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.ids import ChannelId, GroupId
 from bot.handlers.channels import OWN_CHANNEL
-from bot.services.channels import ALLOW, GROUP, SHOW, VETO, data
+from bot.services.groups.channels import ALLOW, GROUP, SHOW, VETO, data
 from bot.simulator import Chat, User
 from bot.simulator.model import Message
 from tests.acceptance.kit import buttons, finished, prompts

@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 
 from bot.app.web import access_for
 from bot.core.clock import SystemClock
-from bot.core.database import open_database
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
 from bot.core.settings import Settings
-from bot.core.statements import load_statements
 from bot.domain.ids import UserId
 from bot.domain.operator import Rank, Source
 from tests.console_kit import ALL_PAGES, Visitor, visitor

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from structlog.testing import capture_logs
 
-from bot.services.webhooks import ALLOWED_UPDATES
+from bot.services.hosting.webhooks import ALLOWED_UPDATES
 from bot.simulator.model import JsonObject
 from tests.ingress_kit import Caller, Served, served
 from tests.mutations import Mutator

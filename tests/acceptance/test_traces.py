@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from bot.core.settings import Settings
-from bot.core.traces import tracing
+from bot.core.telemetry.traces import tracing
 from bot.domain.errors import SettingsError
 from tests.acceptance.kit import gated
 from tests.platform import Lounge, Platform, free_port

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from typer.testing import CliRunner
 
 from bot.cli import build_cli
-from bot.core.warming import Bookmarks
+from bot.core.repositories.warming import Bookmarks
 from bot.domain.ids import BotId, GroupId
 from bot.domain.warming import Bookmark, WarmupStats
 from bot.simulator import Call, Fault, Hold, User

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bot.core.embedded import EmbeddedServers
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.simulator import Simulator
 from bot.utils.optimizer.rows import COLUMNS
 from bot.utils.optimizer.scale import SMALL

@@ -8,23 +8,24 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from bot.core.case_copies import CaseCopies
-from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
-from bot.core.crowds import PostgresCrowds
-from bot.core.database import Database, open_database
-from bot.core.groups import PostgresGroups
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
-from bot.core.updates import UpdateStore
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.case_copies import CaseCopies
+from bot.core.repositories.cases import CaseStore
+from bot.core.repositories.crowds import PostgresCrowds
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.updates import UpdateStore
 from bot.domain.group import Channel, GroupSetup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, OpenCase, Receipt
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Wanted
-from bot.services.policy_ports import PolicyStore
-from bot.services.ports import ActivityStore, CaseLedger, Inbox
-from bot.services.prompt_ports import Crowds
+from bot.services.ports.groups import ActivityStore
+from bot.services.ports.ledger import CaseLedger, Inbox
+from bot.services.ports.policies import PolicyStore
+from bot.services.ports.prompts import Crowds
 from tests.fake_store import FakeCrowds, FakeLedger, FakeStore
 from tests.fake_tables import FakeGroups, FakeInbox
 from tests.fakes import FakeClock

@@ -10,8 +10,8 @@ import pytest
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
-from bot.core.membership_cache import MembershipAnswers, Subscription
-from bot.core.redis import open_redis
+from bot.core.redis.connection import open_redis
+from bot.core.redis.membership_cache import MembershipAnswers, Subscription
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from tests.platform import eventually

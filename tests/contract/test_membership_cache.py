@@ -7,10 +7,10 @@ from redis.asyncio import Redis
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
-from bot.core.membership_cache import MembershipAnswers
+from bot.core.redis.membership_cache import MembershipAnswers
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
-from bot.services.ports import MembershipCache
+from bot.services.ports.runtime import MembershipCache
 from tests.fakes import FakeCache, FakeClock, SharedMemory
 
 pytestmark = pytest.mark.servers

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from redis.exceptions import RedisError
 
-from bot.core.redis import open_redis
+from bot.core.redis.connection import open_redis
 from tests.failover.town import Counted, Living, end, living_town, now
 from tests.failover.watched import Watched
 from tests.platform import eventually

@@ -14,9 +14,9 @@ from statistics import median
 
 import aiohttp
 
-from bot.core.database import Database, open_database
-from bot.core.migrations import upgrade
-from bot.core.statements import load_statements
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.migrations import upgrade
+from bot.core.postgres.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 from tests.failover.cluster import Cluster, Node
 from tests.failover.town import Counted, Living, end, living_town, now

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.core.redis import open_redis
-from bot.core.sentinel import read_service
+from bot.core.redis.connection import open_redis
+from bot.core.redis.sentinel import read_service
 from bot.domain.errors import SettingsError
 from tests.failover.caches import failovers, hears
 from tests.failover.watched import Watched, watched_valkeys

@@ -35,8 +35,8 @@ from bot.handlers.panel import ticket
 from bot.ingress.gate import Gate
 from bot.ingress.receiver import Receiver
 from bot.ingress.webhook import Event, Webhook
-from bot.services.api_access import ApiAccess
-from bot.services.warmer import Warmer
+from bot.services.membership.warmer import Warmer
+from bot.services.operating.api_access import ApiAccess
 from bot.web import Desk, Web, build_web
 from bot.web.api import api_routes
 from bot.web.refusals import Refusal

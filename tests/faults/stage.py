@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bot.core.embedded import EmbeddedServers, embedded_servers
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.simulator import Simulator
 
 

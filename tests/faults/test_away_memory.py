@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
-from bot.core.membership_cache import MembershipAnswers, Subscription
-from bot.core.redis import open_redis
+from bot.core.redis.connection import open_redis
+from bot.core.redis.membership_cache import MembershipAnswers, Subscription
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from tests.faults.proxy import Proxy, proxied

@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from bot.core.migrations import CODE_LEVEL, migrations_directory, read_state
+from bot.core.postgres.migrations import CODE_LEVEL, migrations_directory, read_state
 from bot.simulator import Simulator
 from tests.faults.coherence import Clocks
 from tests.faults.load import Pace

@@ -15,7 +15,7 @@ import asyncpg
 
 from bot.core.backup.restoring import look_into
 from bot.core.embedded import embedded_servers
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.utils.optimizer.scale import SMALL
 from bot.utils.optimizer.seeding import seed
 from tests.ha.checks import Check, Part, Say, most, none

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from bot.core.actions import ScheduledActions
-from bot.core.database import Database, open_database
-from bot.core.statements import load_statements
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.actions import ScheduledActions
 from bot.domain.ids import InstanceId
 from bot.domain.intent import Deletion
 

@@ -22,7 +22,7 @@ from bot.core.backup.tools import Address, find_tools, run
 from bot.core.checks import backups as checks
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
-from bot.core.migrations import downgrade, ensure_schema, read_state
+from bot.core.postgres.migrations import downgrade, ensure_schema, read_state
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.domain.backup import Kind, Why
@@ -115,6 +115,7 @@ async def without_slot(servers: EmbeddedServers) -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("without_slot")
+@pytest.mark.slow
 async def test_a_moment_between_two_changes_is_restored(settings: Settings, database_url: str, place: Path) -> None:
     """From an incremental backup and the log kept since; what came later is gone, what came before is there."""
     backups, restoring = deployment(settings)
@@ -222,6 +223,7 @@ async def test_a_migration_is_preceded_by_a_backup(settings: Settings, database_
 
 
 @pytest.mark.usefixtures("without_slot")
+@pytest.mark.slow
 async def test_a_log_that_follows_on_nothing_asks_for_a_backup(settings: Settings, database_url: str) -> None:
     """The first of all, and after a gap; the end of a backup is something to follow on."""
     backups, _ = deployment(settings)

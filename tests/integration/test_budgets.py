@@ -11,7 +11,7 @@ import pytest
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
-from bot.core.redis import open_redis
+from bot.core.redis.connection import open_redis
 from bot.core.telegram.budget import SharedBudget
 from bot.core.telegram.demand import Demand, Limits, Priority
 from bot.core.telegram.own_budget import Grant, OwnBudget

@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from bot.core.case_copies import CaseCopies
-from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
-from bot.core.database import open_database
-from bot.core.kept import RedisBacklog
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.redis.kept_updates import RedisBacklog
+from bot.core.repositories.case_copies import CaseCopies
+from bot.core.repositories.cases import CaseStore
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import KeptUpdate

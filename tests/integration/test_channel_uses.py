@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.core.channel_uses import PostgresChannels
-from bot.core.database import open_database
-from bot.core.groups import PostgresGroups
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.channel_uses import PostgresChannels
+from bot.core.repositories.groups import PostgresGroups
 from bot.domain.consent import Answer, Stopped
 from bot.domain.errors import ChannelVetoedError
 from bot.domain.group import Channel, GroupSetup

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from bot.core.database import Database, open_database
+from bot.core.postgres.database import Database, open_database
 from bot.domain.errors import StoreUnavailableError
 
 pytestmark = pytest.mark.servers
@@ -50,7 +50,7 @@ async def test_whoever_waits_too_long_for_a_connection_hears_so(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As an outage, which every caller knows how to live with; and the next one is served."""
-    monkeypatch.setattr("bot.core.database._ACQUIRE_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("bot.core.postgres.database._ACQUIRE_TIMEOUT_SECONDS", 0.05)
     async with database.session(), database.session():
         with pytest.raises(StoreUnavailableError):
             await database.row("which")

@@ -8,15 +8,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from bot.core.case_copies import CaseCopies
-from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
-from bot.core.database import Database, open_database
-from bot.core.events import EventStore
-from bot.core.groups import PostgresGroups
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
-from bot.core.updates import UpdateStore
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.case_copies import CaseCopies
+from bot.core.repositories.cases import CaseStore
+from bot.core.repositories.events import EventStore
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.updates import UpdateStore
 from bot.domain.event import Cause, Event, EventKey, event_key
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway

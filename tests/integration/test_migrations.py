@@ -11,7 +11,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from bot.core.migrations import (
+from bot.core.postgres.migrations import (
     BASE,
     CODE_LEVEL,
     MigrationError,
@@ -94,6 +94,7 @@ async def test_up_down_up(empty_database_url: str) -> None:
     assert await fetch(empty_database_url, CATALOGUE) == first
 
 
+@pytest.mark.slow
 async def test_each_migration_undoes_itself(empty_database_url: str) -> None:
     """One step up and down leaves the schema of the step before, for every revision of this release."""
     known = (await read_state(empty_database_url)).known
@@ -148,7 +149,7 @@ async def test_busy_table_is_tried_again_and_named(
     database_url: str, next_release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration does not queue for ever behind a long transaction, nor hold up everybody behind itself."""
-    monkeypatch.setattr("bot.core.alembic_runner._SETTINGS", "SET LOCAL lock_timeout = '20ms'")
+    monkeypatch.setattr("bot.core.postgres.alembic_runner._SETTINGS", "SET LOCAL lock_timeout = '20ms'")
     clock = InstantClock()
     connection = await asyncpg.connect(database_url)
     async with connection.transaction():
@@ -165,7 +166,7 @@ async def test_busy_table_is_tried_again_and_named(
 async def test_five_processes_at_once(empty_database_url: str) -> None:
     """Of five instances that start on an empty database one migrates and all start."""
     program = (
-        "import asyncio, sys; from bot.core.migrations import ensure_schema;"
+        "import asyncio, sys; from bot.core.postgres.migrations import ensure_schema;"
         "state = asyncio.run(ensure_schema(sys.argv[1], migrate=True));"
         "print(state.revision, 'sqlalchemy' in sys.modules)"
     )
@@ -185,7 +186,7 @@ async def test_five_processes_at_once(empty_database_url: str) -> None:
 async def test_current_schema_imports_no_alembic(database_url: str) -> None:
     """A start on a current schema does not pay for SQLAlchemy."""
     program = (
-        "import asyncio, sys; from bot.core.migrations import ensure_schema;"
+        "import asyncio, sys; from bot.core.postgres.migrations import ensure_schema;"
         "asyncio.run(ensure_schema(sys.argv[1], migrate=True));"
         "print(sorted({'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
@@ -241,7 +242,7 @@ async def test_unknown_revision_is_named(database_url: str) -> None:
 
 async def test_waiting_for_another_migration_has_a_bound(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that hangs while it migrates does not make the others wait for ever."""
-    monkeypatch.setattr("bot.core.migrations._LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("bot.core.postgres.migrations._LOCK_TIMEOUT_SECONDS", 0.05)
     connection = await asyncpg.connect(database_url)
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", 0x676D626F74)
@@ -289,7 +290,8 @@ async def test_wheel_carries_the_migrations(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     unpack_only_wheel(tmp_path, installed)
     program = (
-        "from bot.core.migrations import migrations_directory as d; print(d()); print(len(list(d().rglob('*.sql'))))"
+        "from bot.core.postgres.migrations import migrations_directory as d; "
+        "print(d()); print(len(list(d().rglob('*.sql'))))"
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, cwd=tmp_path, env={"PYTHONPATH": str(installed)}, stdout=asyncio.subprocess.PIPE

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bot.core.database import Database, open_database
-from bot.core.events import EventStore
-from bot.core.groups import PostgresGroups
-from bot.core.operating import OperatingStore
-from bot.core.statements import load_statements
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.events import EventStore
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.operating import OperatingStore
 from bot.domain.errors import InvalidInputError, NotAllowedError, NotFoundError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
@@ -17,10 +17,10 @@ from bot.domain.listing import GroupQuery, GroupState
 from bot.domain.message import Outgoing
 from bot.domain.operator import Actor, Operator, Rank, Source
 from bot.domain.permissions import MemberState, Role
-from bot.services.directory import Directory
-from bot.services.operating import EventQuery, Lookup
-from bot.services.operating_groups import GroupDesk
-from bot.services.policies import Policies
+from bot.services.groups.directory import Directory
+from bot.services.groups.policies import Policies
+from bot.services.operating.groups import GroupDesk
+from bot.services.operating.lists import EventQuery, Lookup
 from tests.contract.desk import BOT, SETUP
 from tests.fakes import FakeClock
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
-from bot.core.statements import load_statements
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.advice import own_indexes, suggestions
 from bot.utils.optimizer.connecting import Connection, connected, database_named
 from bot.utils.optimizer.health import health

@@ -11,13 +11,13 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.core.clock import SystemClock
-from bot.core.database import open_database
-from bot.core.privacy import PersonalKeys, PersonalRows, new_pseudonym
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.privacy import PersonalKeys, PersonalRows, new_pseudonym
 from bot.domain.errors import StillHeldError
 from bot.domain.ids import BotId, UserId
-from bot.services.privacy import Privacy
+from bot.services.operating.privacy import Privacy
 
 pytestmark = pytest.mark.servers
 

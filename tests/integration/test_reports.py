@@ -9,8 +9,8 @@ import pytest
 import structlog
 from aiohttp import web
 
-from bot.core.logging import configure_logging
-from bot.core.reports import measured, report, reporting
+from bot.core.telemetry.logging import configure_logging
+from bot.core.telemetry.reports import measured, report, reporting
 from bot.domain.errors import SettingsError
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from bot.core.database import open_database
-from bot.core.retention import Periods, Retention
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.retention import Periods, Retention
+from bot.core.postgres.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 
 pytestmark = pytest.mark.servers

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from bot.core.case_copies import CaseCopies
-from bot.core.cases import CaseStore
 from bot.core.clock import SystemClock
-from bot.core.database import Database, open_database
-from bot.core.redis import open_redis
-from bot.core.reviews import ReviewStore
-from bot.core.statements import load_statements
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.case_copies import CaseCopies
+from bot.core.repositories.cases import CaseStore
+from bot.core.repositories.reviews import ReviewStore
 from bot.domain.ids import CaseId, InstanceId
 from bot.domain.restriction import Wanted
 

@@ -11,12 +11,12 @@ import pytest
 
 from bot.core.checks.replication import hosts, replicas
 from bot.core.clock import SystemClock
-from bot.core.connecting import connect, hosts_of
-from bot.core.database import Database, open_database
-from bot.core.leader import Leadership
-from bot.core.migrations import ensure_schema, upgrade
-from bot.core.primary import PrimaryWatch
-from bot.core.statements import load_statements
+from bot.core.postgres.connecting import connect, hosts_of
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.leader import Leadership
+from bot.core.postgres.migrations import ensure_schema, upgrade
+from bot.core.postgres.primary import PrimaryWatch
+from bot.core.postgres.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.finding import Level
 from bot.utils.optimizer.connecting import connected
@@ -83,6 +83,7 @@ async def test_nobody_waits_for_a_host_that_says_nothing(several: str) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 async def test_the_doctor_looks_at_each_host(several: str, database: Database) -> None:
     """Who does not answer is named; so is that nobody follows."""
     found = {each.what: each.level for each in (*await hosts(several), *await replicas(database, several))}
@@ -136,6 +137,7 @@ async def test_only_a_server_that_takes_changes_counts_as_there(database: Databa
     await database.check()
 
 
+@pytest.mark.slow
 async def test_who_waits_on_a_silent_server_hears_when_it_counts_as_away(database_url: str) -> None:
     """All who wait are told at once, and new calls fail without waiting."""
     async with (

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from bot.core.clock import SystemClock
-from bot.core.database import open_database
-from bot.core.groups import PostgresGroups
-from bot.core.statements import load_statements
-from bot.core.updates import UpdateStore
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.updates import UpdateStore
 from bot.domain.event import Cause
 from bot.domain.ids import GroupId, InstanceId, UpdateId
 from bot.domain.intent import Intent, Receipt, Regate, Want

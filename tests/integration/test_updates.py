@@ -10,10 +10,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from bot.core.database import Database, open_database
-from bot.core.platform import Heartbeat
-from bot.core.statements import load_statements
-from bot.core.updates import UpdateStore
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.repositories.instances import Heartbeat
+from bot.core.repositories.updates import UpdateStore
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.ids import BotId, InstanceId, UpdateId
 from bot.domain.intent import Receipt

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from bot.core.database import open_database
-from bot.core.groups import PostgresGroups
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
-from bot.core.warming import Bookmarks, SeenMembers
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
+from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.warming import Bookmarks, SeenMembers
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.warming import Bookmark, Sighting
 

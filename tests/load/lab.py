@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from bot.core.database import Database, open_database
 from bot.core.embedded import EmbeddedServers
-from bot.core.statements import load_statements
+from bot.core.postgres.database import Database, open_database
+from bot.core.postgres.statements import load_statements
 from bot.simulator import Fault, Simulator, User
 from bot.simulator.model import Member
 from tests.platform import Lounge, Platform, free_port, furnish

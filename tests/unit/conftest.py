@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.services import admission
+from bot.services.gate import admission
 from tests.unit.world import texts, world
 
 __all__ = ["texts", "world"]

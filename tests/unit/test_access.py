@@ -7,7 +7,7 @@ import pytest
 from bot.domain.errors import NotAllowedError
 from bot.domain.ids import BotId, UserId
 from bot.domain.operator import Rank, Source
-from bot.services.access import IDLE_SECONDS, LINK_SECONDS, Access
+from bot.services.operating.access import IDLE_SECONDS, LINK_SECONDS, Access
 from tests.fake_access import FakeOwners, FakeShelf
 from tests.fakes import FakeClock
 

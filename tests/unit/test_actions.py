@@ -6,7 +6,7 @@ from contextlib import suppress
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId, GroupId, MessageId
 from bot.domain.intent import Deletion
-from bot.services.actions import Actions
+from bot.services.upkeep.actions import Actions
 from tests.fake_tables import FakeActions
 from tests.fakes import FakeClock, FakeTelegram
 from tests.unit.world import BOT, GROUP

@@ -10,7 +10,7 @@ from bot.domain.membership import Membership
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import Wanted
-from bot.services.admission import MOST_GROUPS_REMEMBERED, Admission
+from bot.services.gate.admission import MOST_GROUPS_REMEMBERED, Admission
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 

@@ -25,7 +25,7 @@ from bot.domain.membership import Allow, judge
 from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Policy
 from bot.domain.restriction import Done, Wanted
-from bot.services.events import MemberChange
+from bot.services.gate.events import MemberChange
 from tests.unit.test_any_order import CHANNELS, USERS, AnyOrder, CrashError, catalogs, interruptions, users
 from tests.unit.world import BOT, GROUP, World
 

@@ -30,7 +30,7 @@ from bot.domain.backup import (
 )
 from bot.domain.errors import BackupError, DamagedBackupError, StoreUnavailableError, WrongBackupKeyError
 from bot.domain.schedule import parse_schedule
-from bot.services.backup_schedule import BackupSchedule
+from bot.services.upkeep.backup_schedule import BackupSchedule
 from tests.fake_tables import FakeLeader
 from tests.fakes import FakeClock
 

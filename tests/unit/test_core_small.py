@@ -10,10 +10,10 @@ import structlog
 
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault, new_key
-from bot.core.logging import configure_logging, redact
-from bot.core.metrics import Metrics
-from bot.core.statements import load_statements
+from bot.core.postgres.statements import load_statements
 from bot.core.tasks import background_tasks
+from bot.core.telemetry.logging import configure_logging, redact
+from bot.core.telemetry.metrics import Metrics
 from bot.domain.errors import SettingsError
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret

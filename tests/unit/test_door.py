@@ -13,8 +13,8 @@ from bot.domain.knock import Knock
 from bot.domain.membership import Require
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, JoinRequests, Policy
-from bot.services.door import Door
-from bot.services.events import MemberChange
+from bot.services.gate.door import Door
+from bot.services.gate.events import MemberChange
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 _APPROVE = Policy(join_requests=JoinRequests.APPROVE)

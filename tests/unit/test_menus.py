@@ -10,7 +10,7 @@ from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId
 from bot.domain.menu import MENUS, Command
-from bot.services.menus import MenuKeeper
+from bot.services.hosting.menus import MenuKeeper
 from tests.fakes import FakeClock
 
 BOT = BotId(42)

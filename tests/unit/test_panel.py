@@ -11,7 +11,7 @@ from bot.domain.ids import ChannelId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, Policy, options
 from bot.handlers.panel import ANYBODY, PREFIX, Panel, Ticket, nonce_of, ticket
-from bot.services.channels import data
+from bot.services.groups.channels import data
 from tests.unit.world import ADMIN, LOUNGE
 
 actions = st.sampled_from(

@@ -12,7 +12,7 @@ from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.group import Channel
 from bot.domain.ids import ChannelId, TopicId
 from bot.domain.restriction import Case, mute_until
-from bot.services.prompts import VERIFY, prompt, shorten
+from bot.services.gate.prompts import VERIFY, prompt, shorten
 from tests.strategies import START, cases
 from tests.unit.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
 

@@ -9,8 +9,8 @@ import pytest
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import CaseId, UserId
 from bot.domain.restriction import Case
-from bot.services.protection import Protection
-from bot.services.shift import Shift
+from bot.services.gate.protection import Protection
+from bot.services.gate.shift import Shift
 from tests.fakes import FakeClock
 from tests.unit.world import STRANGER, World
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.ids import UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
-from bot.services.renewal import AT_ONCE, REST_SECONDS, Renewal
+from bot.services.membership.renewal import AT_ONCE, REST_SECONDS, Renewal
 from tests.fakes import FakeCache
 from tests.unit.world import BOT, INSIDERS, MEMBER, NEWS, World
 

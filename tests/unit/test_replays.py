@@ -7,7 +7,7 @@ from contextlib import suppress
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, UpdateId
 from bot.domain.intent import DeadCount, DeadUpdate
-from bot.services.replays import Replays
+from bot.services.upkeep.replays import Replays
 from tests.fakes import FakeClock
 from tests.unit.world import BOT
 

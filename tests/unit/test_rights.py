@@ -9,7 +9,7 @@ from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import ChannelId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
-from bot.services.rights import missing_in_group
+from bot.services.groups.rights import missing_in_group
 from tests.fakes import no_hook
 from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, LOUNGE, NEWS, STRANGER, World
 

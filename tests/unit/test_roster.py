@@ -9,8 +9,8 @@ from bot.domain.errors import InvalidInputError, NotReadyError
 from bot.domain.hosting import HostedBot, bot_id_of, checked_name
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
-from bot.services.roster import Roster
-from bot.services.token_watch import check_bots
+from bot.services.hosting.roster import Roster
+from bot.services.hosting.token_watch import check_bots
 from tests.strategies import START
 
 ONE = HostedBot(BotId(1), "one_bot", Secret("1:AAA"), (Secret("s"),), enabled=True, refused_at=None, seq=1)

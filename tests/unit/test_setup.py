@@ -10,7 +10,7 @@ from bot.domain.group import ChatInfo, ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
-from bot.services.setup import Problem, Request
+from bot.services.groups.setup import Problem, Request
 from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _BOT_USER = UserId(BOT)

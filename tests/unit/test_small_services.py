@@ -9,10 +9,10 @@ import pytest
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, InstanceId, MessageId, UserId
-from bot.services.activity import Activity
-from bot.services.directory import Directory
-from bot.services.housekeeping import Housekeeping
-from bot.services.tidying import Tidying
+from bot.services.groups.directory import Directory
+from bot.services.membership.activity import Activity
+from bot.services.upkeep.housekeeping import Housekeeping
+from bot.services.upkeep.tidying import Tidying
 from tests.fake_tables import FakeGroups
 from tests.fakes import FakeBroom, FakeClock
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, World

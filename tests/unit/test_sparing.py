@@ -14,8 +14,8 @@ from bot.domain.membership import Require
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import ChannelPosts, Enforcement, OnLeave, OnUnknown, Policy
 from bot.domain.restriction import Done, Wanted
-from bot.services.actions import Actions
-from bot.services.admission import Admission, Post
+from bot.services.gate.admission import Admission, Post
+from bot.services.upkeep.actions import Actions
 from tests.fake_tables import FakeActions
 from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 

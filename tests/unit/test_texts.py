@@ -334,7 +334,7 @@ def test_no_sentence_stands_in_the_code() -> None:
     """What is said in a chat comes from the catalogs; logs, errors and docstrings are for those who run it."""
     found = []
     for package in ("services", "handlers"):
-        for path in sorted((Path(bot.__file__).parent / package).glob("*.py")):
+        for path in sorted((Path(bot.__file__).parent / package).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             if package == "handlers" or re.search(r"\b(Outgoing|Texts)\b", text):
                 found += [f"{path.name}: {literal}" for literal in _literals(ast.parse(text))]
@@ -372,7 +372,7 @@ def _logs(node: ast.expr) -> bool:
 
 def _nodes(*packages: str) -> Iterator[ast.AST]:
     for package in packages or ("domain", "services", "handlers"):
-        for path in (Path(bot.__file__).parent / package).glob("*.py"):
+        for path in (Path(bot.__file__).parent / package).rglob("*.py"):
             yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 

@@ -9,8 +9,8 @@ import pytest
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.schedule import parse_schedule
 from bot.domain.warming import Bookmark
-from bot.services.warm_schedule import WarmSchedule
-from bot.services.warmer import Warmer
+from bot.services.membership.warm_schedule import WarmSchedule
+from bot.services.membership.warmer import Warmer
 from tests.fake_tables import FakeLeader
 from tests.fake_warming import FakeBookmarks, FakeRecent
 from tests.unit.world import BOT, GROUP, MEMBER, NEWS, World

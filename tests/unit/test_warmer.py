@@ -15,7 +15,7 @@ from bot.domain.warming import WarmupStats
 from bot.handlers import build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
-from bot.services.warmer import BATCH, Warmer
+from bot.services.membership.warmer import BATCH, Warmer
 from tests.fake_warming import FakeBookmarks, FakeRecent
 from tests.fakes import FakeCache
 from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World

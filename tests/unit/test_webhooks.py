@@ -10,7 +10,7 @@ from bot.domain.errors import NotReadyError, TelegramUnavailableError
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
-from bot.services.webhooks import ALLOWED_UPDATES, WebhookKeeper
+from bot.services.hosting.webhooks import ALLOWED_UPDATES, WebhookKeeper
 from tests.fake_tables import FakeLeader, FakeNotes
 from tests.fakes import FakeClock, FakeSpawner, FakeTelegram
 from tests.platform import eventually

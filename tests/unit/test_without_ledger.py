@@ -15,9 +15,9 @@ from bot.domain.intent import Intent, KeptUpdate, OpenCase, Want, WentAway
 from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import CaseCopy, Wanted
-from bot.services.catching_up import CatchingUp
-from bot.services.copied_cases import CopiedCases
-from bot.services.without_ledger import WithoutLedger
+from bot.services.outages.catching_up import CatchingUp
+from bot.services.outages.copied_cases import CopiedCases
+from bot.services.outages.without_ledger import WithoutLedger
 from tests.unit.world import ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 OURS = datetime(2027, 6, 1, 12, 0, 7, tzinfo=UTC)

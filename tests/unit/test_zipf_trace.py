@@ -13,11 +13,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.core.cache import LAST_PART, LocalCache
 from bot.core.clock import SystemClock
-from bot.core.membership_cache import MembershipAnswers
+from bot.core.redis.membership_cache import MembershipAnswers
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
-from bot.services.renewal import AT_ONCE, Renewal
-from bot.services.verification import Verification
+from bot.services.membership.renewal import AT_ONCE, Renewal
+from bot.services.membership.verification import Verification
 from tests.fakes import FakeJournal, FakeSpawner
 from tests.traces import zipf_trace
 

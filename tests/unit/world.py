@@ -14,20 +14,20 @@ from bot.domain.intent import Intent, Receipt
 from bot.domain.membership import Stamp
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Case, Wanted
-from bot.services.activity import Activity
-from bot.services.admission import Admission, Doorkeeper, Speaker
-from bot.services.channels import Channels
-from bot.services.crowds import SharedPrompts
-from bot.services.directory import Directory
-from bot.services.events import MemberChange, MemberEvents
-from bot.services.policies import Policies
-from bot.services.ports import Texts
-from bot.services.prompter import Prompter
-from bot.services.rights import OwnRights
-from bot.services.setup import Setup
-from bot.services.shift import Shift
-from bot.services.sparing import Judgement, Sparing
-from bot.services.verification import Verification
+from bot.services.gate.admission import Admission, Doorkeeper, Speaker
+from bot.services.gate.crowds import SharedPrompts
+from bot.services.gate.events import MemberChange, MemberEvents
+from bot.services.gate.prompter import Prompter
+from bot.services.gate.shift import Shift
+from bot.services.gate.sparing import Judgement, Sparing
+from bot.services.groups.channels import Channels
+from bot.services.groups.directory import Directory
+from bot.services.groups.policies import Policies
+from bot.services.groups.rights import OwnRights
+from bot.services.groups.setup import Setup
+from bot.services.membership.activity import Activity
+from bot.services.membership.verification import Verification
+from bot.services.ports.runtime import Texts
 from tests.fake_channels import FakeChannels
 from tests.fake_store import FakeCrowds, FakeLedger, FakeStore, Row
 from tests.fake_tables import FakeGroups, FakeInbox

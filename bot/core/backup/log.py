@@ -22,7 +22,7 @@ from bot.core.backup.making import Server, ask_server
 from bot.core.backup.packing import packed
 from bot.core.backup.tools import Address, Tools, find_tools
 from bot.core.clock import SystemClock
-from bot.core.connecting import connect
+from bot.core.postgres.connecting import connect
 from bot.core.waiting import in_thread
 from bot.domain.backup import segment_number
 from bot.domain.errors import BackupError, StoreUnavailableError

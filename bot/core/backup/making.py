@@ -18,7 +18,7 @@ from bot.core.backup.catalogue import DATA, INDEX, Catalogue
 from bot.core.backup.packing import Sink, packed, unpacked
 from bot.core.backup.tools import Address, Source, Tools, find_tools, reading
 from bot.core.clock import SystemClock
-from bot.core.connecting import connect
+from bot.core.postgres.connecting import connect
 from bot.domain.backup import Backup, Kind, LogRange, Why, parent_for
 from bot.domain.errors import BackupError, StoreUnavailableError
 

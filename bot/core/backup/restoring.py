@@ -16,7 +16,7 @@ from bot.core.backup.catalogue import DATA, Catalogue
 from bot.core.backup.packing import unpacked
 from bot.core.backup.scratch import Login, Programs, give_to, scratch_server
 from bot.core.backup.tools import Address, Source, Tools, run, writing
-from bot.core.connecting import connect
+from bot.core.postgres.connecting import connect
 from bot.core.waiting import Clock, in_thread
 from bot.domain.backup import Backup, LogRange, chain_of, segment_number
 from bot.domain.errors import BackupError, LiveTargetError

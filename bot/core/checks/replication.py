@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.core.connecting import connect, hosts_of, several, single_host
-from bot.core.database import Database
-from bot.core.primary import primary_of, replicas_of
+from bot.core.postgres.connecting import connect, hosts_of, several, single_host
+from bot.core.postgres.database import Database
+from bot.core.postgres.primary import primary_of, replicas_of
 from bot.domain.finding import Finding, failure, fine, note, warning
 
 _SECONDS = 3.0

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.core.sentinel import is_watched, read_service, sentinel_of
+from bot.core.redis.sentinel import is_watched, read_service, sentinel_of
 from bot.domain.finding import Finding, failure, fine, warning
 
 _AWAY = (RedisError, OSError, TimeoutError)

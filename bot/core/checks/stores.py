@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
-from bot.core.database import Database
-from bot.core.migrations import CODE_LEVEL, read_state
+from bot.core.postgres.database import Database
+from bot.core.postgres.migrations import CODE_LEVEL, read_state
 from bot.domain.finding import Finding, failure, fine, warning
 
 _OLDEST_POSTGRES = 160_000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bot.core.histogram import Histogram
+from bot.core.telemetry.histogram import Histogram
 
 
 class Telemetry(Collector):

@@ -10,7 +10,7 @@ from telegram._utils.types import JSONDict, ODVInput
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
-from bot.core.traces import step
+from bot.core.telemetry.traces import step
 
 # An effect is done under a lease of 3 s; a call that takes longer than this is given up as unanswered.
 CALL_TIMEOUT_SECONDS = 2.0

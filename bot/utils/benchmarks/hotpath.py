@@ -9,7 +9,7 @@ from uvicorn.server import ServerState
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
-from bot.core.metrics import Metrics
+from bot.core.telemetry.metrics import Metrics
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.membership import Membership
@@ -18,9 +18,10 @@ from bot.ingress.gate import Gate
 from bot.ingress.parse import Parser
 from bot.ingress.receiver import Receiver, Stopgap
 from bot.ingress.webhook import Webhook
-from bot.services.activity import Activity
-from bot.services.directory import Directory
-from bot.services.ports import ActivityStore, GroupStore, Inbox
+from bot.services.groups.directory import Directory
+from bot.services.membership.activity import Activity
+from bot.services.ports.groups import ActivityStore, GroupStore
+from bot.services.ports.ledger import Inbox
 from bot.utils.benchmarks.load import request
 from bot.utils.benchmarks.population import Member, message
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
-from bot.core.membership_cache import MembershipAnswers, Subscription
-from bot.core.redis import open_redis
+from bot.core.redis.connection import open_redis
+from bot.core.redis.membership_cache import MembershipAnswers, Subscription
 from bot.core.settings import Settings
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp

@@ -17,7 +17,7 @@ import asyncpg
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault, new_key
 from bot.core.embedded import embedded_servers
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.core.settings import Settings
 from bot.domain.ids import BotId
 from bot.simulator import Simulator

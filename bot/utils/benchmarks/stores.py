@@ -5,9 +5,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from bot.core.cache import get_ttl_with_jitter
-from bot.core.database import open_database
-from bot.core.redis import open_redis
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
+from bot.core.redis.connection import open_redis
 from bot.utils.benchmarks.effort import Effort
 from bot.utils.benchmarks.population import Population
 from bot.utils.benchmarks.results import Report, Target

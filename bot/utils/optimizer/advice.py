@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.core.migrations import migrations_directory
-from bot.core.statements import load_statements
+from bot.core.postgres.migrations import migrations_directory
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.connecting import Connection, catalog
 from bot.utils.optimizer.counting import generic_plan
 

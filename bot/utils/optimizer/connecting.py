@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from bot.core.connecting import Connection, connect, several
-from bot.core.statements import load_statements
+from bot.core.postgres.connecting import Connection, connect, several
+from bot.core.postgres.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 
 __all__ = ["Connection", "catalog", "connected", "database_named"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from bot.core.statements import load_statements
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.connecting import Connection, catalog
 
 _MOST = 5_000

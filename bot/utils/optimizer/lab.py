@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.core.migrations import upgrade
+from bot.core.postgres.migrations import upgrade
 from bot.utils.optimizer.connecting import catalog, connected, database_named
 from bot.utils.optimizer.scale import Scale
 from bot.utils.optimizer.seeding import Index, Progress, copy_rows, drop_indexes, make_indexes

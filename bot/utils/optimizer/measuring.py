@@ -8,7 +8,7 @@ from statistics import fmean, pstdev
 import asyncpg
 
 from bot.core.clock import SystemClock
-from bot.core.statements import load_statements
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.connecting import Connection
 from bot.utils.optimizer.explain import Plan, explain, parents_of_indexes
 from bot.utils.optimizer.samples import Sample

@@ -10,8 +10,8 @@ from uuid import uuid4
 import asyncpg
 
 from bot.core.clock import SystemClock
-from bot.core.database import open_database
-from bot.core.statements import load_statements
+from bot.core.postgres.database import open_database
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.samples import Sample
 
 SIZES = (2, 4, 8, 10, 16, 20, 24, 32, 48)

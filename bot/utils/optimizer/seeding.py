@@ -36,7 +36,7 @@ async def seed(database_url: str, scale: Scale, *, progress: Progress) -> None:
         indexes = await drop_indexes(connection)
         await copy_rows(connection, scale, progress=progress)
         await make_indexes(connection, indexes)
-    # A session reports what it changed when it ends; reported later than ANALYZE, the rows would count as changed since.
+    # A session reports its changes when it ends; reported after ANALYZE, they would count as changed since.
     async with connected(database_url) as connection:
         await connection.execute("VACUUM (ANALYZE)")
 

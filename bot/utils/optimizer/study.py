@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from bot.core.clock import SystemClock
-from bot.core.migrations import upgrade
-from bot.core.statements import load_statements
+from bot.core.postgres.migrations import upgrade
+from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.advice import Suggestion, suggestions
 from bot.utils.optimizer.connecting import Connection, connected
 from bot.utils.optimizer.counting import query_ids

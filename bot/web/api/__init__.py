@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.services.api_access import ApiAccess
-from bot.services.api_ports import Answers
+from bot.services.operating.api_access import ApiAccess
+from bot.services.ports.api import Answers
 from bot.web.api.bots import Bots
 from bot.web.api.endpoint import Endpoint
 from bot.web.api.groups import Groups

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from bot.domain.api import Answered, ApiToken, UnknownTokenError
 from bot.domain.errors import BotError, InvalidInputError
-from bot.services.api_access import ApiAccess
-from bot.services.api_ports import Answers
+from bot.services.operating.api_access import ApiAccess
+from bot.services.ports.api import Answers
 from bot.web.api.operations import Call, Operation
 from bot.web.api.problems import MEDIA_TYPE, problem
 from bot.web.api.reading import read_body, read_query

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.domain.api import Scope
 from bot.domain.ids import GroupId, UserId
-from bot.services.operating import EventQuery
+from bot.services.operating.lists import EventQuery
 from bot.web.api.operations import Call, Operation
 from bot.web.api.shapes import (
     AuditQuery,

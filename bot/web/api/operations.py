@@ -9,7 +9,7 @@ from bot.domain.errors import NotFoundError
 from bot.domain.hosting import BotSummary
 from bot.domain.ids import BotId, GroupId
 from bot.domain.operator import Operator
-from bot.services.operating_bots import BotDesk
+from bot.services.operating.bots import BotDesk
 from bot.web.api.shapes import Asked, Nothing
 
 Query = TypeVar("Query", bound=Asked)

@@ -3,8 +3,8 @@
 from bot.domain.event import Event
 from bot.domain.hosting import BotSummary
 from bot.domain.listing import AuditRow, CaseRow, ChannelRow, GroupRow, InstanceRow, LetterRow
-from bot.services.operating_groups import RightsOf
-from bot.services.operating_jobs import Job
+from bot.services.operating.groups import RightsOf
+from bot.services.operating.jobs import Job
 from bot.web.api.shapes import Bot, Channel, Decision, Entry, Group, Instance, Letter, Restriction, Rights, Warming
 
 

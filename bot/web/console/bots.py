@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from bot.domain.errors import InvalidInputError
 from bot.domain.ids import BotId
-from bot.services.access import Session
+from bot.services.operating.access import Session
 from bot.web.console.doors import number
 from bot.web.console.page import Pages, told
 

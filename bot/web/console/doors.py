@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.errors import InvalidInputError, NotAllowedError
-from bot.services.access import IDLE_SECONDS, Access, Session
+from bot.services.operating.access import IDLE_SECONDS, Access, Session
 
 Handler: TypeAlias = Callable[[Request, Session], Awaitable[Response]]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.services.access import Session
+from bot.services.operating.access import Session
 from bot.web.console.doors import Doors
 from bot.web.console.page import Pages
 

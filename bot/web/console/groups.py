@@ -5,8 +5,8 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.domain.errors import InvalidInputError
 from bot.domain.listing import GroupQuery, GroupState
-from bot.services.access import Session
-from bot.services.operating import EventQuery
+from bot.services.operating.access import Session
+from bot.services.operating.lists import EventQuery
 from bot.web.console.page import Pages, addressed, chosen_bot, told
 
 _SHOWN = 20

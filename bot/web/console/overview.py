@@ -14,8 +14,8 @@ from bot.domain.errors import InvalidInputError
 from bot.domain.feed import Published
 from bot.domain.ids import BotId
 from bot.domain.listing import Tick
-from bot.services.access import Session
-from bot.services.feed_ports import Watcher
+from bot.services.operating.access import Session
+from bot.services.ports.feed import Watcher
 from bot.web.console.doors import Doors
 from bot.web.console.page import Pages
 

@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.domain.ids import BotId, GroupId
 from bot.domain.operator import Rank
-from bot.services.access import Session
+from bot.services.operating.access import Session
 from bot.web.console.doors import number
 from bot.web.console.parts import Parts
 from bot.web.console.rendering import Templates

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.measurement import Measurements
-from bot.services.access import Access
-from bot.services.doctor import Answer
-from bot.services.explaining import Explaining
-from bot.services.feed_ports import LiveFeed, RecentLines
-from bot.services.health import Health
-from bot.services.ports import Clock
+from bot.services.operating.access import Access
+from bot.services.operating.doctor import Answer
+from bot.services.operating.explaining import Explaining
+from bot.services.outages.health import Health
+from bot.services.ports.feed import LiveFeed, RecentLines
+from bot.services.ports.runtime import Clock
 from bot.web.address import Proxies
 from bot.web.desk import Desk
 

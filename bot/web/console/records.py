@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from bot.domain.errors import InvalidInputError
 from bot.domain.ids import BotId, GroupId, UserId
-from bot.services.access import Session
-from bot.services.operating import EventQuery
+from bot.services.operating.access import Session
+from bot.services.operating.lists import EventQuery
 from bot.web.console.doors import number
 from bot.web.console.page import Pages, chosen_bot, told
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from bot.services.ports import Clock
+from bot.services.ports.runtime import Clock
 from bot.web.assets import Assets
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, the primary, statements, the schema and its age."""

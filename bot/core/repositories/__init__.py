@@ -1,0 +1,1 @@
+"""What is kept, as rows of PostgreSQL and their copies in Redis."""

@@ -1,0 +1,1 @@
+"""What an instance tells of itself: logs, metrics, traces and error reports."""

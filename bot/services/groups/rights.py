@@ -1,0 +1,161 @@
+"""The bot's own rights: without them a gate would mute people it cannot free, so it pauses instead."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import structlog
+
+from bot.domain.errors import TelegramError, TelegramRefusedError
+from bot.domain.group import ProtectedGroup
+from bot.domain.hosting import BOT_DISABLED
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+from bot.domain.message import Outgoing
+from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import Enforcement
+from bot.services.groups.directory import Directory
+from bot.services.ports.groups import GroupStore
+from bot.services.ports.runtime import Texts, Waker
+from bot.services.ports.telegram import TelegramChats
+
+# What the bot needs in a group. In a basic group there are no restrictions, so deleting is all it can do.
+NEEDED_IN_GROUP = ("can_restrict_members", "can_delete_messages")
+
+_NEEDED_FOR = MappingProxyType(
+    {
+        "can_restrict_members": {Enforcement.MUTE, Enforcement.KICK},
+        "can_delete_messages": {Enforcement.MUTE, Enforcement.KICK, Enforcement.DELETE},
+    }
+)
+
+CHANNEL_LOST = "channel_lost"
+RIGHTS_LOST = "rights_lost"
+PAUSED_BY_ADMIN = "admin"
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What keeps the bot from working in one chat."""
+
+    not_admin: bool
+    rights: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anything is missing."""
+        return self.not_admin or bool(self.rights)
+
+
+def needed_in_group(enforcement: Enforcement) -> tuple[str, ...]:
+    """Return the rights that enforcing takes."""
+    return tuple(right for right in NEEDED_IN_GROUP if enforcement in _NEEDED_FOR[right])
+
+
+def missing_in_group(state: MemberState, enforcement: Enforcement) -> Missing:
+    """Compare the bot's state in a group with what it needs there."""
+    rights = tuple(right for right in needed_in_group(enforcement) if right not in state.rights)
+    return Missing(not_admin=not state.is_admin, rights=rights)
+
+
+class OwnRights:
+    """Follows the bot's rights. An update is only a hint to ask: several may arrive out of order."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        groups: GroupStore,
+        telegram: TelegramChats,
+        texts: Texts,
+        wake: Waker,
+    ) -> None:
+        self._directory = directory
+        self._groups = groups
+        self._telegram = telegram
+        self._texts = texts
+        self._wake = wake
+
+    async def changed(self, bot: BotId, chat: int) -> None:
+        """Ask for the bot's rights in the chat and pause or resume what depends on them.
+
+        Raises TelegramUnavailableError when Telegram does not say; the update is then delivered again.
+        """
+        guarded = self._directory.guarded_by(bot, ChannelId(chat))
+        group = self._directory.group(bot, GroupId(chat))
+        if not guarded and group is None:
+            return
+        state = await self._own_state(bot, chat)
+        for dependent in guarded:
+            await self._settle(dependent, lost=not state.is_admin, reason=CHANNEL_LOST)
+        if group is not None and group.protected:
+            await self._settle(group, lost=bool(missing_in_group(state, group.enforcement)), reason=RIGHTS_LOST)
+        if group is not None and not missing_in_group(state, Enforcement.MUTE):
+            # Lifts that were refused need not wait for their next try, whatever the gate does by now.
+            self._wake(await self._groups.hurry(bot, group.group_id))
+
+    async def _own_state(self, bot: BotId, chat: int) -> MemberState:
+        """Ask twice before believing a refusal: it opens a gate and frees everybody."""
+        for _ in range(2):
+            try:
+                return await self._telegram.member_state(bot, GroupId(chat), UserId(bot))
+            except TelegramRefusedError as error:
+                log.warning("rights.refused", chat=chat, error=str(error))
+        # Telegram refuses to show a chat that the bot was removed from.
+        return MemberState(Role.LEFT, is_member=False)
+
+    async def _settle(self, group: ProtectedGroup, *, lost: bool, reason: str) -> None:
+        """Pause what cannot work, and resume it only when nothing at all is missing any more."""
+        paused = group.paused_reason
+        if paused in {PAUSED_BY_ADMIN, BOT_DISABLED}:
+            # Who paused it resumes it; what is missing by then is found out then.
+            return
+        if not lost:
+            reason_left = await self._still_missing(group) if paused is not None else None
+        else:
+            # A lost channel weighs more than lost rights: people go free for it.
+            reason_left = reason if paused is None or reason == CHANNEL_LOST else paused
+        if reason_left == paused:
+            return
+        woken = await self._change(group, reason_left)
+        if woken is None:
+            # Something else was lost, or came back, while this was asked: what is left is decided anew.
+            await self._directory.refresh()
+            fresh = self._directory.group(group.bot_id, group.group_id)
+            if fresh is not None and fresh.protected and fresh.paused_reason != paused:
+                await self._settle(fresh, lost=lost, reason=reason)
+            return
+        if reason_left is None:
+            log.info("group.resumed", group=group.group_id)
+            await self._tell(group, "rights.resumed")
+        else:
+            log.warning("group.paused", group=group.group_id, reason=reason_left)
+            await self._tell(group, f"rights.{reason_left}")
+        await self._directory.refresh()
+        self._wake(woken)
+
+    async def _change(self, group: ProtectedGroup, reason: str | None) -> tuple[CaseId, ...] | None:
+        """Pause or resume, unless the group is no longer as it was when this was decided."""
+        bot, chat, was = group.bot_id, group.group_id, group.paused_reason
+        if reason is not None:
+            # A channel that cannot be asked proves nothing against anybody: whoever was muted for it goes free.
+            return await self._groups.pause(bot, chat, reason, was=was, free=reason == CHANNEL_LOST)
+        return None if was is None else await self._groups.resume(bot, chat, was=was)
+
+    async def _still_missing(self, group: ProtectedGroup) -> str | None:
+        """Ask for the bot's rights in everything the group depends on."""
+        for channel in group.channel_ids:
+            if not (await self._own_state(group.bot_id, channel)).is_admin:
+                return CHANNEL_LOST
+        own = await self._own_state(group.bot_id, group.group_id)
+        return RIGHTS_LOST if missing_in_group(own, group.enforcement) else None
+
+    async def _tell(self, group: ProtectedGroup, key: str) -> None:
+        """Tell the admin who set the group up, in private if possible, else the group."""
+        channels = ", ".join(channel.title for channel in group.channels)
+        text = self._texts.say(key, group.language, group=group.title, channels=channels)
+        for chat in (group.configured_by, group.group_id):
+            try:
+                await self._telegram.send(group.bot_id, chat, Outgoing(text, silent=False))
+            except TelegramError:
+                continue
+            return

@@ -1,0 +1,1 @@
+"""The hosted bots: served, registered with Telegram, and kept as Telegram knows them."""

@@ -1,0 +1,70 @@
+"""Who has been seen where, noted in memory and written in batches."""
+
+import asyncio
+from collections import Counter
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.ids import BotId, GroupId, UserId
+from bot.services.ports.groups import ActivityStore
+from bot.services.ports.runtime import Clock
+
+_FLUSH_SECONDS = 2.0
+# Enough for two seconds of the busiest deployment; beyond it sightings are dropped, which costs nobody a right.
+_LIMIT = 50_000
+
+
+class Activity:
+    """Collects sightings. Losing some on a crash is harmless: they only say whom to look at first."""
+
+    def __init__(self, *, store: ActivityStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._seen: set[tuple[BotId, GroupId, UserId]] = set()
+        self._unasked: Counter[tuple[BotId, GroupId]] = Counter()
+        self._flushing = asyncio.Lock()
+
+    def sighted(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """Note that the user wrote and passed the gate, and that nobody had to be asked."""
+        self._unasked[bot, group] += 1
+        self.seen(bot, group, user)
+
+    def seen(self, bot: BotId, group: GroupId, user: UserId) -> None:
+        """Note that the user is in the group and passed its gate."""
+        if len(self._seen) < _LIMIT:
+            self._seen.add((bot, group, user))
+
+    async def flush(self) -> None:
+        """Write what was noted, after what is being written. Raises StoreUnavailableError; the notes are kept then."""
+        async with self._flushing:
+            if self._seen:
+                await self._flush_seen()
+            if self._unasked:
+                await self._flush_unasked()
+
+    async def _flush_seen(self) -> None:
+        seen, self._seen = self._seen, set()
+        now = self._clock.now()
+        try:
+            await self._store.seen([(bot, group, user, now) for bot, group, user in seen])
+        except BaseException:
+            # Whoever waits may stop waiting; what may not be written is written again.
+            self._seen |= seen
+            raise
+
+    async def _flush_unasked(self) -> None:
+        unasked, self._unasked = self._unasked, Counter()
+        try:
+            await self._store.unasked([(bot, group, count) for (bot, group), count in unasked.items()])
+        except BaseException:
+            # If it was written all the same, some messages count twice.
+            self._unasked += unasked
+            raise
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        while True:
+            await self._clock.sleep(_FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except StoreUnavailableError:
+                continue

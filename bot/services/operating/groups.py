@@ -1,0 +1,140 @@
+"""What operators do with a group. Every change stands in the audit log, with who and from where."""
+
+import html
+from dataclasses import dataclass
+
+from bot.domain.announcement import checked_message, cut
+from bot.domain.errors import NotFoundError, TelegramRefusedError
+from bot.domain.group import ProtectedGroup
+from bot.domain.ids import BotId, GroupId, UserId
+from bot.domain.message import Outgoing
+from bot.domain.operator import Operator, Rank
+from bot.domain.permissions import MemberState, Role
+from bot.services.groups.rights import NEEDED_IN_GROUP, needed_in_group
+from bot.services.ports.operating import Chats, Gates, KnownGroups, Notes, Rights
+
+
+@dataclass(frozen=True, slots=True)
+class RightsOf:
+    """What the bot may do in one chat that a group depends on. Its rights by name: True given, False lacking."""
+
+    chat_id: int
+    title: str
+    is_channel: bool
+    is_admin: bool
+    rights: tuple[tuple[str, bool], ...]
+    link: str | None
+    """Where members join; None for a group, and for a channel without a link."""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether nothing is missing."""
+        return self.is_admin and all(given for _, given in self.rights)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a message."""
+
+    parts: int
+
+
+class GroupDesk:
+    """Pauses, resumes, compares, writes. Raises NotFoundError for a group the bot does not know."""
+
+    def __init__(self, *, groups: KnownGroups, gates: Gates, rights: Rights, telegram: Chats, notes: Notes) -> None:
+        self._groups = groups
+        self._gates = gates
+        self._rights = rights
+        self._telegram = telegram
+        self._notes = notes
+
+    async def pause(self, who: Operator, bot: BotId, group: GroupId) -> bool:
+        """Check nobody there and free everybody; False when an operator or admin has done so already."""
+        return await self._gates.pause(self._protected(who, bot, group), who.actor)
+
+    async def resume(self, who: Operator, bot: BotId, group: GroupId) -> bool:
+        """Check again; return whether the group is gated now. Where rights are missing it is not, until they are back.
+
+        Raises TelegramError when Telegram does not tell the rights.
+        """
+        known = self._protected(who, bot, group)
+        if known.gating:
+            return True
+        await self._gates.resume(known, who.actor)
+        return await self._settled(known)
+
+    async def recheck(self, who: Operator, bot: BotId, group: GroupId) -> bool:
+        """Ask Telegram for the bot's rights and act on them; return whether the group is gated now."""
+        known = self._protected(who, bot, group)
+        gated = await self._settled(known)
+        await self._notes.note(who.actor, bot, "recheck", group, {"gated": gated})
+        return gated
+
+    async def rights(self, who: Operator, bot: BotId, group: GroupId) -> tuple[RightsOf, ...]:
+        """Ask Telegram what the bot may do in the group and its channels; nothing is changed."""
+        who.need(Rank.VIEWER, bot)
+        known = self._known(bot, group)
+        own = await self._own_state(bot, known.group_id)
+        needed = needed_in_group(known.enforcement)
+        of_group = RightsOf(
+            known.group_id,
+            known.title,
+            is_channel=False,
+            is_admin=own.is_admin or not needed,
+            rights=tuple((right, right in own.rights) for right in NEEDED_IN_GROUP if right in needed),
+            link=None,
+        )
+        of_channels = [
+            RightsOf(
+                channel.channel_id,
+                channel.title,
+                is_channel=True,
+                is_admin=(await self._own_state(bot, GroupId(channel.channel_id))).is_admin,
+                rights=(),
+                link=channel.join_url,
+            )
+            for channel in known.channels
+        ]
+        return of_group, *of_channels
+
+    async def send(self, who: Operator, bot: BotId, group: GroupId, text: str) -> Sent:
+        """Write to the group as the bot. Raises InvalidInputError, TooLargeError and TelegramError."""
+        who.need(Rank.OPERATOR, bot)
+        known, parts = self._known(bot, group), cut(checked_message(text))
+        done = 0
+        try:
+            for part in parts:
+                await self._telegram.send(bot, known.group_id, Outgoing(html.escape(part, quote=False), silent=False))
+                done += 1
+        finally:
+            if done:
+                detail = {"parts": done, "of": len(parts), "characters": len(text)}
+                await self._notes.note(who.actor, bot, "send_message", group, detail)
+        return Sent(done)
+
+    async def _settled(self, group: ProtectedGroup) -> bool:
+        for chat in (group.group_id, *group.channel_ids):
+            await self._rights.changed(group.bot_id, chat)
+        fresh = self._groups.group(group.bot_id, group.group_id)
+        return fresh is not None and fresh.gating
+
+    async def _own_state(self, bot: BotId, chat: GroupId) -> MemberState:
+        try:
+            return await self._telegram.member_state(bot, chat, UserId(bot))
+        except TelegramRefusedError:
+            # Telegram refuses to show a chat that the bot was removed from.
+            return MemberState(Role.LEFT, is_member=False)
+
+    def _protected(self, who: Operator, bot: BotId, group: GroupId) -> ProtectedGroup:
+        who.need(Rank.OPERATOR, bot)
+        known = self._known(bot, group)
+        if not known.protected:
+            raise NotFoundError(f"the group {group} is not protected")
+        return known
+
+    def _known(self, bot: BotId, group: GroupId) -> ProtectedGroup:
+        known = self._groups.group(bot, group)
+        if known is None:
+            raise NotFoundError(f"the bot {bot} knows no group {group}")
+        return known
