@@ -1,5 +1,5 @@
 # One instance of GMBot. It needs PostgreSQL and Redis elsewhere: docker-compose.yml has everything.
-# tests/integration/test_image.py runs these same steps without an engine.
+# tests/integration/deploy/test_image.py runs these same steps without an engine.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

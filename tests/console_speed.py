@@ -10,7 +10,7 @@ import asyncpg
 
 from bot.domain.operator import Rank
 from bot.simulator import Simulator
-from tests.acceptance.test_console import link_to
+from tests.acceptance.operators.test_console import link_to
 from tests.browser.demo import demo_home
 from tests.console_kit import Visitor, visitor
 from tests.platform import Platform, furnish

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from bot.core.embedded import EmbeddedServers
 from bot.simulator import Simulator
-from tests.acceptance.test_console import NASTY, link_to
+from tests.acceptance.operators.test_console import NASTY, link_to
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage
 from tests.browser.test_look import width_beyond_the_screen
 from tests.platform import Lounge, Platform, add_group, eventually, furnish

@@ -10,7 +10,7 @@ from bot.core.redis.sentinel import read_service
 from bot.domain.errors import SettingsError
 from tests.failover.caches import failovers, hears
 from tests.failover.watched import Watched, watched_valkeys
-from tests.integration.test_cli_bots import Shell, gmbot
+from tests.integration.cli.test_bots import Shell, gmbot
 from tests.platform import Lounge, Platform, eventually
 
 __all__ = ["gmbot"]

@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped]  # it carries no types
 
 from bot.core.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 UNIT = ROOT / "docs" / "deploy" / "systemd" / "gmbot@.service"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from tests.acceptance.ingress.test_polling import confirmed, until_polling
 from tests.acceptance.kit import finished, prompts
-from tests.acceptance.test_polling import confirmed, until_polling
 from tests.faults.front import front
 from tests.platform import Lounge, Platform, eventually, free_port
 

@@ -19,7 +19,7 @@ from tests.platform import Platform, eventually, free_port, get
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(400)]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 USER = 10001
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.simulator import Simulator
-from tests.integration.test_cli_bots import Outcome, Shell, gmbot
+from tests.integration.cli.test_bots import Outcome, Shell, gmbot
 from tests.platform import Lounge, Platform, eventually
 
 __all__ = ["gmbot"]

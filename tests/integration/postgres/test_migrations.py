@@ -27,7 +27,7 @@ from bot.domain.errors import StoreUnavailableError
 
 pytestmark = pytest.mark.servers
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 
 # Everything a schema consists of, as text that two databases can be compared by.
 CATALOGUE = """

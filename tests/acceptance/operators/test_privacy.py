@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.kit import gated
-from tests.integration.test_cli_bots import Shell
+from tests.integration.cli.test_bots import Shell
 from tests.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]

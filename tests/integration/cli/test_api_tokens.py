@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.integration.test_cli_bots import Shell
+from tests.integration.cli.test_bots import Shell
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]

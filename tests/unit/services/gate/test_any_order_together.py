@@ -26,7 +26,15 @@ from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Policy
 from bot.domain.restriction import Done, Wanted
 from bot.services.gate.events import MemberChange
-from tests.unit.test_any_order import CHANNELS, USERS, AnyOrder, CrashError, catalogs, interruptions, users
+from tests.unit.services.gate.test_any_order import (
+    CHANNELS,
+    USERS,
+    AnyOrder,
+    CrashError,
+    catalogs,
+    interruptions,
+    users,
+)
 from tests.unit.world import BOT, GROUP, World
 
 _INSTANCES = 3

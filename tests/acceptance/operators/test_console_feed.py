@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.domain.operator import Rank
-from tests.acceptance.test_console import link_to
+from tests.acceptance.operators.test_console import link_to
 from tests.console_kit import Visitor, visitor
 from tests.platform import Lounge, Platform, balancer, eventually, free_port
 

@@ -17,7 +17,7 @@ from scripts.balance import upstreams
 from tests.faults.front import Front, front, trusting
 from tests.platform import eventually, free_port
 
-DEPLOYED = Path(__file__).parents[2] / "docs" / "deploy" / "nginx" / "upstream.conf"
+DEPLOYED = Path(__file__).parents[3] / "docs" / "deploy" / "nginx" / "upstream.conf"
 SECRET = "the-secret-that-must-not-be-logged"
 UPDATE = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 

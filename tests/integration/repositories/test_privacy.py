@@ -22,7 +22,7 @@ from bot.services.operating.privacy import Privacy
 pytestmark = pytest.mark.servers
 
 BOT, USER, ADMIN = BotId(42), UserId(777000123), UserId(5)
-DATA_PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "data.md"
+DATA_PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations" / "data.md"
 
 # What a column is called that says who somebody is. The names of bots, groups and channels are no people.
 _PEOPLES = re.compile(r"(.*_)?(user|actor|owner|admin|person|member|operator|sender|contact)(_id|_name)?|.*_by")

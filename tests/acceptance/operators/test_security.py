@@ -12,10 +12,10 @@ from aiohttp import web
 from bot.domain.ids import GroupId, UserId
 from bot.handlers.panel import Ticket
 from tests.acceptance.kit import finished, gated
-from tests.integration.test_cli_bots import Shell
+from tests.integration.cli.test_bots import Shell
 from tests.platform import Lounge, Platform, add_group, free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "operations" / "threat-model.md"
 
 # Comparisons that tell nobody anything: of what GMBot has with what GMBot has, of names of headers, of statuses.

@@ -13,7 +13,7 @@ from tests.unit.test_alerts import RULES, panels
 
 pytestmark = pytest.mark.servers
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "monitoring.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations" / "monitoring.md"
 # What Prometheus itself tells of a job.
 NOT_OURS = {"up"}
 
