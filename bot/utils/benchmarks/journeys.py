@@ -22,6 +22,8 @@ _IDENTICAL = 100
 _ASKERS = 100
 _PATIENCE_SECONDS = 10.0
 _READING_SECONDS = 0.05
+# Groups show a crowd one prompt; so few in a minute have their own each.
+_STRANGERS_IN_A_GROUP = 4
 # Prompts for strangers one after the other; Telegram's own limits would make each minute's 21st wait.
 _UNHURRIED: Mapping[str, str] = {"RATE_LIMIT_GLOBAL": "1000", "RATE_LIMIT_PER_CHAT": "1000"}
 
@@ -40,11 +42,18 @@ class Journeys:
             self._simulator.add_channel(f"Required {n}", owner=self.owner, username=f"required_{n}") for n in (1, 2)
         ]
         self.group = self._simulator.add_group("Journeys", owner=self.owner)
+        self._halls = [
+            self._simulator.add_group(f"Hall {n}", owner=self.owner)
+            for n in range(-(-effort.journeys // _STRANGERS_IN_A_GROUP))
+        ]
         # The bot is told of nobody who was there before it.
         self._members = iter([self._member(n) for n in range(2 * _IDENTICAL + 3 * effort.journeys + 20)])
-        self._strangers = [self._simulator.add_user(f"Sam{n}") for n in range(effort.journeys)]
-        for stranger in self._strangers:
-            for chat in (self.channels[0], self.group):
+        self._strangers = [
+            (self._simulator.add_user(f"Sam{n}"), self._halls[n // _STRANGERS_IN_A_GROUP])
+            for n in range(effort.journeys)
+        ]
+        for stranger, hall in self._strangers:
+            for chat in (self.channels[0], hall):
                 self._simulator.join(stranger, chat)
         self.bot = self._furnish()
 
@@ -55,7 +64,8 @@ class Journeys:
             "gmbot", token=self.bot.token, database_url=database_url, settings=_UNHURRIED
         ) as server:
             names = " ".join(f"@{channel.username}" for channel in self.channels)
-            self._simulator.say(self.owner, self.group, f"/protect {names}")
+            for group in (self.group, *self._halls):
+                self._simulator.say(self.owner, group, f"/protect {names}")
             await self._simulator.settled(_PATIENCE_SECONDS)
             async with _caller(server) as caller:
                 await self._first_messages(caller)
@@ -73,8 +83,9 @@ class Journeys:
         bot = self._simulator.add_bot("journeys_bot")
         for channel in self.channels:
             self._simulator.promote(channel, bot, can_invite_users=True)
-        self._simulator.add_member(self.group, bot)
-        self._simulator.promote(self.group, bot, can_restrict_members=True, can_delete_messages=True)
+        for group in (self.group, *self._halls):
+            self._simulator.add_member(group, bot)
+            self._simulator.promote(group, bot, can_restrict_members=True, can_delete_messages=True)
         return bot
 
     def _says(self, user: User) -> bytes:
@@ -125,16 +136,16 @@ class Journeys:
 
     async def _joins(self) -> None:
         """Time what passes between a channel's `chat_member` update and the end of the call that frees the member."""
-        took = [await self._mute_and_free(stranger) for stranger in self._strangers]
+        took = [await self._mute_and_free(stranger, hall) for stranger, hall in self._strangers]
         title = "from the channel's update to the member's freedom, the Bot API taking 0 ms"
         self._report.sampled(_SECTION, title, took, "ms", p95=Target("<", 20))
 
-    async def _mute_and_free(self, stranger: User) -> float:
+    async def _mute_and_free(self, stranger: User, hall: Chat) -> float:
         def speaks() -> bool:
-            return self._simulator.can_speak(self.group, stranger)
+            return self._simulator.can_speak(hall, stranger)
 
         prompts = len(self._simulator.calls_of("sendMessage"))
-        self._simulator.say(stranger, self.group, "hello")
+        self._simulator.say(stranger, hall, "hello")
         await self._until("a mute", lambda: not speaks())
         await self._until("a prompt", lambda: len(self._simulator.calls_of("sendMessage")) > prompts)
         # Nobody joins in the moment in which the prompt appears: what follows it is written down by then.
