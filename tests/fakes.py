@@ -54,13 +54,20 @@ class FakeJournal:
     """Keeps what was counted."""
 
     def __init__(self) -> None:
+        self.lookups: Counter[tuple[str, str]] = Counter()
         self.verifications: Counter[tuple[str, str]] = Counter()
+        self.durations: list[float] = []
         self.closed: list[str] = []
         self.effects: list[tuple[str, str]] = []
         self.differences: list[str] = []
 
-    def verified(self, outcome: str, source: str) -> None:
+    def looked_up(self, layer: str, *, hits: int, misses: int) -> None:
+        self.lookups[layer, "hit"] += hits
+        self.lookups[layer, "miss"] += misses
+
+    def verified(self, outcome: str, source: str, seconds: float) -> None:
         self.verifications[outcome, source] += 1
+        self.durations.append(seconds)
 
     def case_closed(self, outcome: str) -> None:
         self.closed.append(outcome)

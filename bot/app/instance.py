@@ -197,14 +197,14 @@ def _show(world: World, services: Services, roster: Roster, kept: Kept) -> None:
         gauge("gmbot_bots", "Bots by their state.", partial(roster.count, state), state=state)
     for reason in (CHANNEL_LOST, RIGHTS_LOST, BOT_DISABLED):
         count = partial(services.use.directory.count_paused, reason)
-        gauge("gmbot_groups_paused", "Protected groups that are not gated.", count, reason=reason)
+        gauge("gmbot_groups_misconfigured", "Protected groups that are not gated.", count, reason=reason)
     for state, place in (("used", 0), ("idle", 1)):
         read = partial(lambda place: world.database.connections()[place], place)
         gauge("gmbot_db_pool_connections", "Connections to PostgreSQL.", read, state=state)
     gauge("gmbot_instances", "Instances that live, as this one sees it.", world.heartbeat.live)
-    gauge("gmbot_case_backlog", "Cases that wait for a worker in this process.", lambda: protection.backlog)
+    for queue, waiting in (("cases", lambda: protection.backlog), ("updates_kept", lambda: kept.own)):
+        gauge("gmbot_queue_depth", "What waits in this process.", waiting, queue=queue)
     gauge("gmbot_database_away", "Whether PostgreSQL does not answer.", lambda: int(world.database.away))
-    gauge("gmbot_updates_kept", "Updates of this process that wait for PostgreSQL.", lambda: kept.own)
 
 
 def _show_intake(world: World, intake: WebhookKeeper | Pollers, subscription: Subscription) -> None:

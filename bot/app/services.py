@@ -79,7 +79,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
     directory = Directory(store=groups)
     await directory.refresh()
     activity = Activity(store=groups, clock=clock)
-    verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics)
+    verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics, clock=clock)
     sparing = Sparing(store=groups, activity=activity, telegram=working, clock=clock)
     prompter = Prompter(
         telegram=working,
@@ -128,7 +128,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         telegram=working,
         clock=clock,
     )
-    asked = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics)
+    asked = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics, clock=clock)
     use = UseCases(
         directory=directory,
         doorkeeper=doorkeeper,

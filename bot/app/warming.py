@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from redis.asyncio import Redis
 
@@ -22,6 +21,7 @@ from bot.core.repositories.warming import Bookmarks, SeenMembers
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
 from bot.core.telegram.opening import Telegram, open_telegram
+from bot.core.telemetry.build import describe_build
 from bot.core.telemetry.metrics import Metrics
 from bot.domain.ids import BotId
 from bot.services.groups.directory import Directory
@@ -80,7 +80,7 @@ async def warming(settings: Settings) -> AsyncIterator[Warming]:
         )
         directory = Directory(store=PostgresGroups(database=database))
         await directory.refresh()
-        kitchen = _Kitchen(clock, Metrics(version=version("gmbot")), database, redis, telegram)
+        kitchen = _Kitchen(clock, Metrics(build=describe_build()), database, redis, telegram)
         answers, _ = answers_of(settings, redis, clock)
         warmers = {bot: make_warmer(kitchen, directory, answers, bot) for bot in await _at_work(rows, telegram)}
         yield Warming(warmers, directory)

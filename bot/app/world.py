@@ -21,6 +21,7 @@ from bot.core.stores import Stores
 from bot.core.tasks import Tasks, background_tasks
 from bot.core.telegram.demand import Limits
 from bot.core.telegram.opening import Telegram, open_telegram
+from bot.core.telemetry.build import describe_build
 from bot.core.telemetry.metrics import Metrics
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.hosting import bot_id_of
@@ -50,7 +51,7 @@ class World:
 async def opened(settings: Settings, stores: Stores) -> AsyncIterator[World]:
     """Open stores, the way to Telegram and background work for the time of the block."""
     clock, release = SystemClock(), version("gmbot")
-    metrics = Metrics(version=release)
+    metrics = Metrics(build=describe_build())
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(

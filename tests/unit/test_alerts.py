@@ -48,9 +48,13 @@ def results(**rates: float) -> Series:
     return counters("gmbot_updates_total", {(("result", result),): rate for result, rate in rates.items()})
 
 
-def sources(**rates: float) -> Series:
-    """Make verifications from these sources."""
-    return counters("gmbot_verifications_total", {(("source", source),): rate for source, rate in rates.items()})
+def lookups(*, memory: float, redis: float, nowhere: float) -> Series:
+    """Make lookups a second that end in memory, in Redis and nowhere."""
+    rates = {("memory", "hit"): memory, ("memory", "miss"): redis + nowhere, ("redis", "hit"): redis}
+    return counters(
+        "gmbot_cache_requests_total",
+        {(("layer", layer), ("result", result)): rate for (layer, result), rate in rates.items()},
+    )
 
 
 def answers(rates: Mapping[str, float]) -> Series:
@@ -105,7 +109,7 @@ CASES: dict[str, tuple[Series, Series]] = {
         durations("gmbot_update_duration_seconds", 99, 1),
     ),
     "GMBotErrorRate": (results(done=98, failed=1, store_unavailable=1), results(done=999, failed=1, verified=10_000)),
-    "GMBotHitRateLow": (sources(cache=1, message=9), sources(cache=9, message=1)),
+    "GMBotHitRateLow": (lookups(memory=3, redis=1, nowhere=6), lookups(memory=1, redis=5, nowhere=4)),
     "GMBotDatabaseAway": (gauge("gmbot_database_away", 1), gauge("gmbot_database_away", 0)),
     "GMBotDatabaseSlow": (
         durations("gmbot_db_query_duration_seconds", 9, 1),
@@ -125,7 +129,7 @@ CASES: dict[str, tuple[Series, Series]] = {
     "GMBotTelegramFailing": (answers({"200": 7, "timeout": 2, "502": 1}), answers({"200": 9, "400": 5, "timeout": 1})),
     "GMBotTokenRefused": (gauge("gmbot_bots", 1, state="refused"), gauge("gmbot_bots", 5, state="running")),
     "GMBotSlowerThanYesterday": (slower(5), slower(1)),
-    "GMBotBacklog": (gauge("gmbot_case_backlog", 1500), gauge("gmbot_case_backlog", 20)),
+    "GMBotBacklog": (gauge("gmbot_queue_depth", 1500, queue="cases"), gauge("gmbot_queue_depth", 20, queue="cases")),
     "GMBotDeadLetters": (
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 1)},
         {**gauge("gmbot_dead_letters", 0), **gauge("gmbot_dead_actions", 0)},
@@ -134,8 +138,8 @@ CASES: dict[str, tuple[Series, Series]] = {
     "GMBotBackupOld": (due_since(2 * HOUR), due_since(-HOUR)),
     "GMBotBackupLogBehind": (kept_until(600), kept_until(15)),
     "GMBotGroupsPaused": (
-        gauge("gmbot_groups_paused", 1, reason="channel_lost"),
-        gauge("gmbot_groups_paused", 9, reason="bot_disabled"),
+        gauge("gmbot_groups_misconfigured", 1, reason="channel_lost"),
+        gauge("gmbot_groups_misconfigured", 9, reason="bot_disabled"),
     ),
 }
 

@@ -76,7 +76,7 @@ class World:
         self.directory = Directory(store=self.groups)
         self.activity = Activity(store=self.groups, clock=self.clock)
         self.verification = Verification(
-            cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal
+            cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal, clock=self.clock
         )
         self.sparing = Sparing(store=self.groups, activity=self.activity, telegram=self.telegram, clock=self.clock)
         self.judgement = Judgement(verification=self.verification, sparing=self.sparing)

@@ -51,7 +51,8 @@ class Telemetry(Collector):
         yield CounterMetricFamily("gmbot_telegram_retry_after_seconds", text, value=self._paused_ms / 1000)
         yield _by_class("gmbot_budget_waits", "Calls that waited for a budget.", self._waits)
         yield _by_class("gmbot_budget_refusals", "Calls put off for want of budget.", self._refusals)
-        circuits = GaugeMetricFamily("gmbot_circuits_open", "Circuits that let only probes pass.", labels=["scope"])
+        text = "How many circuits let only probes pass; 0 while all are closed."
+        circuits = GaugeMetricFamily("gmbot_circuit_state", text, labels=["name"])
         for scope in ("bot", "channel"):
             circuits.add_metric([scope], self._open_circuits(scope))
         yield circuits

@@ -1,7 +1,7 @@
 """Counters that cost an integer on the hot path, handed to Prometheus when it asks."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,9 +16,10 @@ Labels = tuple[str, ...]
 class Metrics(Collector):
     """All counters of this process. No label ever holds an id."""
 
-    def __init__(self, *, version: str) -> None:
-        self._version = version
+    def __init__(self, *, build: Mapping[str, str]) -> None:
+        self._build = build
         self._updates: Counter[Labels] = Counter()
+        self._lookups: Counter[Labels] = Counter()
         self._verifications: Counter[Labels] = Counter()
         self._cases: Counter[Labels] = Counter()
         self._effects: Counter[Labels] = Counter()
@@ -27,6 +28,11 @@ class Metrics(Collector):
         self._durations = (
             Histogram(name="gmbot_update_duration_seconds", text="Time of updates beyond the gate.", label="kind"),
             Histogram(name="gmbot_db_query_duration_seconds", text="Time that statements took.", label="query"),
+            Histogram(
+                name="gmbot_verification_duration_seconds",
+                text="Time until an answer about membership that this process did not have.",
+                label="source",
+            ),
         )
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -43,9 +49,15 @@ class Metrics(Collector):
         """Count how long a statement took."""
         self._durations[1].observe(statement, seconds)
 
-    def verified(self, outcome: str, source: str) -> None:
-        """Count an answer about membership by what it was and where it came from."""
+    def looked_up(self, layer: str, *, hits: int, misses: int) -> None:
+        """Count what a layer of the cache knew, and did not, of what was asked beyond the gate."""
+        self._lookups[layer, "hit"] += hits
+        self._lookups[layer, "miss"] += misses
+
+    def verified(self, outcome: str, source: str, seconds: float) -> None:
+        """Count an answer about membership by what it was and where it came from, and how long it took."""
         self._verifications[outcome, source] += 1
+        self._durations[2].observe(source, seconds)
 
     def case_closed(self, outcome: str) -> None:
         """Count how a case ended."""
@@ -70,10 +82,14 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Hand out the counters as they are now."""
-        info = GaugeMetricFamily("gmbot_build_info", "The running version.", labels=["version"])
-        info.add_metric([self._version], 1)
+        info = GaugeMetricFamily("gmbot_build_info", "What runs.", labels=list(self._build))
+        info.add_metric(list(self._build.values()), 1)
         yield info
         yield _counter("gmbot_updates", "Updates received.", ["kind", "result"], self._updates)
+        # What the gate let pass it had found in memory. Its count of updates is taken, so that it counts nothing more.
+        passed = sum(count for (_, result), count in self._updates.items() if result == "verified")
+        lookups = self._lookups + Counter({("memory", "hit"): passed})
+        yield _counter("gmbot_cache_requests", "What was asked of the cache.", ["layer", "result"], lookups)
         yield _counter("gmbot_verifications", "Answers about membership.", ["outcome", "source"], self._verifications)
         yield _counter("gmbot_cases_closed", "Cases that ended.", ["outcome"], self._cases)
         yield _counter("gmbot_effects", "Things done in Telegram.", ["kind", "result"], self._effects)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
-from bot.services.ports.runtime import Journal, MembershipCache
+from bot.services.ports.runtime import Clock, Journal, MembershipCache
 
 # A question whose answer is overtaken three times is asked about somebody who joins and leaves in a rush.
 _ATTEMPTS = 3
@@ -16,21 +16,22 @@ Ask = Callable[[BotId, ChannelId, UserId], Awaitable[Membership]]
 class Questions:
     """Whatever the occasion of a question, an event that comes while it is asked wins against its answer."""
 
-    def __init__(self, *, cache: MembershipCache, ask: Ask, journal: Journal) -> None:
+    def __init__(self, *, cache: MembershipCache, ask: Ask, journal: Journal, clock: Clock) -> None:
         self._cache = cache
         self._ask = ask
         self._journal = journal
+        self._clock = clock
 
     async def put(self, bot: BotId, user: UserId, channel: ChannelId, *, occasion: str = "telegram") -> Membership:
         """Ask, and return what holds then. Raises what `ask` raises; `occasion` is only counted."""
+        began = self._clock.monotonic()
         for _ in range(_ATTEMPTS):
             generation = await self._cache.begin(bot, user, channel)
             answer = await self._ask(bot, channel, user)
-            if answer is Membership.UNKNOWN:
-                self._journal.verified(answer.value, occasion)
-                return answer
-            held = await self._cache.store(bot, user, channel, answer, generation)
+            held: Membership | None = answer
+            if answer is not Membership.UNKNOWN:
+                held = await self._cache.store(bot, user, channel, answer, generation)
             if held is not None:
-                self._journal.verified(held.value, occasion)
+                self._journal.verified(held.value, occasion, self._clock.monotonic() - began)
                 return held
         return Membership.UNKNOWN

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
 from bot.services.membership.question import Questions
-from bot.services.ports.runtime import Journal, MembershipCache, Spawner
+from bot.services.ports.runtime import Clock, Journal, MembershipCache, Spawner
 from bot.services.ports.telegram import TelegramMembers
 
 _Question = tuple[BotId, ChannelId, UserId]
@@ -16,12 +16,19 @@ class Verification:
     """Answers MEMBER, ABSENT or UNKNOWN for each required channel."""
 
     def __init__(
-        self, *, cache: MembershipCache, telegram: TelegramMembers, spawner: Spawner, journal: Journal
+        self,
+        *,
+        cache: MembershipCache,
+        telegram: TelegramMembers,
+        spawner: Spawner,
+        journal: Journal,
+        clock: Clock,
     ) -> None:
         self._cache = cache
-        self._questions = Questions(cache=cache, ask=telegram.membership, journal=journal)
+        self._questions = Questions(cache=cache, ask=telegram.membership, journal=journal, clock=clock)
         self._spawner = spawner
         self._journal = journal
+        self._clock = clock
         self._asking: dict[_Question, asyncio.Future[Membership]] = {}
 
     async def standing(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
@@ -32,6 +39,7 @@ class Verification:
         """
         answers = {channel: self._cache.recall(bot, user, channel) for channel in channels}
         missing = [channel for channel, answer in answers.items() if answer is None]
+        self._journal.looked_up("memory", hits=len(answers) - len(missing), misses=len(missing))
         if missing:
             answers.update(await self._look_up(bot, user, missing))
         return {channel: answer or Membership.UNKNOWN for channel, answer in answers.items()}
@@ -75,9 +83,12 @@ class Verification:
 
     async def _resolve(self, bot: BotId, user: UserId, begun: Mapping[ChannelId, asyncio.Future[Membership]]) -> None:
         left = dict(begun)
+        start = self._clock.monotonic()
         try:
-            for channel, known in (await self._cache.read(bot, user, list(begun))).items():
-                self._journal.verified(known.value, "cache")
+            shared = await self._cache.read(bot, user, list(begun))
+            self._journal.looked_up("redis", hits=len(shared), misses=len(begun) - len(shared))
+            for channel, known in shared.items():
+                self._journal.verified(known.value, "cache", self._clock.monotonic() - start)
                 self._tell((bot, channel, user), left.pop(channel), known)
             unanswered, left = left, {}
             await asyncio.gather(*(self._answer((bot, c, user), each, "telegram") for c, each in unanswered.items()))

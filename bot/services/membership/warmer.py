@@ -98,7 +98,7 @@ class Warmer:
         self._recent = recent
         self._bookmarks = bookmarks
         self._cache = cache
-        self._questions = Questions(cache=cache, ask=telegram.ask_membership, journal=journal)
+        self._questions = Questions(cache=cache, ask=telegram.ask_membership, journal=journal, clock=clock)
         self._clock = clock
 
     async def group(

@@ -42,7 +42,7 @@ class HotPath:
         self.directory = directory
         self.body = message(Member(_BOT, _GROUP, _CHANNEL, _USER), 1)
         self.request = request(f"/telegram/{_BOT}", self.body, secret=_SECRET)
-        self.metrics = Metrics(version="0")
+        self.metrics = Metrics(build={})
         self.parser = Parser()
         self.head = self.parser.head(self.body)
         # Only the hot path is taken, which stores nothing and claims nothing.

@@ -18,6 +18,16 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations" / "monitoring
 NOT_OURS = {"up"}
 
 
+# What whoever runs such a bot looks for, by the names that the trade has given it.
+LOOKED_FOR = (
+    *("updates_total", "update_duration_seconds", "verifications_total", "verification_duration_seconds"),
+    *("telegram_requests_total", "telegram_request_duration_seconds", "telegram_retry_after_seconds_total"),
+    *("cache_requests_total", "db_pool_connections", "db_query_duration_seconds", "queue_depth", "circuit_state"),
+    *("webhook_pending_updates", "webhook_last_error_timestamp_seconds", "protected_groups", "groups_misconfigured"),
+    "build_info",
+)
+
+
 async def families(platform: Platform, backups: Path) -> dict[str, str]:
     """Return the metrics of a running instance by type, under the names that queries use; it has every option."""
     async with served(
@@ -46,6 +56,11 @@ async def test_every_query_asks_for_metrics_that_exist(platform: Platform, loung
         for name in metrics_in(expression) - NOT_OURS:
             rated = re.search(rf"rate\({name}\b", expression) is not None
             assert rated == (known[name] != "gauge"), expression
+
+
+async def test_what_people_look_for_is_told(platform: Platform, tmp_path: Path) -> None:
+    """Each name, whatever has happened so far."""
+    assert {f"gmbot_{name}" for name in LOOKED_FOR} - (await families(platform, tmp_path)).keys() == set()
 
 
 async def test_the_page_lists_every_metric(platform: Platform, tmp_path: Path) -> None:

@@ -439,4 +439,4 @@ async def test_what_is_counted(way: Line) -> None:
     assert 0 < samples[f"{duration}_sum", "deleteMessages"] < 4
     assert samples[("gmbot_telegram_retry_after_seconds_total",)] == 3
     assert samples["gmbot_budget_refusals_total", "press"] == 1
-    assert samples["gmbot_circuits_open", "bot"] == 0
+    assert samples["gmbot_circuit_state", "bot"] == 0

@@ -53,6 +53,22 @@ async def test_a_known_member_costs_no_call(world: World) -> None:
     assert world.telegram.calls == []
 
 
+async def test_lookups_are_counted_by_layer_and_answers_timed(world: World) -> None:
+    """Whoever waits for the same answer has not found it in memory; only one has looked into Redis."""
+
+    async def slowly(method: str) -> None:
+        world.clock.advance(0.25 if method == "membership" else 0.0)
+
+    world.telegram.hook = slowly
+    await asyncio.gather(*(world.verification.standing(BOT, MEMBER, (NEWS,)) for _ in range(3)))
+    await world.verification.standing(BOT, MEMBER, (NEWS,))
+
+    assert world.journal.lookups == {("memory", "hit"): 1, ("memory", "miss"): 3, ("redis", "miss"): 1} | {
+        ("redis", "hit"): 0
+    }
+    assert world.journal.durations == [0.25]
+
+
 async def test_another_instance_s_answer_is_taken_over(world: World) -> None:
     """What one instance asked the others need not ask."""
     other = FakeCache(world.clock, world.cache.shared)

@@ -137,7 +137,7 @@ def stage() -> Stage:
     telegram = Telegram(clock)
     local = LocalCache(size=200_000, monotonic=clock.monotonic, life=LIFE)
     answers = MembershipAnswers(redis=NoRedis(), local=local, clock=clock, positive=LIFE, negative=60, jitter=JITTER)
-    verification = Verification(cache=answers, telegram=telegram, spawner=spawner, journal=FakeJournal())
+    verification = Verification(cache=answers, telegram=telegram, spawner=spawner, journal=FakeJournal(), clock=clock)
     renewal = Renewal(cache=answers, verification=verification, clock=clock)
     return Stage(clock, telegram, answers, verification, renewal, spawner)
 
