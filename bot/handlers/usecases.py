@@ -17,12 +17,11 @@ from bot.services.groups.statistics import Statistics
 from bot.services.membership.verification import Verification
 from bot.services.operating.access import Access
 from bot.services.operating.privacy import Privacy
-from bot.services.ports.bans import Bans
-from bot.services.ports.ledger import CaseReader, Presses
+from bot.services.ports.ledger import CaseReader
 from bot.services.ports.outages import Backlog
-from bot.services.ports.prompts import EphemeralMessages
+from bot.services.ports.prompts import Bans, EphemeralMessages
 from bot.services.ports.runtime import Clock, Texts
-from bot.services.ports.telegram import TelegramChats
+from bot.services.ports.telegram import Presses, TelegramChats
 from bot.services.upkeep.tidying import Tidying
 
 

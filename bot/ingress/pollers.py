@@ -6,7 +6,7 @@ from bot.domain.errors import NotReadyError
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.ingress.polling import Poller
-from bot.services.ports.hosting import Starter, Stop
+from bot.services.ports.runtime import Starter, Stop
 
 
 class Pollers:

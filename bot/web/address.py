@@ -7,8 +7,6 @@ from starlette.requests import HTTPConnection
 
 from bot.domain.errors import SettingsError
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class Proxies:
     """The proxies of TRUSTED_PROXIES: addresses and networks. Raises SettingsError for what is neither."""

@@ -22,9 +22,9 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, Messag
 from bot.domain.intent import Intent, OpenCase, Receipt
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Wanted
-from bot.services.ports.groups import ActivityStore
+from bot.services.ports.groups import PolicyStore
 from bot.services.ports.ledger import CaseLedger, Inbox
-from bot.services.ports.policies import PolicyStore
+from bot.services.ports.membership import ActivityStore
 from bot.services.ports.prompts import Crowds
 from tests.fake_store import FakeCrowds, FakeLedger, FakeStore
 from tests.fake_tables import FakeGroups, FakeInbox

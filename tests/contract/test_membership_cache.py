@@ -10,7 +10,7 @@ from bot.core.clock import SystemClock
 from bot.core.redis.membership_cache import MembershipAnswers
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
-from bot.services.ports.runtime import MembershipCache
+from bot.services.ports.membership import MembershipCache
 from tests.fakes import FakeCache, FakeClock, SharedMemory
 
 pytestmark = pytest.mark.servers

@@ -13,7 +13,7 @@ from bot.services.gate.admission import Doorkeeper, Speaker
 from bot.services.groups.directory import Directory
 from bot.services.membership.activity import Activity
 from bot.services.ports.ledger import CaseReader
-from bot.services.ports.runtime import MembershipCache
+from bot.services.ports.membership import MembershipCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from bot.domain.message import Outgoing, Posted
 from bot.domain.policy import Prompts
 from bot.domain.restriction import EPHEMERAL_LIFE, Case
 from bot.services.gate.prompts import prompt
-from bot.services.ports.bans import Bans
-from bot.services.ports.prompts import EphemeralMessages
+from bot.services.ports.prompts import Bans, EphemeralMessages
 from bot.services.ports.runtime import Clock, Texts
 from bot.services.ports.telegram import TelegramMessages
 

@@ -6,7 +6,7 @@ from bot.domain.membership import Allow, Missing, Verdict, judge
 from bot.domain.policy import Presence, Spared, spares
 from bot.services.membership.activity import Activity
 from bot.services.membership.verification import Verification
-from bot.services.ports.groups import ActivityStore
+from bot.services.ports.membership import ActivityStore
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramStates
 

@@ -10,7 +10,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.services.groups.directory import Directory
-from bot.services.ports.channels import ChannelStore
+from bot.services.ports.groups import ChannelStore
 from bot.services.ports.runtime import Poke, Texts, Waker
 from bot.services.ports.telegram import TelegramChats
 

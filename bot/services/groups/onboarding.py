@@ -8,7 +8,7 @@ from bot.domain.group import ChatInfo, ProtectedGroup, SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.services.groups.directory import Directory
 from bot.services.groups.setup import Problem, Request, Setup
-from bot.services.ports.onboarding import SetUps
+from bot.services.ports.groups import SetUps
 from bot.services.ports.telegram import TelegramChats
 
 

@@ -11,7 +11,7 @@ from bot.domain.operator import By, actor_of
 from bot.domain.policy import Enforcement, Policy, changes
 from bot.services.groups.directory import Directory
 from bot.services.groups.rights import PAUSED_BY_ADMIN
-from bot.services.ports.policies import PolicyStore
+from bot.services.ports.groups import PolicyStore
 from bot.services.ports.runtime import Clock, Poke, Waker
 
 __all__ = ["OBSERVED_DAYS", "PAUSED_BY_ADMIN", "Policies"]

@@ -2,8 +2,8 @@
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.stats import Stats
+from bot.services.ports.groups import Draw, Figures
 from bot.services.ports.ledger import CaseReader
-from bot.services.ports.statistics import Draw, Figures
 
 
 class Statistics:

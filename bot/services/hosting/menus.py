@@ -10,7 +10,7 @@ import structlog
 from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId
 from bot.domain.menu import CHANNEL_RIGHTS, GROUP_RIGHTS, MENUS, Command, telegram_language
-from bot.services.ports.menus import MenuNotes, Profile
+from bot.services.ports.hosting import MenuNotes, Profile
 from bot.services.ports.runtime import Clock, Leader, Texts
 
 _PURPOSE = 0x67_6D_6E_75  # "gmnu"

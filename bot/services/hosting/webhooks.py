@@ -10,8 +10,8 @@ from bot.domain.errors import NotReadyError, StoreUnavailableError, TelegramErro
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
-from bot.services.ports.hosting import Starter, Stop, WebhookNotes
-from bot.services.ports.runtime import Clock, Leader
+from bot.services.ports.hosting import WebhookNotes
+from bot.services.ports.runtime import Clock, Leader, Starter, Stop
 from bot.services.ports.telegram import Webhooks
 
 ALLOWED_UPDATES = (

@@ -5,7 +5,7 @@ from collections import Counter
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, UserId
-from bot.services.ports.groups import ActivityStore
+from bot.services.ports.membership import ActivityStore
 from bot.services.ports.runtime import Clock
 
 _FLUSH_SECONDS = 2.0

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
-from bot.services.ports.runtime import Clock, Journal, MembershipCache
+from bot.services.ports.membership import MembershipCache
+from bot.services.ports.runtime import Clock, Journal
 
 # A question whose answer is overtaken three times is asked about somebody who joins and leaves in a rush.
 _ATTEMPTS = 3

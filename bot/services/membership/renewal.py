@@ -4,7 +4,8 @@ import asyncio
 
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.services.membership.verification import Verification
-from bot.services.ports.runtime import Clock, MembershipCache
+from bot.services.ports.membership import MembershipCache
+from bot.services.ports.runtime import Clock
 
 # A membership is due for minutes; half a second more or less is nothing, and many looks become one question.
 _TURN_SECONDS = 0.5

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
 from bot.services.membership.question import Questions
-from bot.services.ports.runtime import Clock, Journal, MembershipCache, Spawner
-from bot.services.ports.telegram import TelegramMembers
+from bot.services.ports.membership import MembershipCache, TelegramMembers
+from bot.services.ports.runtime import Clock, Journal, Spawner
 
 _Question = tuple[BotId, ChannelId, UserId]
 

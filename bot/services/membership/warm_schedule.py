@@ -7,8 +7,8 @@ import structlog
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.schedule import Schedule
-from bot.services.membership.warmer import StillMine, Warmer
-from bot.services.ports.runtime import Clock, Leader
+from bot.services.membership.warmer import Warmer
+from bot.services.ports.runtime import Clock, Leader, StillMine
 
 _PURPOSE = 0x67_77_72_6D  # "gwrm"
 _CHECK_SECONDS = 60.0

@@ -1,9 +1,8 @@
 """Verifies the members of a bot's groups in advance, so that their next messages cost no question."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 
 import structlog
 
@@ -11,10 +10,11 @@ from bot.domain.errors import TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.membership import Allow, Doubt, Membership, Missing, Require, Standing, Verdict, judge
-from bot.domain.warming import Bookmark, Sighting, WarmupStats
+from bot.domain.warming import Bookmark, WarmupStats
 from bot.services.groups.directory import Directory
 from bot.services.membership.question import Questions
-from bot.services.ports.runtime import Clock, Journal, MembershipCache
+from bot.services.ports.membership import MembershipCache, RecentMembers, TelegramBulkMembers, WarmingBookmarks
+from bot.services.ports.runtime import Clock, Journal, StillMine
 
 BATCH = 100
 RECENT = timedelta(days=7)
@@ -32,50 +32,6 @@ log = structlog.stdlib.get_logger()
 
 Watch = Callable[[WarmupStats, int], None]
 """Hears of every user: what became of all so far, and how many are expected."""
-
-StillMine = Callable[[], Awaitable[None]]
-"""Asked after each batch; raises StoreUnavailableError when another instance may be at it."""
-
-
-class TelegramBulkMembers(Protocol):
-    """The same question where nobody waits for the answer."""
-
-    async def ask_membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        """Ask Telegram. UNKNOWN where it refuses.
-
-        Raises TelegramUnavailableError where it does not answer, or not yet.
-        """
-        ...
-
-
-class RecentMembers(Protocol):
-    """Who was seen lately. All methods raise StoreUnavailableError."""
-
-    async def count(self, bot: BotId, groups: Sequence[GroupId], *, since: datetime, beginning: Bookmark | None) -> int:
-        """Count the members seen in these groups since then, in the bookmark's group those behind its sighting."""
-        ...
-
-    async def page(
-        self, bot: BotId, group: GroupId, *, since: datetime, behind: Sighting | None, limit: int
-    ) -> Sequence[Sighting]:
-        """Return members seen since then, those behind a sighting, the latest first."""
-        ...
-
-
-class WarmingBookmarks(Protocol):
-    """Where rounds of warming were interrupted, on a shelf for each group and one, 0, for all. Raises nothing."""
-
-    async def load(self, bot: BotId, shelf: int) -> Bookmark | None:
-        """Return where the last round stopped, None when it came to its end."""
-        ...
-
-    async def save(self, bot: BotId, shelf: int, bookmark: Bookmark) -> None:
-        """Remember for a while where a round is."""
-        ...
-
-    async def clear(self, bot: BotId, shelf: int) -> None:
-        """Forget: the round has come to its end."""
-        ...
 
 
 class Warmer:

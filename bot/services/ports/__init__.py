@@ -1,1 +1,1 @@
-"""What the services ask of the outside world. bot.core fits these by shape; bot/app is where mypy proves it."""
+"""What the services ask of the outside world, by who asks. bot.core fits these by shape, and bot/app proves it."""

@@ -1,21 +1,13 @@
 """What hosting many bots asks of the outside world."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.hosting import BotIdentity, BotSummary, HostedBot
 from bot.domain.ids import BotId
+from bot.domain.menu import Command
 from bot.domain.operator import By
 from bot.domain.secret import Secret
-
-Stop = Callable[[], None]
-"""Ends work that was started; a second time does nothing."""
-
-
-class Starter(Protocol):
-    """Owns background tasks that may be ended one by one."""
-
-    def start(self, work: Coroutine[object, object, None], *, name: str) -> Stop: ...
 
 
 class WebhookNotes(Protocol):
@@ -89,3 +81,19 @@ class Crew(Protocol):
     def let_go(self, bot: BotId) -> None:
         """Serve a bot no more."""
         ...
+
+
+class Profile(Protocol):
+    """Telegram's side of it; `language` is empty for everybody else's. Raises as TelegramModeration does."""
+
+    async def set_commands(self, bot: BotId, scope: str, language: str, commands: Sequence[Command]) -> None: ...
+    async def description(self, bot: BotId) -> str: ...
+    async def describe(self, bot: BotId, language: str, *, long: str, short: str) -> None: ...
+    async def set_rights(self, bot: BotId, rights: frozenset[str], *, for_channels: bool) -> None: ...
+
+
+class MenuNotes(Protocol):
+    """What was set last. Raises StoreUnavailableError."""
+
+    async def menu_set(self, bot: BotId) -> str | None: ...
+    async def note_menu(self, bot: BotId, fingerprint: str) -> None: ...

@@ -1,21 +1,11 @@
-"""What the services ask of the ledger: updates that came, cases, and work that is due later."""
+"""What the services ask of the ledger: updates that came, and cases."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.ids import (
-    BotId,
-    CaseId,
-    ChannelId,
-    EphemeralId,
-    GroupId,
-    MessageId,
-    UpdateId,
-    UserId,
-)
-from bot.domain.intent import DeadCount, DeadUpdate, Deletion, EphemeralDeletion, Intent, Receipt, Unban
-from bot.domain.message import Outgoing
+from bot.domain.ids import BotId, CaseId, ChannelId, EphemeralId, GroupId, MessageId, UpdateId, UserId
+from bot.domain.intent import Intent, Receipt
 from bot.domain.permissions import Prior
 from bot.domain.restriction import Case, Done, Wanted
 from bot.services.ports.prompts import PromptLedger
@@ -118,59 +108,4 @@ class CaseLedger(CaseReader, PromptLedger, Protocol):
 
     async def postpone(self, case: Case, *, seconds: float) -> None:
         """Give the case back after a failure, for another try later."""
-        ...
-
-
-class Presses(Protocol):
-    """Answers to inline buttons. Raises as TelegramModeration does."""
-
-    async def answer(self, bot: BotId, press: str, text: str, *, alert: bool = False) -> None: ...
-    async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None: ...
-    async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...
-
-
-class ActionStore(Protocol):
-    """Actions that are due. All methods raise StoreUnavailableError."""
-
-    async def take(self, limit: int) -> Sequence[Deletion | EphemeralDeletion | Unban]:
-        """Lease due actions for 10 s."""
-        ...
-
-    async def done(self, actions: Sequence[int]) -> None: ...
-    async def failed(self, actions: Sequence[int], error: str) -> None:
-        """Try again later, after a pause that doubles; after ten times leave it to a person."""
-        ...
-
-    async def wait(self, actions: Sequence[int], *, seconds: float) -> None:
-        """Put actions back that were not tried."""
-        ...
-
-
-class Letters(Protocol):
-    """Updates that were given up. All methods raise StoreUnavailableError."""
-
-    async def waiting(self, bots: Sequence[BotId], limit: int) -> Sequence[DeadUpdate]:
-        """Return updates of these bots that are to be handled once more."""
-        ...
-
-    async def replayed(self, letter: DeadUpdate) -> None:
-        """Strike a letter off, unless its update was buried again."""
-        ...
-
-    async def count(self) -> DeadCount: ...
-
-
-class Reviews(Protocol):
-    """Cases that rest, to be compared with Telegram. All methods raise StoreUnavailableError."""
-
-    async def now(self) -> datetime:
-        """Tell the time by the clock that `put_under_review` goes by."""
-        ...
-
-    async def under_review(self) -> int:
-        """Count the cases that are being compared."""
-        ...
-
-    async def put_under_review(self, *, before: datetime, limit: int) -> Sequence[CaseId]:
-        """Have cases compared that were neither done nor reviewed since `before`, the oldest first."""
         ...

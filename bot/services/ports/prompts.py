@@ -59,3 +59,11 @@ class EphemeralMessages(Protocol):
     ) -> None: ...
 
     async def delete_ephemeral(self, bot: BotId, group: GroupId, user: UserId, message_id: EphemeralId) -> None: ...
+
+
+class Bans(Protocol):
+    """Who is banned in a channel, as far as was heard when they were last asked about."""
+
+    def banned(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> tuple[ChannelId, ...]:
+        """Return those of these channels that the user is banned in, in their order."""
+        ...

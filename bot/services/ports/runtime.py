@@ -1,18 +1,11 @@
-"""What the services ask of the process they run in and of the other instances."""
+"""What the services ask of the process they run in: time, tasks, words, counters, and the other instances."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.ids import (
-    BotId,
-    CaseId,
-    ChannelId,
-    InstanceId,
-    UserId,
-)
-from bot.domain.membership import Membership, Stamp
+from bot.domain.ids import CaseId
 
 
 class Clock(Protocol):
@@ -29,47 +22,14 @@ class Spawner(Protocol):
     def spawn(self, work: Coroutine[object, object, None], *, name: str) -> None: ...
 
 
-class MembershipCache(Protocol):
-    """Membership answers, in process and shared. Holds MEMBER and ABSENT, never UNKNOWN."""
-
-    def recall(self, bot: BotId, user: UserId, channel: ChannelId) -> Membership | None:
-        """Look in this process only."""
-        ...
-
-    def is_due(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
-        """Whether a membership is known in this process and near its end."""
-        ...
-
-    def take_due(self, limit: int) -> Sequence[tuple[BotId, ChannelId, UserId]]:
-        """Hand out memberships that were recalled near their end, each once."""
-        ...
-
-    async def read(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Mapping[ChannelId, Membership]:
-        """Look in the shared store, in one round trip; what is not there is not in the answer either."""
-        ...
-
-    async def begin(self, bot: BotId, user: UserId, channel: ChannelId) -> int:
-        """Start a question. Its answer is stored unless an event or a later question is answered first."""
-        ...
-
-    async def store(
-        self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, generation: int
-    ) -> Membership | None:
-        """Store an answer unless something newer happened; return what holds now, None when nothing does."""
-        ...
-
-    async def record(self, bot: BotId, user: UserId, channel: ChannelId, answer: Membership, stamp: Stamp) -> bool:
-        """Store what an event says, on every instance; False when a newer event was there first."""
-        ...
+Stop = Callable[[], None]
+"""Ends work that was started; a second time does nothing."""
 
 
-class Instances(Protocol):
-    """The heartbeat by which other instances know that this one lives."""
+class Starter(Protocol):
+    """Owns background tasks that may be ended one by one."""
 
-    @property
-    def instance_id(self) -> InstanceId: ...
-    async def beat(self) -> None: ...
-    async def leave(self) -> None: ...
+    def start(self, work: Coroutine[object, object, None], *, name: str) -> Stop: ...
 
 
 class Texts(Protocol):
@@ -115,9 +75,13 @@ Poke = Callable[[], Awaitable[None]]
 """Tells all instances that the configuration changed."""
 
 
+StillMine = Callable[[], Awaitable[None]]
+"""Raises StoreUnavailableError once another instance may have the turn."""
+
+
 class Leader(Protocol):
     """Elects one instance for a task."""
 
-    def held(self, purpose: int, subject: int) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
-        """Wait for the turn; yields a check that raises StoreUnavailableError once the turn is over."""
+    def held(self, purpose: int, subject: int) -> AbstractAsyncContextManager[StillMine]:
+        """Wait for the turn; yields what says whether it still is."""
         ...

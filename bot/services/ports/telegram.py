@@ -5,24 +5,9 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.group import ChatInfo
-from bot.domain.ids import (
-    BotId,
-    ChannelId,
-    GroupId,
-    MessageId,
-    UserId,
-)
-from bot.domain.membership import Membership
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.permissions import MemberState, Prior
-
-
-class TelegramMembers(Protocol):
-    """The one question that decides everything."""
-
-    async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        """Ask Telegram, never a cache. UNKNOWN for anything but a plain answer; raises nothing of Telegram's."""
-        ...
 
 
 class TelegramStates(Protocol):
@@ -75,3 +60,11 @@ class UpdateSource(Protocol):
     """Telegram's queue of updates, for polling. Raises as TelegramModeration does, and PollingConflictError."""
 
     async def updates(self, bot: BotId, *, offset: int, seconds: int, allowed: Sequence[str]) -> list[bytes]: ...
+
+
+class Presses(Protocol):
+    """Answers to inline buttons. Raises as TelegramModeration does."""
+
+    async def answer(self, bot: BotId, press: str, text: str, *, alert: bool = False) -> None: ...
+    async def edit(self, bot: BotId, chat: int, message_id: MessageId, message: Outgoing) -> None: ...
+    async def delete_messages(self, bot: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None: ...

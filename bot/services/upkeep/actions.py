@@ -10,10 +10,10 @@ from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, Teleg
 from bot.domain.ids import BotId, GroupId
 from bot.domain.intent import Deletion, EphemeralDeletion, Unban
 from bot.domain.permissions import Role
-from bot.services.ports.ledger import ActionStore
 from bot.services.ports.prompts import EphemeralMessages
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramModeration
+from bot.services.ports.upkeep import ActionStore
 
 _PAUSE_SECONDS = 0.5
 _BATCH = 200

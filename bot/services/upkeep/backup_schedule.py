@@ -8,9 +8,8 @@ import structlog
 from bot.domain.backup import Backup, Why
 from bot.domain.errors import BackupError, StoreUnavailableError
 from bot.domain.schedule import Schedule
-from bot.services.membership.warmer import StillMine
-from bot.services.ports.backups import Backups
-from bot.services.ports.runtime import Clock, Leader
+from bot.services.ports.runtime import Clock, Leader, StillMine
+from bot.services.ports.upkeep import Backups
 
 _PURPOSE = 0x67_62_61_6B  # "gbak"
 _LOOK_SECONDS = 1.0

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from bot.domain.errors import StoreUnavailableError
-from bot.services.ports.runtime import Clock, Instances
+from bot.services.ports.runtime import Clock
+from bot.services.ports.upkeep import Instances
 
 _BEAT_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0

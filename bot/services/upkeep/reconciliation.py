@@ -8,8 +8,8 @@ import structlog
 from bot.domain.errors import StoreUnavailableError, TelegramError
 from bot.domain.ids import BotId
 from bot.services.groups.directory import Directory
-from bot.services.ports.ledger import Reviews
-from bot.services.ports.runtime import Clock, Leader, Waker
+from bot.services.ports.runtime import Clock, Leader, StillMine, Waker
+from bot.services.ports.upkeep import Reviews
 
 _PURPOSE = 0x67_72_65_63  # "grec"
 # What waits in Telegram's queue tells the same for nothing: it comes first.
@@ -65,13 +65,13 @@ class Reconciliation:
                 log.warning("reconciliation.interrupted", error=str(error))
             await self._clock.sleep(_RETRY_SECONDS)
 
-    async def _rest(self, still_mine: Callable[[], Awaitable[None]]) -> None:
+    async def _rest(self, still_mine: StillMine) -> None:
         until = self._clock.monotonic() + _ROUND_SECONDS
         while self._clock.monotonic() < until:
             await self._clock.sleep(_CHECK_SECONDS)
             await still_mine()
 
-    async def _round(self, still_mine: Callable[[], Awaitable[None]]) -> None:
+    async def _round(self, still_mine: StillMine) -> None:
         started, chats, cases = await self._reviews.now(), list(self._directory.chats()), 0
         await self._clock.sleep(_START_SECONDS)
         while True:

@@ -7,8 +7,8 @@ import structlog
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId
 from bot.domain.intent import DeadCount
-from bot.services.ports.ledger import Letters
 from bot.services.ports.runtime import Clock
+from bot.services.ports.upkeep import Letters
 
 _PAUSE_SECONDS = 2.0
 _BATCH = 20

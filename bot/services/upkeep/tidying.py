@@ -6,7 +6,7 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, MessageId
 from bot.domain.policy import Policy
 from bot.services.groups.directory import Directory
-from bot.services.ports.tidying import Broom
+from bot.services.ports.upkeep import Broom
 
 log = structlog.stdlib.get_logger()
 

@@ -20,8 +20,9 @@ from bot.ingress.receiver import Receiver, Stopgap
 from bot.ingress.webhook import Webhook
 from bot.services.groups.directory import Directory
 from bot.services.membership.activity import Activity
-from bot.services.ports.groups import ActivityStore, GroupStore
+from bot.services.ports.groups import GroupStore
 from bot.services.ports.ledger import Inbox
+from bot.services.ports.membership import ActivityStore
 from bot.utils.benchmarks.load import request
 from bot.utils.benchmarks.population import Member, message
 
