@@ -1,4 +1,4 @@
-"""How an instance is: whether what it cannot do without, and what helps it, answers."""
+"""How an instance is: whether what is vital to its work, and what helps it, answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,10 +45,6 @@ class Health:
     async def all(self) -> Sequence[State]:
         """Ask everything."""
         return await asyncio.gather(*(self._one(*check) for check in self._checks))
-
-    async def vital(self) -> Sequence[State]:
-        """Ask only what the instance cannot do without."""
-        return await asyncio.gather(*(self._one(*check) for check in self._checks if check[2]))
 
     async def _one(self, name: str, check: Check, vital: bool) -> State:  # noqa: FBT001 - a field of a row
         started = self._clock.monotonic()
