@@ -157,6 +157,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("reconciliation", _reconciliation(world, services).run),
         ("outages", world.database.watch),
         ("copies", kept.copies.run),
+        ("copying anew", kept.copying_anew.run),
         ("catching up", partial(kept.catching_up.run, receiver.replay)),
         ("replays", _replays(world, receiver, roster).run),
         ("roster", roster.run),

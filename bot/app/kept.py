@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.app.world import World
 from bot.core.redis.kept_updates import RedisBacklog
 from bot.core.repositories.case_copies import CaseCopies
+from bot.core.repositories.copying_anew import CopyingAnew
 from bot.domain.ids import BotId
 from bot.services.outages.catching_up import CatchingUp
 
@@ -21,6 +22,7 @@ class Kept:
     commands: RedisBacklog
     strangers: RedisBacklog
     copies: CaseCopies
+    copying_anew: CopyingAnew
     catching_up: CatchingUp
 
     @property
@@ -33,10 +35,12 @@ def keep_for_later(world: World, bots: Collection[BotId]) -> Kept:
     """Build what outlasts an outage. `bots` are those that are served here."""
     commands = RedisBacklog(redis=world.redis, name="commands", most=_MOST_COMMANDS)
     strangers = RedisBacklog(redis=world.redis, name="strangers", most=_MOST_STRANGERS)
+    copies = CaseCopies(redis=world.redis, clock=world.clock)
     return Kept(
         commands=commands,
         strangers=strangers,
-        copies=CaseCopies(redis=world.redis, clock=world.clock),
+        copies=copies,
+        copying_anew=CopyingAnew(redis=world.redis, database=world.database, copies=copies, clock=world.clock),
         catching_up=CatchingUp(
             outage=world.database, commands=commands, strangers=strangers, bots=bots, clock=world.clock
         ),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from redis.typing import EncodableT, FieldT
 
 from bot.simulator import User
@@ -102,6 +103,16 @@ class Outside:
         client = Redis.from_url(self.platform.redis_url)
         await client.flushall()
         await client.aclose()
+
+    async def copies_are_whole(self) -> bool:
+        """Whether Redis says that it has the copies of all open cases."""
+        client = Redis.from_url(self.platform.redis_url)
+        try:
+            return bool(await client.exists("gmbot:cases:whole"))
+        except (RedisError, OSError):
+            return False
+        finally:
+            await client.aclose()
 
     async def fill_with_commands(self) -> None:
         """Leave no room for another command; those that are there mean nothing."""

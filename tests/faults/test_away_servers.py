@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ class Pair:
     def __init__(self, servers: EmbeddedServers, home: Path) -> None:
         self.redis_url = servers.redis_url
         self.database_url = database_named(servers.database_url, "template_migrated")
+        self.keep_running = servers.keep_running
         self._home = home
 
     def signal(self, server: str, number: signal.Signals) -> None:
@@ -98,6 +100,25 @@ async def test_a_server_process_that_dies(lounge: Lounge, platform: Platform, pa
         lounge.sim.join(outside.muted, lounge.news)
         await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
         await outside.live_on()
+
+        outside.assert_only_strangers_were_muted()
+
+
+async def test_a_redis_that_comes_back_empty(lounge: Lounge, platform: Platform, pair: Pair) -> None:
+    """It is killed, and started again without its data; PostgreSQL is lost next: who joins is free all the same."""
+    own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
+    async with asyncio.TaskGroup() as tasks, outside_of(lounge, own) as outside:
+        reviving = tasks.create_task(pair.keep_running())
+        pair.signal("valkey", signal.SIGKILL)
+        await eventually(outside.copies_are_whole, "all copies are written anew", within=RECOVERY_SECONDS)
+        await outside.postgres.refuse()
+        for url in (outside.first, outside.second):
+            await eventually(partial(outside.is_away, url), "the outage is noticed", within=RECOVERY_SECONDS)
+        lounge.sim.join(outside.muted, lounge.news)
+        await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.postgres.heal()
+        await outside.live_on()
+        reviving.cancel()
 
         outside.assert_only_strangers_were_muted()
 

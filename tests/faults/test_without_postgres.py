@@ -180,6 +180,17 @@ async def test_without_a_copy_the_join_waits(outside: Outside) -> None:
     await outside.live_on()
 
 
+async def test_copies_that_were_lost_are_there_before_the_outage(outside: Outside) -> None:
+    """Redis loses everything while nothing happens to the case; then PostgreSQL goes away: who joins is free."""
+    lounge, sim = outside.lounge, outside.lounge.sim
+    await outside.lose_redis()
+    await eventually(outside.copies_are_whole, "all copies are written anew", within=RECOVERY_SECONDS)
+    async with away(outside):
+        sim.join(outside.muted, lounge.news)
+        await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+    await outside.live_on()
+
+
 async def test_who_was_never_muted_joins_without_waiting(outside: Outside) -> None:
     """Telegram shows that nothing of ours is in force, so nothing is owed; most joins of a channel are such."""
     lounge, sim = outside.lounge, outside.lounge.sim

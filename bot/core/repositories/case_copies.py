@@ -21,8 +21,8 @@ from bot.domain.restriction import Case, CaseCopy, Done
 # A worker's lease of 3 s has room for it; a Redis that is slower is done without.
 _ANSWER_SECONDS = 0.15
 _AWAY_SECONDS = 1.0
-# Every case that rests is leased, and so copied, at least each six hours, when it is compared with Telegram.
-_KEEP_MS = 3 * 24 * 3600 * 1000
+# `CopyingAnew` renews them each day.
+KEEP_MS = 3 * 24 * 3600 * 1000
 _CATCH_UP_SECONDS = 1.0
 # Beyond these the oldest are forgotten: told once more, or told by the next lease only.
 _MOST_WRITTEN = 2_000
@@ -67,7 +67,7 @@ class CaseCopies:
         )
         if self._written.get(case.case_id) == copy:
             return True
-        return await self._write(case, _text(copy), copy)
+        return await self._write(case, text_of(copy), copy)
 
     async def drop(self, case: Case) -> None:
         """Nothing of ours is in force any more, as committed."""
@@ -77,7 +77,7 @@ class CaseCopies:
         """Return the copies of a user's cases. Raises NotReadyError without Redis."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                members = await cast("asyncio.Future[set[bytes]]", self._redis.smembers(_set(bot, user)))
+                members = await cast("asyncio.Future[set[bytes]]", self._redis.smembers(set_of(bot, user)))
         except _AWAY as error:
             raise NotReadyError(f"Redis: {error!r}") from error
         return await self.find([CaseId(int(member)) for member in sorted(members)])
@@ -88,11 +88,15 @@ class CaseCopies:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self.catch_up()
                 texts = [
-                    await cast("asyncio.Future[bytes | None]", self._redis.hget(_key(case), "text")) for case in cases
+                    await cast("asyncio.Future[bytes | None]", self._redis.hget(key_of(case), "text")) for case in cases
                 ]
         except _AWAY as error:
             raise NotReadyError(f"Redis: {error!r}") from error
         return [_copy(text) for text in texts if text]
+
+    def forget_written(self) -> None:
+        """Take no copy for written: Redis may have lost them."""
+        self._written.clear()
 
     async def run(self) -> None:
         """Tell Redis what it could not be told, as soon as it can, until cancelled."""
@@ -106,7 +110,7 @@ class CaseCopies:
     async def catch_up(self) -> None:
         """Take back the copies that are out of date. Raises what Redis raises when it is still away."""
         for case, (version, key, of_user) in list(self._missed.items()):
-            await self._copy(keys=[key, of_user], args=[version, "", case, _KEEP_MS])
+            await self._copy(keys=[key, of_user], args=[version, "", case, KEEP_MS])
             self._missed.pop(case, None)
 
     async def _gone(self, case: Case) -> bool:
@@ -115,12 +119,12 @@ class CaseCopies:
         return await self._write(case, "", case.version)
 
     async def _write(self, case: Case, text: str, signature: CaseCopy | int) -> bool:
-        keys, now = [_key(case.case_id), _set(case.bot_id, case.user_id)], self._clock.monotonic()
+        keys, now = [key_of(case.case_id), set_of(case.bot_id, case.user_id)], self._clock.monotonic()
         try:
             if now < self._away_until:
                 raise TimeoutError
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._copy(keys=keys, args=[case.version, text, case.case_id, _KEEP_MS])
+                await self._copy(keys=keys, args=[case.version, text, case.case_id, KEEP_MS])
         except _AWAY as error:
             if now >= self._away_until:
                 log.info("copies.redis_away", error=str(error) or type(error).__name__)
@@ -140,15 +144,18 @@ def _trim(entries: dict[CaseId, Entry], most: int) -> None:
         del entries[next(iter(entries))]
 
 
-def _key(case: CaseId) -> str:
+def key_of(case: CaseId) -> str:
+    """Say where the copy of a case is."""
     return f"gmbot:case:{case}"
 
 
-def _set(bot: BotId, user: UserId) -> str:
+def set_of(bot: BotId, user: UserId) -> str:
+    """Say where the numbers of a user's cases are."""
     return f"gmbot:cases:{bot}:{user}"
 
 
-def _text(copy: CaseCopy) -> str:
+def text_of(copy: CaseCopy) -> str:
+    """Write a copy as Redis keeps it."""
     return json.dumps(
         {
             "case": copy.case_id,

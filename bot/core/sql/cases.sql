@@ -180,3 +180,12 @@ SELECT 1 FROM shared_prompts WHERE bot_id = $1 AND group_id = $2 AND (message_id
 UNION ALL
 SELECT 1 FROM restrictions
 WHERE bot_id = $1 AND group_id = $2 AND closed_at IS NULL AND prompt_state = 'sending';
+
+-- muting_cases --
+-- What a lift would need of the cases that may have muted somebody, a page at a time.
+SELECT restriction_id, bot_id, group_id, user_id, version, our_until, prior, prompt_message_id
+FROM restrictions
+WHERE closed_at IS NULL AND done IN ('muting', 'muted') AND our_until IS NOT NULL
+  AND (bot_id, group_id, user_id) > ($1, $2, $3)
+ORDER BY bot_id, group_id, user_id
+LIMIT $4;

@@ -20,9 +20,9 @@ from bot.utils.optimizer.counting import calls
 BY_THE_CLOCK = frozenset(
     {
         "beat", "bots_changed_since", "config_seq", "count_dead", "count_under_review", "db_now", "due_cases",
-        "enabled_bots", "groups_changed_since", "letters_to_replay", "members_seen", "ping", "put_under_review",
-        "renew_case", "take_actions", "actions_done", "take_knocks", "primary_identity", "note_primary", "replicas",
-        "take_shared_prompts", "count_unasked",
+        "enabled_bots", "groups_changed_since", "letters_to_replay", "members_seen", "muting_cases", "ping",
+        "put_under_review", "renew_case", "take_actions", "actions_done", "take_knocks", "primary_identity",
+        "note_primary", "replicas", "take_shared_prompts", "count_unasked",
     }
 )  # fmt: skip
 _SETTLE_SECONDS = 10.0
