@@ -1,9 +1,9 @@
 """The budgets of all instances together: one script in Redis, one round trip a call."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -16,6 +16,8 @@ from bot.core.telegram.own_budget import SLOW_START_SECONDS, Grant, OwnBudget
 # A script takes well below a millisecond; a call that is waited for must not wait for a Redis that hangs.
 _ANSWER_SECONDS = 0.25
 _AWAY_SECONDS = 1.0
+# A timer that rings so late says that this process stood still, and nothing of Redis: its answer may be there.
+_STALL_SECONDS = 0.05
 # A Redis that comes back may have lost what it counted in the last minute.
 _CAREFUL_SECONDS = 61.0
 _AWAY = (RedisError, OSError, TimeoutError)
@@ -24,6 +26,8 @@ _FRESH_SECONDS = 0.025
 _LOOKS = 3
 # Who may have to give way for long, from the more to the less urgent.
 _HUNGRY = (Priority.JOIN, Priority.BULK)
+
+Answer = TypeVar("Answer")
 
 log = structlog.stdlib.get_logger()
 
@@ -95,8 +99,7 @@ class SharedBudget:
     async def _shared(self, demand: Demand) -> Grant:
         """Ask the script, and look again for pauses until its answer is not older than a moment."""
         windows, asked = self._limits.windows(demand), self._monotonic()
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            reply = await self._ask(keys=_keys(demand, windows), args=_arguments(demand, windows))
+        reply = await self._answered(lambda: self._ask(keys=_keys(demand, windows), args=_arguments(demand, windows)))
         wait_ms, at, why = cast("tuple[int, int, bytes]", tuple(cast("list[object]", reply)))
         for _ in range(_LOOKS if wait_ms == 0 else 0):
             if self._monotonic() - asked <= _FRESH_SECONDS:
@@ -109,11 +112,26 @@ class SharedBudget:
 
     async def _paused(self, demand: Demand) -> float:
         """Return for how many seconds the instances know of a pause. A pause is kept until its slow start is over."""
-        async with asyncio.timeout(_ANSWER_SECONDS), self._redis.pipeline(transaction=False) as pipeline:
-            for key in _pauses(demand):
+        return float(max(await self._answered(lambda: self._lives(_pauses(demand))))) / 1000 - SLOW_START_SECONDS
+
+    async def _lives(self, keys: tuple[str, ...]) -> list[int]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
                 pipeline.pttl(key)
-            lives = await pipeline.execute()
-        return float(max(lives)) / 1000 - SLOW_START_SECONDS
+            return cast("list[int]", await pipeline.execute())
+
+    async def _answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask Redis; once more if this process stood still: taking a place or telling a pause twice is no harm."""
+        asked = self._monotonic()
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await ask()
+        except _AWAY:
+            if self._monotonic() - asked < _ANSWER_SECONDS + _STALL_SECONDS:
+                raise
+        log.info("budget.stood_still", seconds=round(self._monotonic() - asked, 2))
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await ask()
 
     async def flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
         """Let all instances know what Telegram asks for."""
@@ -122,10 +140,9 @@ class SharedBudget:
             return
         args = [round(retry_after * 1000), grant.at, round(SLOW_START_SECONDS * 1000)]
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                repeated = await self._flood(
-                    keys=[*_pauses(demand), f"{_prefix(demand)}:strike:{demand.wide_scope}"], args=args
-                )
+            repeated = await self._answered(
+                lambda: self._flood(keys=[*_pauses(demand), f"{_prefix(demand)}:strike:{demand.wide_scope}"], args=args)
+            )
         except _AWAY as error:
             self._lost(error)
             return
