@@ -31,7 +31,7 @@ from tests.faults.takeover import Coroner
 from tests.platform import Instance, Platform, free_port, furnish
 
 _INSTANCES = 3
-MOST_DETECTED_SECONDS = 2.1
+MOST_DETECTED_SECONDS = 2.0
 """Two seconds without a heartbeat, and how exactly that is measured."""
 MOST_RESUMED_SECONDS = 5.0
 # Between two kills.

@@ -11,7 +11,7 @@ WHERE updates_done.state = 'claimed'
     OR updates_done.claimed_at < now() - interval '30 seconds'
     OR NOT EXISTS (
       SELECT 1 FROM instances
-      WHERE instance_id = updates_done.owner AND beat_at > now() - interval '2 seconds'
+      WHERE instance_id = updates_done.owner AND beat_at > now() - interval '1.8 seconds'
     )
   )
 RETURNING attempts;

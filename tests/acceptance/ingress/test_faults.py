@@ -187,7 +187,7 @@ async def test_copies_at_two_instances_have_one_effect(lounge: Lounge, platform:
 
 
 async def test_what_a_dead_instance_held_is_taken_over(lounge: Lounge, platform: Platform, instance: Served) -> None:
-    """A claim blocks while its holder lives, and not a moment after the holder has been silent for two seconds."""
+    """A claim blocks while its holder lives, and not a moment after the holder has been silent for 1.8 s."""
     await lounge.protect(lounge.news)
     await platform.fetch(
         "WITH silent AS (INSERT INTO instances (instance_id, host, version, beat_at)"
