@@ -23,7 +23,7 @@ UNION SELECT owner FROM updates_done WHERE state = 'claimed' AND claimed_at > no
 _CASES = "SELECT restriction_id FROM restrictions WHERE closed_at IS NULL AND lease_owner = $1 AND lease_until > now()"
 _UPDATES = "SELECT update_id FROM updates_done WHERE state = 'claimed' AND owner = $1"
 # Every instance goes by this when it asks who else is there.
-_DEAD = "SELECT NOT EXISTS (SELECT 1 FROM instances WHERE instance_id = $1 AND beat_at > now() - interval '1.8 seconds')"
+_DEAD = f"SELECT $1 NOT IN ({_LIVING})"
 _UNTOUCHED = """
 SELECT (SELECT count(*) FROM restrictions WHERE restriction_id = ANY($2) AND lease_owner = $1 AND closed_at IS NULL)
      + (SELECT count(*) FROM updates_done WHERE update_id = ANY($3) AND owner = $1 AND state = 'claimed')
