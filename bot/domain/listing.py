@@ -27,12 +27,13 @@ class Page(Generic[Row]):
 
 
 class GroupState(Enum):
-    """What groups are filtered by."""
+    """How a group is, in one word."""
 
     PROTECTED = "protected"
     OBSERVING = "observing"
     OPEN = "open"
     PAUSED = "paused"
+    """By an admin or operator, or with its bot."""
     TROUBLE = "trouble"
     """Paused because the bot lacks a right or a channel."""
 
@@ -57,21 +58,13 @@ class GroupRow:
     group_id: GroupId
     title: str
     username: str | None
-    enforcement: str
-    protected: bool
+    state: str
+    """One of GroupState."""
     paused_reason: str | None
+    enforcement: str
     channels: int
     held: int
     updated_at: datetime
-
-    @property
-    def state(self) -> str:
-        """Say in one word how the group is."""
-        if not self.protected:
-            return "open"
-        if self.paused_reason is not None:
-            return "paused" if self.paused_reason in {"admin", "bot_disabled"} else "trouble"
-        return "observing" if self.enforcement == "observe" else "protected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from bot.domain.listing import (
     ChannelRow,
     GroupQuery,
     GroupRow,
-    GroupState,
     InstanceRow,
     JobRow,
     LetterRow,
@@ -35,7 +34,6 @@ Bots = Sequence[BotId] | None
 _FROM_THE_END = 2**63 - 1
 _GROUP_FIELDS = tuple(field.name for field in fields(GroupRow))
 _CASE_FIELDS = tuple(field.name for field in fields(CaseRow) if field.name != "case_id")
-_PAUSED = frozenset({GroupState.PAUSED, GroupState.TROUBLE})
 
 
 class OperatingStore:
@@ -47,15 +45,13 @@ class OperatingStore:
     async def groups(self, query: GroupQuery, bots: Bots) -> Page[GroupRow]:
         """Return groups by name."""
         start = _by_name(query.cursor)
+        state = None if query.state is None else query.state.value
         pattern, number = _sought(query.search)
-        if query.state in _PAUSED:
-            broken = query.state is GroupState.TROUBLE
-            rows = await self._database.rows(
-                "list_paused_groups", *start, bots, pattern, number, broken, query.limit + 1
-            )
+        which = (*start, bots, state, query.limit + 1)
+        if pattern is None:
+            rows = await self._database.rows("list_groups", *which)
         else:
-            state = None if query.state is None else query.state.value
-            rows = await self._database.rows("list_groups", *start, bots, pattern, number, state, query.limit + 1)
+            rows = await self._database.rows("find_groups", *which, pattern, number)
         page, after = _cut(rows, query.limit)
         cursor = None if after is None else cursor_of(after["name"], after["bot_id"], after["group_id"])
         return Page(tuple(_group(row) for row in page), cursor)

@@ -7,20 +7,19 @@ SELECT g.*,
         WHERE r.bot_id = g.bot_id AND r.group_id = g.group_id AND r.closed_at IS NULL
           AND r.done IN ('muting', 'muted')) AS held
 FROM (
-  SELECT bot_id, group_id, title, username, enforcement, protected, paused_reason, updated_at, lower(title) AS name
+  SELECT bot_id, group_id, title, username, group_state(protected, paused_reason, enforcement) AS state, paused_reason,
+         enforcement, updated_at, lower(title) AS name
   FROM protected_groups
   WHERE (lower(title), bot_id, group_id) > ($1, $2::bigint, $3::bigint)
     AND ($4::bigint[] IS NULL OR bot_id = ANY($4))
-    AND ($5::text IS NULL OR title ILIKE $5 OR username ILIKE $5 OR group_id = $6::bigint)
-    AND ($7::text IS NULL OR $7 = CASE WHEN NOT protected THEN 'open' WHEN enforcement = 'observe' THEN 'observing'
-         ELSE 'protected' END)
+    AND ($5::text IS NULL OR group_state(protected, paused_reason, enforcement) = $5)
   ORDER BY lower(title), bot_id, group_id
-  LIMIT $8
+  LIMIT $6
 ) g
 ORDER BY g.name, g.bot_id, g.group_id;
 
--- list_paused_groups --
--- Few of many, by an index of their own. With $7 only those that the bot cannot guard; the others rest by decision.
+-- find_groups --
+-- A statement of its own: what is rarely found reads every name, and its plan must not become that of a plain list.
 SELECT g.*,
        (SELECT count(*) FROM group_channel_links l
         WHERE l.bot_id = g.bot_id AND l.group_id = g.group_id) AS channels,
@@ -28,20 +27,21 @@ SELECT g.*,
         WHERE r.bot_id = g.bot_id AND r.group_id = g.group_id AND r.closed_at IS NULL
           AND r.done IN ('muting', 'muted')) AS held
 FROM (
-  SELECT bot_id, group_id, title, username, enforcement, protected, paused_reason, updated_at, lower(title) AS name
+  SELECT bot_id, group_id, title, username, group_state(protected, paused_reason, enforcement) AS state, paused_reason,
+         enforcement, updated_at, lower(title) AS name
   FROM protected_groups
-  WHERE paused_reason IS NOT NULL AND (lower(title), bot_id, group_id) > ($1, $2::bigint, $3::bigint)
+  WHERE (lower(title), bot_id, group_id) > ($1, $2::bigint, $3::bigint)
     AND ($4::bigint[] IS NULL OR bot_id = ANY($4))
-    AND ($5::text IS NULL OR title ILIKE $5 OR username ILIKE $5 OR group_id = $6::bigint)
-    AND protected AND (NOT $7::boolean OR paused_reason NOT IN ('admin', 'bot_disabled'))
+    AND ($5::text IS NULL OR group_state(protected, paused_reason, enforcement) = $5)
+    AND (lower(title) LIKE lower($7) OR lower(username) LIKE lower($7) OR group_id = $8::bigint)
   ORDER BY lower(title), bot_id, group_id
-  LIMIT $8
+  LIMIT $6
 ) g
 ORDER BY g.name, g.bot_id, g.group_id;
 
 -- one_group --
-SELECT g.bot_id, g.group_id, g.title, g.username, g.enforcement, g.protected, g.paused_reason, g.updated_at,
-       lower(g.title) AS name,
+SELECT g.bot_id, g.group_id, g.title, g.username, group_state(g.protected, g.paused_reason, g.enforcement) AS state,
+       g.paused_reason, g.enforcement, g.updated_at, lower(g.title) AS name,
        (SELECT count(*) FROM group_channel_links l
         WHERE l.bot_id = g.bot_id AND l.group_id = g.group_id) AS channels,
        (SELECT count(*) FROM restrictions r

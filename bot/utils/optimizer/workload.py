@@ -93,11 +93,16 @@ def _reads() -> Sequence[Probe]:
 
 def _lists() -> Sequence[Probe]:
     """Page through everything, as operators do."""
-    first = ("", -(2**62), -(2**62), None, None, None)
+    start = ("", -(2**62), -(2**62))
     return (
-        Probe("list_groups", lambda _: (*first, None, 51), ("protected_groups_title",), spare=200_000, by_size=True),
-        Probe("list_paused_groups", lambda _: (*first, False, 51), ("protected_groups_paused",), spare=200_000),
-        Probe("list_channels", lambda _: (*first, 51), ("channels_title",), spare=200_000, by_size=True),
+        Probe("list_groups", lambda _: (*start, None, None, 51), ("protected_groups_title",), spare=200_000,
+              by_size=True),
+        Probe("list_groups", lambda _: (*start, None, "open", 51), ("protected_groups_state",)),
+        # Whatever it finds, a search may have to read every name.
+        Probe("find_groups", lambda s: (*start, None, None, 51, "%no group has this name%", s.group["group_id"]),
+              spare=200_000, by_size=True),
+        Probe("list_channels", lambda _: (*start, None, None, None, 51), ("channels_title",), spare=200_000,
+              by_size=True),
         Probe("list_audit", lambda _: (2**62, None, None, 51), ("audit_log_pkey",)),
         Probe("list_events", lambda _: (None, None, None, None, 51), ("verification_events_pkey",), spare=60,
               read_per_row=8),

@@ -23,8 +23,8 @@ from bot.utils.optimizer.workload import Probe
 
 pytestmark = pytest.mark.servers
 
-# Their conditions do not hold for the rows of the seed: no mute landed late, no action is leased, no group paused.
-_WITHOUT_ROWS = {"echo_open", "actions_done", "list_paused_groups"}
+# Their conditions do not hold for the rows of the seed: no mute landed late, no action is leased.
+_WITHOUT_ROWS = {"echo_open", "actions_done"}
 
 
 @dataclass(frozen=True, slots=True)

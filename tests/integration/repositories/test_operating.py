@@ -121,6 +121,18 @@ async def test_a_search_is_text_and_nothing_else(office: Office, search: str, fo
     assert [row.title for row in page.rows] == found
 
 
+async def test_a_search_looks_among_the_groups_of_a_state(office: Office) -> None:
+    """And of a bot."""
+    await office.desk.pause(OPERATOR, BOT, GroupId(-1001))
+
+    async def found(state: GroupState) -> list[str]:
+        page = await office.lookup.groups(VIEWER, GroupQuery(bot=BOT, search="alp", state=state))
+        return [row.title for row in page.rows]
+
+    assert await found(GroupState.PAUSED) == ["alpha"]
+    assert await found(GroupState.PROTECTED) == []
+
+
 async def test_trouble_is_what_nobody_decided(office: Office) -> None:
     """A group that lacks a right is found apart from one that an operator paused."""
     await office.groups.pause(BOT, GroupId(-1000), "rights_lost", was=None, free=False)
@@ -131,7 +143,9 @@ async def test_trouble_is_what_nobody_decided(office: Office) -> None:
         return [f"{row.title}: {row.state}" for row in page.rows]
 
     assert await titles(GroupState.TROUBLE) == ["Delta: trouble"]
-    assert await titles(GroupState.PAUSED) == ["alpha: paused", "Delta: trouble"]
+    assert await titles(GroupState.PAUSED) == ["alpha: paused"]
+    assert await titles(GroupState.PROTECTED) == ["Bravo 100%: protected", "Charlie <b>: protected"]
+    assert await titles(GroupState.OPEN) == []
     assert (await office.lookup.totals(VIEWER)).trouble == 1
 
 
