@@ -21,6 +21,7 @@ from bot.core.telemetry.traces import step
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Stamp
+from bot.domain.recent import Recent
 
 _PREFIX = "gmbot:member"
 _EVENTS = "gmbot:membership"
@@ -69,7 +70,7 @@ class MembershipAnswers:
         self._record = _script(redis, "record")
         # Replies of Redis that are on their way; an event about the same key overtakes them.
         self._expected: dict[Key, object] = {}
-        self._untold: dict[Key, _Untold] = {}
+        self._untold: Recent[Key, _Untold] = Recent(_MOST_UNTOLD)
         self._events_untold = 0
         self._away_until = float("-inf")
         self._deaf = False
@@ -157,11 +158,8 @@ class MembershipAnswers:
         try:
             newest = await self._tell(key, answer, stamp)
         except _AWAY:
-            self._untold.pop(key, None)
             self._events_untold += 1
             self._untold[key] = _Untold(answer, stamp, self._events_untold)
-            if len(self._untold) > _MOST_UNTOLD:
-                del self._untold[next(iter(self._untold))]
             newest = True
         else:
             self._told(key, stamp)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import TypeVar, cast
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -16,6 +16,7 @@ from bot.core.clock import SystemClock
 from bot.core.repositories.priors import prior_from_json, prior_to_json
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, CaseId, GroupId, MessageId, UserId
+from bot.domain.recent import Recent
 from bot.domain.restriction import Case, CaseCopy, Done
 
 # A worker's lease of 3 s has room for it; a Redis that is slower is done without.
@@ -29,7 +30,6 @@ _MOST_WRITTEN = 2_000
 _MOST_MISSED = 10_000
 _AWAY = (RedisError, OSError, TimeoutError)
 
-Entry = TypeVar("Entry")
 
 log = structlog.stdlib.get_logger()
 
@@ -47,8 +47,8 @@ class CaseCopies:
         self._copy: AsyncScript = redis.register_script(
             files("bot.core").joinpath("lua", "copy_case.lua").read_text(encoding="utf-8")
         )
-        self._written: dict[CaseId, CaseCopy | int] = {}
-        self._missed: dict[CaseId, tuple[int, str, str]] = {}
+        self._written: Recent[CaseId, CaseCopy | int] = Recent(_MOST_WRITTEN)
+        self._missed: Recent[CaseId, tuple[int, str, str]] = Recent(_MOST_MISSED)
         self._away_until = float("-inf")
 
     async def put(self, case: Case) -> bool:
@@ -131,17 +131,10 @@ class CaseCopies:
                 self._away_until = now + _AWAY_SECONDS
             self._written.pop(case.case_id, None)
             self._missed[case.case_id] = (case.version, keys[0], keys[1])
-            _trim(self._missed, _MOST_MISSED)
             return False
         self._missed.pop(case.case_id, None)
         self._written[case.case_id] = signature
-        _trim(self._written, _MOST_WRITTEN)
         return True
-
-
-def _trim(entries: dict[CaseId, Entry], most: int) -> None:
-    if len(entries) > most:
-        del entries[next(iter(entries))]
 
 
 def key_of(case: CaseId) -> str:

@@ -3,7 +3,6 @@
 Messages that one member sees are Bot API 10.2, in the form of 10.3; queries about who asks to join are 10.1.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from bot.domain.errors import ChatMovedError, TelegramRefusedError
 from bot.domain.ids import BotId, EphemeralId, GroupId, MessageId, UserId
 from bot.domain.knock import Ruling
 from bot.domain.message import Outgoing, Posted
+from bot.domain.recent import Recent
 
 # After a refusal a group's members see ordinary prompts for so long: rights and servers change.
 _REFUSED_SECONDS = 3_600.0
@@ -32,7 +32,7 @@ class Capabilities:
 
     def __init__(self, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._refused: OrderedDict[tuple[BotId, GroupId], float] = OrderedDict()
+        self._refused: Recent[tuple[BotId, GroupId], float] = Recent(_LIMIT)
 
     def offers(self, bot: BotId, group: GroupId) -> bool:
         """Whether it is worth asking."""
@@ -41,9 +41,6 @@ class Capabilities:
     def refused(self, bot: BotId, group: GroupId) -> None:
         """Remember a refusal for a while."""
         self._refused[bot, group] = self._monotonic() + _REFUSED_SECONDS
-        self._refused.move_to_end((bot, group))
-        if len(self._refused) > _LIMIT:
-            self._refused.popitem(last=False)
 
 
 class NewerTelegram:

@@ -12,6 +12,7 @@ from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Intent, Observe, OpenCase, Remove
 from bot.domain.membership import Allow, Doubt, Missing, Standing, judge
 from bot.domain.policy import Enforcement, OnUnknown
+from bot.domain.recent import Recent
 from bot.domain.restriction import Wanted
 from bot.services.gate.sparing import Sparing
 from bot.services.groups.directory import Directory
@@ -26,7 +27,7 @@ PATIENCE_SECONDS = 0.3
 
 # A promoted member is told of by an event; this bounds how long a missed one matters.
 _ADMINS_FRESH_SECONDS = 600.0
-# Of so many groups; the list that was asked for first is forgotten first.
+# Of so many groups.
 MOST_GROUPS_REMEMBERED = 10_000
 # A channel that is linked anew must not lose posts for long; most of its posts are forwards, which say so themselves.
 _LINKED_FRESH_SECONDS = 30.0
@@ -86,8 +87,8 @@ class Doorkeeper:
         self._verification = verification
         self._telegram = telegram
         self._clock = clock
-        self._admins: dict[tuple[BotId, GroupId], tuple[float, frozenset[UserId]]] = {}
-        self._linked: dict[tuple[BotId, GroupId], tuple[float, int | None]] = {}
+        self._admins: Recent[tuple[BotId, GroupId], tuple[float, frozenset[UserId]]] = Recent(MOST_GROUPS_REMEMBERED)
+        self._linked: Recent[tuple[BotId, GroupId], tuple[float, int | None]] = Recent(MOST_GROUPS_REMEMBERED)
 
     async def look(self, speaker: Speaker) -> tuple[Admission, tuple[Intent, ...]]:
         """Decide on somebody who spoke or came in. Raises StoreUnavailableError."""
@@ -152,10 +153,7 @@ class Doorkeeper:
         until, linked = self._linked.get(key, (0.0, None))
         if until < now:
             linked = (await self._telegram.chat(*key)).linked_id
-            self._linked.pop(key, None)
             self._linked[key] = (now + _LINKED_FRESH_SECONDS, linked)
-            if len(self._linked) > MOST_GROUPS_REMEMBERED:
-                del self._linked[next(iter(self._linked))]
         return linked
 
     async def is_admin(self, bot: BotId, group: GroupId, user: UserId) -> bool:
@@ -170,15 +168,8 @@ class Doorkeeper:
                 admins = await self._telegram.administrators(bot, group)
             except TelegramError:
                 return known is not None and user in known[1]
-            known = (now + _ADMINS_FRESH_SECONDS, admins)
-            self._remember(bot, group, known)
+            known = self._admins[bot, group] = (now + _ADMINS_FRESH_SECONDS, admins)
         return user in known[1]
-
-    def _remember(self, bot: BotId, group: GroupId, known: tuple[float, frozenset[UserId]]) -> None:
-        self._admins.pop((bot, group), None)
-        self._admins[bot, group] = known
-        if len(self._admins) > MOST_GROUPS_REMEMBERED:
-            del self._admins[next(iter(self._admins))]
 
     def admins_changed(self, bot: BotId, group: GroupId) -> None:
         """Forget the list of admins: an event says that it is out of date."""

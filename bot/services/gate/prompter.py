@@ -10,6 +10,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, EphemeralId, GroupId, MessageId
 from bot.domain.message import Outgoing, Posted
 from bot.domain.policy import Prompts
+from bot.domain.recent import Recent
 from bot.domain.restriction import EPHEMERAL_LIFE, Case
 from bot.services.gate.prompts import prompt
 from bot.services.ports.prompts import Bans, EphemeralMessages
@@ -18,6 +19,7 @@ from bot.services.ports.telegram import TelegramMessages
 
 # In an outage every message of every unknown member is held; the group hears why once a minute.
 _NOTICE_SECONDS = 60.0
+_MOST_NOTICES = 10_000
 # How many prompts a group may get in a minute before a crowd shares one. Two such minutes may be back to back, and the
 # shared one is edited five times: that stays within the 16 of a group's 20 messages that are not for answers.
 _OWN_PROMPTS = 5
@@ -48,7 +50,7 @@ class Prompter:
         self._own_prompts = own_prompts
         self._texts = texts
         self._clock = clock
-        self._notices: dict[tuple[BotId, GroupId], tuple[float, MessageId | None]] = {}
+        self._notices: Recent[tuple[BotId, GroupId], tuple[float, MessageId | None]] = Recent(_MOST_NOTICES)
 
     def room(self, case: Case, group: ProtectedGroup) -> Room:
         """Tell how many prompts the group may get in a minute, as this one would be shown."""

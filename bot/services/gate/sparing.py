@@ -4,6 +4,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.membership import Allow, Missing, Verdict, judge
 from bot.domain.policy import Presence, Spared, spares
+from bot.domain.recent import Recent
 from bot.services.membership.activity import Activity
 from bot.services.membership.verification import Verification
 from bot.services.ports.membership import ActivityStore
@@ -23,7 +24,7 @@ class Sparing:
         self._activity = activity
         self._telegram = telegram
         self._clock = clock
-        self._known: dict[tuple[BotId, GroupId, UserId], tuple[ProtectedGroup, float]] = {}
+        self._known: Recent[tuple[BotId, GroupId, UserId], tuple[ProtectedGroup, float]] = Recent(_LIMIT)
 
     async def of(self, group: ProtectedGroup, user: UserId, *, arriving: bool = False) -> Spared | None:
         """Decide on somebody who is not in the channels. `arriving`: they come in at this moment.
@@ -40,8 +41,6 @@ class Sparing:
         found = await self._look(group, user, arriving=arriving)
         self._known.pop(key, None)
         if found is not None and found.until is None:
-            if len(self._known) >= _LIMIT:
-                self._known.clear()
             self._known[key] = (group, self._clock.monotonic() + _FRESH_SECONDS)
         return found
 

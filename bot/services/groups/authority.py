@@ -6,6 +6,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Locked
+from bot.domain.recent import Recent
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramStates
 
@@ -28,7 +29,7 @@ class Authority:
     def __init__(self, *, telegram: TelegramStates, clock: Clock) -> None:
         self._telegram = telegram
         self._clock = clock
-        self._known: dict[tuple[BotId, GroupId, UserId], tuple[float, MemberState]] = {}
+        self._known: Recent[tuple[BotId, GroupId, UserId], tuple[float, MemberState]] = Recent(_LIMIT)
 
     async def of(self, group: ProtectedGroup, user: UserId, *, as_owner: bool = False) -> Say:
         """Decide on somebody; `as_owner` asks for what only the owner may. Raises as `member_state` does."""
@@ -48,6 +49,4 @@ class Authority:
         if state is None or until < now:
             until, state = now + _FRESH_SECONDS, await self._telegram.member_state(*key)
         self._known[key] = (until, state)
-        if len(self._known) > _LIMIT:
-            del self._known[next(iter(self._known))]
         return state

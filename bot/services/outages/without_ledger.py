@@ -23,6 +23,7 @@ from bot.domain.intent import (
 from bot.domain.membership import Allow, Missing, Verdict, judge
 from bot.domain.permissions import restored
 from bot.domain.policy import Enforcement, OnUnknown
+from bot.domain.recent import Recent
 from bot.domain.restriction import CaseCopy, Wanted, is_ours
 from bot.services.groups.directory import Directory
 from bot.services.membership.verification import Verification
@@ -57,7 +58,7 @@ class WithoutLedger:
         self._telegram = telegram
         self._clock = clock
         self._journal = journal
-        self._freed: dict[tuple[CaseId, int], None] = {}
+        self._freed: Recent[tuple[CaseId, int], None] = Recent(_MOST_FREED)
 
     async def settle(self, update: UpdateId, body: bytes, intents: Sequence[Intent]) -> bool:
         """Do what can be done at once; whether nothing is left that only the ledger could remember.
@@ -137,8 +138,6 @@ class WithoutLedger:
         self._journal.effect("lift_without_ledger", "done")
         log.info("outage.lifted", case=copy.case_id, group=copy.group_id, user=copy.user_id)
         self._freed[key] = None
-        if len(self._freed) > _MOST_FREED:
-            del self._freed[next(iter(self._freed))]
         if copy.prompt_message_id is not None:
             with suppress(TelegramError):
                 await self._telegram.delete_messages(copy.bot_id, copy.group_id, [copy.prompt_message_id])
