@@ -7,6 +7,7 @@ between any two steps.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -466,3 +467,13 @@ class NobodysKeys:
 
     async def erase(self, user: UserId, bot: BotId | None = None) -> None:
         """There is nothing to erase."""
+
+
+async def for_a_while(work: Coroutine[object, object, None], turns: int = 40) -> None:
+    """Let endless work run for a few turns of the loop."""
+    task = asyncio.get_running_loop().create_task(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

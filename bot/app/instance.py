@@ -119,7 +119,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         secrets=secrets,
         secret=given_secret(world.settings),
     )
-    roster = Roster(rows=world.bots, crew=fleet)
+    roster = Roster(rows=world.bots, crew=fleet, removed=directory.forget)
     await roster.refresh()
     _refuse_another_key(roster)
 

@@ -30,7 +30,7 @@ class RedisBacklog:
         self._most = most
         self._keep = _script(redis, "keep")
         self._unkeep = _script(redis, "unkeep")
-        # Where in its stream an update was found.
+        # Where in its stream an update was found, as of the last look.
         self._ids: dict[str, bytes] = {}
         self._own: defaultdict[BotId, dict[str, KeptUpdate]] = defaultdict(dict)
 
@@ -83,6 +83,8 @@ class RedisBacklog:
         except _AWAY:
             # Its own are in memory; those of others wait until Redis is back.
             rows = []
+        else:
+            self._ids.clear()
         for number, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", rows):
             update = _update(fields)
             found.setdefault(update.key, update)

@@ -31,7 +31,7 @@ from bot.domain.restriction import (
     prior_of,
     prompt_ends_at,
 )
-from bot.services.gate.deletions import delete_all
+from bot.services.gate.deletions import AT_ONCE, delete_all
 from bot.services.gate.kicks import kick
 from bot.services.gate.pauses import after_refusal, without_answer
 from bot.services.gate.prompter import Prompter
@@ -195,7 +195,8 @@ class Shift:
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
         group = self._group(case)
         if group is not None and group.on_unknown is OnUnknown.HOLD and case.delete_ids:
-            await delete_all(self._telegram, case, case.delete_ids)
+            if not await delete_all(self._telegram, case, case.delete_ids, self._hold):
+                return None
             await self._prompter.say_held(case, group)
             return await self._close(case, "held")
         return await self._close(case, "unknown")
@@ -298,10 +299,9 @@ class Shift:
         return await self._ledger.did(case, Done.NOTICED, missing=self._missing)
 
     async def _delete_messages(self, case: Case) -> Case | None:
-        batch = case.delete_ids[:100]
-        if not await self._hold(case):
+        batch = case.delete_ids[:AT_ONCE]
+        if not await delete_all(self._telegram, case, batch, self._hold):
             return None
-        await delete_all(self._telegram, case, batch)
         return await self._ledger.deleted(case, batch)
 
     async def _prompt(self, case: Case) -> Case | None:
@@ -352,8 +352,8 @@ class Shift:
         return await self._ledger.lifted(case)
 
     async def _delete_prompt(self, case: Case) -> Case | None:
-        if case.prompt_message_id is not None and await self._hold(case):
-            await delete_all(self._telegram, case, (case.prompt_message_id,))
+        if case.prompt_message_id is not None:
+            await delete_all(self._telegram, case, (case.prompt_message_id,), self._hold)
         elif case.prompt_ephemeral_id is not None and await self._hold(case):
             await self._prompter.take_back(case)
         return await self._ledger.prompted(case, PromptState.GONE, ephemeral=case.prompt_ephemeral_id)

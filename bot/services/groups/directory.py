@@ -63,6 +63,13 @@ class Directory(Follower):
         chats = {(group.bot_id, chat) for group in groups for chat in (group.group_id, *group.channel_ids)}
         return sorted(chats)
 
+    def forget(self, bot: BotId) -> None:
+        """Forget the groups of a bot that was removed: the rows that told of them are gone, and tell no more."""
+        for group in self._groups.pop(bot, {}).values():
+            self._set_up.pop((bot, group.configured_by), None)
+            for channel in group.channel_ids:
+                self._linked.pop((bot, channel), None)
+
     async def refresh(self) -> None:
         """Read what changed since the last time. Raises StoreUnavailableError."""
         async with self._reading:

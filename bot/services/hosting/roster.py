@@ -1,7 +1,7 @@
 """Which bots this instance serves: follows the database, so that bots come, go and change while it runs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -17,10 +17,11 @@ log = structlog.stdlib.get_logger()
 class Roster(Follower):
     """Tells the crew. A published change is read at once; a lost message heals by the next poll."""
 
-    def __init__(self, *, rows: BotRows, crew: Crew) -> None:
+    def __init__(self, *, rows: BotRows, crew: Crew, removed: Callable[[BotId], None]) -> None:
         super().__init__()
         self._rows = rows
         self._crew = crew
+        self._removed = removed
         self._bots: dict[BotId, HostedBot] = {}
         self._seq = -1
         self._reading = asyncio.Lock()
@@ -48,6 +49,7 @@ class Roster(Follower):
                 log.info("bot.removed", bot=gone)
                 del self._bots[gone]
                 self._crew.let_go(gone)
+                self._removed(gone)
 
     def _put(self, bot: HostedBot) -> None:
         before = self._bots.get(bot.bot_id)

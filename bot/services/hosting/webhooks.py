@@ -94,7 +94,9 @@ class WebhookKeeper:
             with suppress(TelegramError):
                 info = await self._telegram.webhook(bot)
                 infos.append(info)
-                if info.get("url") != f"{self._base_url}/telegram/{bot}":
+                # The bot may have been let go, or its secret exchanged, meanwhile.
+                kept = bot in self._wanted and bot not in self._pending
+                if kept and info.get("url") != f"{self._base_url}/telegram/{bot}":
                     log.warning("webhook.changed_by_others", bot=bot)
                     self._again(bot)
         self.waiting = sum(count for info in infos if isinstance(count := info.get("pending_update_count"), int))

@@ -10,6 +10,7 @@ from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, Teleg
 from bot.domain.ids import BotId, GroupId
 from bot.domain.intent import Deletion, EphemeralDeletion, Unban
 from bot.domain.permissions import Role
+from bot.services.gate.deletions import AT_ONCE
 from bot.services.ports.prompts import EphemeralMessages
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramModeration
@@ -17,8 +18,6 @@ from bot.services.ports.upkeep import ActionStore
 
 _PAUSE_SECONDS = 0.5
 _BATCH = 200
-# Telegram takes this many at once.
-_AT_ONCE = 100
 # A lease lasts 10 s. A call takes at most 2 s and waits 0.4 s for its budget.
 _LEASE_YOUNG_SECONDS = 7.0
 
@@ -62,8 +61,8 @@ class Actions:
                 chats.create_task(self._in_chat(deletions, until))
 
     async def _in_chat(self, deletions: Sequence[Deletion], until: float) -> None:
-        for start in range(0, len(deletions), _AT_ONCE):
-            await self._delete(deletions[start : start + _AT_ONCE], until)
+        for start in range(0, len(deletions), AT_ONCE):
+            await self._delete(deletions[start : start + AT_ONCE], until)
 
     async def _single(self, action: EphemeralDeletion | Unban, until: float) -> None:
         if self._clock.monotonic() >= until:

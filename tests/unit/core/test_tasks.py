@@ -112,3 +112,40 @@ async def test_nothing_begins_after_the_end() -> None:
 
     with pytest.raises(StoreUnavailableError):
         tasks.spawn(work(), name="late")
+
+
+async def test_a_fault_in_one_task_does_not_end_the_others() -> None:
+    """It is logged, and the rest goes on."""
+    done = asyncio.Event()
+
+    async def failing() -> None:
+        raise RuntimeError("a fault")
+
+    async def working() -> None:
+        await asyncio.sleep(0)
+        done.set()
+
+    async with background_tasks(SystemClock()) as tasks:
+        tasks.spawn(failing(), name="failing")
+        tasks.spawn(working(), name="working")
+        await asyncio.wait_for(done.wait(), 1)
+
+    assert done.is_set()
+
+
+async def test_no_task_outlives_its_block() -> None:
+    """What still runs is cancelled and waited for."""
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("endless")
+
+    async with background_tasks(SystemClock()) as tasks:
+        tasks.spawn(endless(), name="endless")
+        await asyncio.sleep(0)
+
+    assert ended == ["endless"]

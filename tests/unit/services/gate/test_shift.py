@@ -465,6 +465,20 @@ async def test_a_strict_group_s_message_is_removed_and_nobody_is_muted(world: Wo
     assert len(world.telegram.standing()) == 1
 
 
+async def test_a_flood_that_cannot_be_checked_is_removed_in_batches(world: World) -> None:
+    """Telegram takes a hundred messages in a call."""
+    await world.configure(replace(LOUNGE, policy=Policy(on_unknown=OnUnknown.HOLD)))
+    world.telegram.silent = {NEWS, INSIDERS}
+    for message in range(1, 151):
+        await world.commit(_check(world, message))
+    await world.work()
+
+    assert [len(call[1]) for call in world.telegram.called("delete_messages") if isinstance(call[1], tuple)] == [
+        100,
+        50,
+    ]
+
+
 async def test_nobody_is_freed_on_a_doubt(world: World) -> None:
     """Who was proven absent stays muted until Telegram says otherwise, and is asked about again."""
     await _muted(world)
@@ -552,6 +566,23 @@ async def test_no_call_is_made_under_a_lease_that_is_over(world: World, step: st
     await world.shift(case).run()
 
     assert world.telegram.called(step) == []
+
+
+async def test_messages_are_deleted_one_by_one_under_the_lease(world: World) -> None:
+    """However long that takes: another instance that took the case over would begin again, and so would the next."""
+    for message in range(1, 31):
+        await world.speak(STRANGER, message)
+    world.telegram.fail("delete_messages", _REFUSED)
+
+    async def slow(name: str) -> None:
+        if name == "delete_messages":
+            world.clock.advance(0.2)
+            assert await FakeLedger(world.store).lease(world.row().case.case_id) is None
+
+    world.telegram.hook = slow
+    await world.work()
+
+    assert world.telegram.deleted == set(range(1, 31))
 
 
 async def test_a_crash_after_the_mute_is_picked_up(world: World) -> None:

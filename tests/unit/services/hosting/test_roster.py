@@ -60,7 +60,8 @@ class Scene:
 
     def __init__(self, *bots: HostedBot) -> None:
         self.rows, self.crew = Rows(*bots), Crew()
-        self.roster = Roster(rows=self.rows, crew=self.crew)
+        self.removed: list[BotId] = []
+        self.roster = Roster(rows=self.rows, crew=self.crew, removed=self.removed.append)
 
     async def told(self) -> list[tuple[str, BotId]]:
         """Read the rows, and return what the crew heard of it."""
@@ -79,9 +80,11 @@ async def test_bots_are_taken_on_and_let_go_as_the_rows_say() -> None:
     assert await scene.told() == [("on", 2)]
     scene.rows.change(replace(ONE, enabled=False))
     assert await scene.told() == [("off", 1)]
+    assert scene.removed == []
     del scene.rows.bots[BotId(2)]
     scene.rows.seq += 1
     assert await scene.told() == [("off", 2)]
+    assert scene.removed == [2]
 
 
 async def test_a_bot_that_no_key_opens_is_left_out_and_told_of() -> None:

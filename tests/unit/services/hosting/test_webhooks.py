@@ -165,6 +165,23 @@ async def test_a_webhook_that_somebody_else_changed_is_set_again() -> None:
     assert desk.telegram.hooks_set[BOT]["url"] == "https://gate.example/telegram/42"
 
 
+async def test_a_bot_that_goes_while_its_webhook_is_looked_at_is_left_alone() -> None:
+    """And the look goes on to the others."""
+    desk, others = Desk(), replace(HOSTED, bot_id=BotId(43))
+    await desk.keeps(HOSTED, others)
+    desk.telegram.hooks_set[BOT] = {"url": "https://elsewhere.example/"}
+    desk.telegram.hooks_set[BotId(43)]["pending_update_count"] = 7
+
+    async def go(name: str) -> None:
+        if name == "webhook":
+            desk.keeper.let_go(BOT)
+
+    desk.telegram.hook = go
+    await watched(desk, lambda: desk.keeper.waiting == 7)
+
+    assert len(desk.secrets_set()) == 2
+
+
 async def test_what_telegram_says_of_its_deliveries_is_told() -> None:
     """How many updates wait there, and when it last failed."""
     desk = Desk()

@@ -1,0 +1,83 @@
+"""Sightings: written in batches, bounded, and kept through an outage."""
+
+import asyncio
+from contextlib import suppress
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.ids import UserId
+from bot.services.membership.activity import Activity
+from tests.fakes import for_a_while
+from tests.unit.world import BOT, GROUP, MEMBER, World
+
+
+async def test_sightings_are_written_in_batches(world: World) -> None:
+    """A thousand messages of a member are one row."""
+    for _ in range(1000):
+        world.activity.sighted(BOT, GROUP, MEMBER)
+    await for_a_while(world.activity.run())
+
+    assert world.store.seen == {(BOT, GROUP, MEMBER)}
+
+
+async def test_messages_that_needed_no_question_are_counted(world: World) -> None:
+    """Those of members whom the gate knew; none is lost in an outage, and who had to be asked about does not count."""
+    failures = iter([True, False])
+
+    async def away_once(place: str) -> None:
+        if place == "unasked" and next(failures, False):
+            raise StoreUnavailableError("away")
+
+    world.store.hook = away_once
+    for _ in range(3):
+        world.activity.sighted(BOT, GROUP, MEMBER)
+    world.activity.seen(BOT, GROUP, MEMBER)
+    await for_a_while(world.activity.run())
+
+    assert world.store.unasked == {(BOT, GROUP): 3}
+
+
+async def test_sightings_survive_an_outage(world: World) -> None:
+    """They are written when PostgreSQL is back."""
+    failures = iter([True, False])
+
+    async def away_once(_: str) -> None:
+        if next(failures, False):
+            raise StoreUnavailableError("away")
+
+    world.store.hook = away_once
+    world.activity.sighted(BOT, GROUP, MEMBER)
+    await for_a_while(world.activity.run())
+
+    assert world.store.seen == {(BOT, GROUP, MEMBER)}
+
+
+async def test_sightings_are_bounded(world: World) -> None:
+    """An outage of hours does not fill the memory."""
+    activity = Activity(store=world.groups, clock=world.clock)
+    for user in range(60_000):
+        activity.sighted(BOT, GROUP, UserId(user))
+    await activity.flush()
+    await activity.flush()
+
+    assert len(world.store.seen) == 50_000
+
+
+async def test_sightings_outlive_whoever_stopped_waiting_for_them(world: World) -> None:
+    """A slow PostgreSQL makes an update give up; who wrote as a member did so all the same."""
+    activity, stuck = Activity(store=world.groups, clock=world.clock), asyncio.Event()
+    activity.sighted(BOT, GROUP, MEMBER)
+
+    async def hang(_: str) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    world.store.hook, free = hang, world.store.hook
+    flushing = asyncio.get_running_loop().create_task(activity.flush())
+    await stuck.wait()
+    flushing.cancel()
+    with suppress(asyncio.CancelledError):
+        await flushing
+    world.store.hook = free
+    await activity.flush()
+
+    assert (BOT, GROUP, MEMBER) in world.store.seen
