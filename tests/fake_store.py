@@ -1,6 +1,6 @@
 """PostgreSQL as the services see it, in memory: the same conditions as bot/core/sql, on dataclasses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -336,15 +336,15 @@ class FakeLedger:
         if row is not None:
             row.lease_owner = row.lease_until = None
 
-    async def due(self, limit: int) -> Sequence[CaseId]:
+    async def due(self, limit: int, *, without: Collection[BotId] = ()) -> Sequence[tuple[BotId, CaseId]]:
         await self._store.hook("due")
         now = self._store.clock.now()
         waiting = [
-            (row.due_at, row.case.case_id)
+            (row.due_at, row.case.bot_id, row.case.case_id)
             for row in self._store.open_rows()
             if row.due_at is not None and row.due_at <= now and (row.lease_until is None or row.lease_until < now)
         ]
-        return [case_id for _, case_id in sorted(waiting)][:limit]
+        return [(bot, case_id) for _, bot, case_id in sorted(waiting) if bot not in without][:limit]
 
     async def want(self, case: Case, wanted: Wanted) -> Case | None:
         await self._store.hook("want")
@@ -474,14 +474,16 @@ class FakeLedger:
             self._store.observed[case.bot_id, case.group_id, case.user_id] = case.user_name
         return True
 
-    async def postpone(self, case: Case, *, seconds: float) -> None:
+    async def postpone(self, case: Case, *, seconds: float) -> bool:
         await self._store.hook("postpone")
         row, now = self._held(case.case_id), self._store.clock.now()
         if row is None:
-            return
-        row.due_at = now + timedelta(seconds=seconds) if row.case.version == case.version else now
+            return True
+        is_same = row.case.version == case.version
+        row.due_at = now + timedelta(seconds=seconds) if is_same else now
         row.change(attempts=row.case.attempts + 1)
         row.lease_owner = row.lease_until = None
+        return is_same
 
     async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
         await self._store.hook("of_user")

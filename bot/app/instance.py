@@ -219,20 +219,19 @@ def _show_intake(world: World, intake: WebhookKeeper | Pollers, subscription: Su
 
 
 def _reconciliation(world: World, services: Services) -> Reconciliation:
-    use, wake = services.use, services.protection.wake
+    use = services.use
     rights = OwnRights(
         directory=use.directory,
         groups=services.groups,
         telegram=world.telegram.for_bulk,
         texts=use.texts,
-        wake=wake,
+        wake=services.protection.wake,
     )
     return Reconciliation(
         reviews=ReviewStore(database=world.database),
         rights=rights.changed,
         directory=use.directory,
         leader=world.leader,
-        wake=wake,
         clock=world.clock,
     )
 

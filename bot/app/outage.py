@@ -31,12 +31,12 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         ledger=cases,
         doorkeeper=use.doorkeeper,
     )
-    rights = OwnRights(directory=use.directory, groups=groups, telegram=presses, texts=use.texts, wake=lambda _: None)
+    rights = OwnRights(directory=use.directory, groups=groups, telegram=presses, texts=use.texts, wake=lambda *_: None)
     policies = Policies(
         directory=use.directory,
         groups=groups,
         clock=world.clock,
-        wake=lambda _: None,
+        wake=lambda *_: None,
         poke=services.answers.publish_config,
     )
     channels = Channels(
@@ -44,7 +44,7 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         store=PostgresChannels(database=world.database, turn=_never),
         telegram=presses,
         texts=use.texts,
-        wake=lambda _: None,
+        wake=lambda *_: None,
         poke=services.answers.publish_config,
     )
     setup = Setup(
@@ -53,7 +53,7 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         ledger=cases,
         telegram=presses,
         channels=channels,
-        wake=lambda _: None,
+        wake=lambda *_: None,
         poke=services.answers.publish_config,
     )
     without_ledger = WithoutLedger(

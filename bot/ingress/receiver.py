@@ -213,7 +213,8 @@ class Receiver:
                 intents = await self._dispatch(claim.bot_id, body)
             cases = await self._inbox.settle(claim, intents)
             # Whoever has joined or pressed waits to write; nobody waits to be muted.
-            self._wake(cases, first=any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents))
+            is_wait = any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents)
+            self._wake(claim.bot_id, cases, first=is_wait)
         except (StoreUnavailableError, ClaimLostError):
             raise
         except MalformedUpdateError as error:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.event import Cause
-from bot.domain.ids import GroupId, MessageId, TopicId, UserId
+from bot.domain.ids import BotId, GroupId, MessageId, TopicId, UserId
 from bot.domain.intent import Echo, Moderated, Regate, Want, WentAway
 from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement
@@ -129,7 +129,7 @@ async def test_a_resting_case_is_not_due(desk: Desk) -> None:
     assert await desk.ledger.rest(case, wake_at=None)
     assert await desk.ledger.due(10) == []
     await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
-    assert await desk.rival.due(10) == [case.case_id]
+    assert await desk.rival.due(10) == [(case.bot_id, case.case_id)]
 
 
 async def test_a_case_that_changed_is_neither_put_down_nor_closed(desk: Desk) -> None:
@@ -150,18 +150,19 @@ async def test_what_is_held_is_not_due(desk: Desk) -> None:
 
     assert await desk.rival.due(10) == []
     await desk.pass_time(3.5)
-    assert await desk.rival.due(10) == [case.case_id]
+    assert await desk.rival.due(10) == [(case.bot_id, case.case_id)]
 
 
 async def test_a_postponed_case_comes_back_later(desk: Desk) -> None:
     """With one attempt more; the pause may be a tenth longer."""
     case = await desk.leased()
-    await desk.ledger.postpone(case, seconds=10)
+    is_put_off = await desk.ledger.postpone(case, seconds=10)
 
+    assert is_put_off
     await desk.pass_time(9)
     assert await desk.ledger.due(10) == []
     await desk.pass_time(2.5)
-    assert await desk.ledger.due(10) == [case.case_id]
+    assert await desk.ledger.due(10) == [(case.bot_id, case.case_id)]
     again = await desk.ledger.lease(case.case_id)
     assert again is not None
     assert again.attempts == 1
@@ -171,9 +172,19 @@ async def test_a_postponed_case_that_changed_is_due_at_once(desk: Desk) -> None:
     """Freedom does not wait for the pause of a mute that failed."""
     case = await desk.leased()
     await desk.commit(Want((case.case_id,), Wanted.FREE, Cause.JOINED_CHANNEL))
-    await desk.ledger.postpone(case, seconds=300)
+    is_put_off = await desk.ledger.postpone(case, seconds=300)
 
-    assert await desk.ledger.due(10) == [case.case_id]
+    assert not is_put_off
+    assert await desk.ledger.due(10) == [(case.bot_id, case.case_id)]
+
+
+async def test_what_is_due_for_some_bots_may_be_left_out(desk: Desk) -> None:
+    """A sweep that knows of a bot's crowd looks for what waits for the others."""
+    case = await desk.leased()
+    await desk.ledger.give_back(case.case_id)
+
+    assert await desk.ledger.due(10, without=[BotId(7)]) == [(case.bot_id, case.case_id)]
+    assert await desk.ledger.due(10, without=[BotId(7), case.bot_id]) == []
 
 
 async def test_a_closed_case_is_over(desk: Desk) -> None:
@@ -381,7 +392,7 @@ async def test_who_goes_takes_the_prompt_along_and_nothing_else(desk: Desk) -> N
     await desk.commit(WentAway(BOT, GROUP, UserId(4)))
     await desk.pass_time(3.5)
 
-    assert await desk.ledger.due(10) == [other.case_id]
+    assert await desk.ledger.due(10) == [(other.bot_id, other.case_id)]
     after = await desk.ledger.lease(case.case_id)
     assert after is not None
     assert (after.prompt_state, after.prompt_message_id, after.wanted) == (PromptState.GONE, None, Wanted.CHECK)

@@ -29,7 +29,7 @@ from telegram.request import BaseRequest
 from bot.core.texts import load_catalogs
 from bot.domain.api import Answered, ApiToken, Scope
 from bot.domain.errors import NotFoundError
-from bot.domain.ids import CaseId
+from bot.domain.ids import BotId, CaseId
 from bot.handlers import build_dispatcher
 from bot.handlers.panel import ticket
 from bot.ingress.gate import Gate
@@ -362,8 +362,8 @@ async def _called(app: Callable[..., Awaitable[None]], scope: Mapping[str, objec
     return status
 
 
-def _wake_nobody(cases: Sequence[CaseId], *, first: bool = False) -> None:
-    del cases, first
+def _wake_nobody(bot: BotId, cases: Sequence[CaseId], *, first: bool = False) -> None:
+    del bot, cases, first
 
 
 async def _nothing() -> None:

@@ -125,10 +125,9 @@ async def test_a_failed_mute_is_repeated_after_1_2_and_4_seconds(lounge: Lounge)
 
     attempts = [call.at for call in lounge.calls("restrictChatMember")]
     pauses = [later - earlier for earlier, later in itertools.pairwise(attempts)]
-    assert [pause < nominal * 1.1 + 1.0 for nominal, pause in zip((1, 2, 4), pauses, strict=True)] == [True] * 3
-    # A case that is woken while it is worked on already, by its message and by the sweep, is tried once more at once.
-    assert pauses[0] + pauses[1] >= 2
-    assert pauses[2] >= 4
+    in_time = [nominal <= pause < nominal * 1.1 + 1.0 for nominal, pause in zip((1, 2, 4), pauses, strict=True)]
+
+    assert in_time == [True] * 3
 
 
 @pytest.mark.usefixtures("instance")

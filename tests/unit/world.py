@@ -252,7 +252,7 @@ class World:
             due = await self.ledger.due(100)
             if not due:
                 return
-            for case_id in due:
+            for _, case_id in due:
                 case = await self.ledger.lease(case_id)
                 if case is not None:
                     await self.shift(case).run()
@@ -266,8 +266,9 @@ class World:
         """Return the last case of somebody."""
         return [row for row in self.store.rows.values() if row.case.user_id == user][-1]
 
-    def wake(self, cases: Sequence[CaseId]) -> None:
+    def wake(self, bot: BotId, cases: Sequence[CaseId]) -> None:
         """Note whom the worker is told of."""
+        assert bot == BOT
         self.woken.extend(cases)
 
     async def poke(self) -> None:

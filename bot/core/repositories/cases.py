@@ -1,6 +1,6 @@
 """The ledger of restrictions, as rows of PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -46,9 +46,10 @@ class CaseStore:
         """End the lease in the middle of the work."""
         await self._database.execute("give_back_case", case_id, self._instance)
 
-    async def due(self, limit: int) -> Sequence[CaseId]:
-        """Return open cases that wait for somebody and that nobody holds."""
-        return [CaseId(row["restriction_id"]) for row in await self._database.rows("due_cases", limit)]
+    async def due(self, limit: int, *, without: Collection[BotId] = ()) -> Sequence[tuple[BotId, CaseId]]:
+        """Return open cases that wait for somebody and that nobody holds, but for those of some bots."""
+        rows = await self._database.rows("due_cases", limit, list(without))
+        return [(BotId(row["bot_id"]), CaseId(row["restriction_id"])) for row in rows]
 
     async def want(self, case: Case, wanted: Wanted) -> Case | None:
         """Change what is wanted, unless somebody else has."""
@@ -123,9 +124,10 @@ class CaseStore:
             await self._copies.drop(case)
         return row is not None
 
-    async def postpone(self, case: Case, *, seconds: float) -> None:
-        """Give the case back after a failure, for another try later."""
-        await self._database.execute("postpone_case", case.case_id, self._instance, case.version, seconds)
+    async def postpone(self, case: Case, *, seconds: float) -> bool:
+        """Give the case back after a failure, for another try later; False when it changed and is due at once."""
+        row = await self._database.row("postpone_case", case.case_id, self._instance, case.version, seconds)
+        return row is None or row["version"] == case.version
 
     async def of_user(self, bot: BotId, user: UserId, channel: ChannelId) -> Sequence[tuple[CaseId, GroupId]]:
         """Return the user's open cases in groups that require the channel."""

@@ -16,11 +16,13 @@ UPDATE restrictions SET lease_owner = NULL, lease_until = NULL
 WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
 
 -- due_cases --
--- The work of a bot that is stopped, or whose token is refused, rests.
-SELECT restriction_id FROM restrictions
+-- The work of a bot that is stopped, or whose token is refused, rests. A bot with a crowd at its gates does not hide
+-- what waits for the others.
+SELECT bot_id, restriction_id FROM restrictions
 WHERE closed_at IS NULL AND due_at <= now() AND due_at < 'infinity'
   AND (lease_until IS NULL OR lease_until < now())
   AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))
+  AND bot_id <> ALL ($2::bigint[])
 ORDER BY due_at
 LIMIT $1;
 
@@ -150,7 +152,8 @@ RETURNING case_id;
 UPDATE restrictions
 SET due_at = CASE WHEN version = $3 THEN now() + make_interval(secs => $4 * (1 + random() / 10)) ELSE now() END,
     attempts = attempts + 1, lease_owner = NULL, lease_until = NULL
-WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL;
+WHERE restriction_id = $1 AND lease_owner = $2 AND closed_at IS NULL
+RETURNING version;
 
 -- cases_of_user --
 -- From the user's few cases to the channel, never from the channel's ten thousand groups: a subquery leaves no choice.

@@ -1,6 +1,6 @@
 """One lease holder's work on one case: step after step until it rests, is closed or must wait."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -86,15 +86,17 @@ class Shift:
         self._missing: tuple[ChannelId, ...] = ()
         self._spared: Spared | None = None
         self._prepared_version: int | None = None
+        self._is_put_off = False
 
-    async def run(self) -> None:
-        """Work until there is nothing to do or the lease is lost. Raises StoreUnavailableError."""
+    async def run(self) -> bool:
+        """Work until all is done or the lease is lost; whether the case was put off. Raises StoreUnavailableError."""
         case: Case | None = self._case
         while case is not None:
             self._case = case
             # Whoever may write by the new settings is not judged by those this instance has heard of so far.
             await self._directory.reach(case.configuration)
             case = await self._perform(next_step(case), case)
+        return self._is_put_off
 
     @property
     def case(self) -> Case:
@@ -128,10 +130,9 @@ class Shift:
         return None
 
     async def _postpone(self, case: Case, step: Step, error: TelegramError, pause: float) -> None:
-        result = "refused" if isinstance(error, TelegramRefusedError) else "unavailable"
-        self._journal.effect(step.value, result)
+        self._journal.effect(step.value, "refused" if isinstance(error, TelegramRefusedError) else "unavailable")
         log.warning("case.postponed", case=case.case_id, step=step.value, error=str(error), seconds=pause)
-        await self._ledger.postpone(case, seconds=pause)
+        self._is_put_off = await self._ledger.postpone(case, seconds=pause)
 
     async def _rest(self, case: Case) -> Case | None:
         group = self._group(case)
@@ -326,11 +327,9 @@ class Shift:
             return await self._ledger.prompted(case, PromptState.FAILED)
         return await self._noted(case, PromptState.SENT if posted.stands else PromptState.GONE, posted, missing)
 
-    async def _noted(
-        self, case: Case, state: PromptState, posted: Posted, channels: tuple[ChannelId, ...]
-    ) -> Case | None:
+    async def _noted(self, case: Case, state: PromptState, posted: Posted, missing: Sequence[ChannelId]) -> Case | None:
         return await self._ledger.prompted(
-            case, state, message=posted.message_id, ephemeral=posted.ephemeral_id, channels=channels
+            case, state, message=posted.message_id, ephemeral=posted.ephemeral_id, channels=missing
         )
 
     async def _lift(self, case: Case) -> Case | None:

@@ -110,7 +110,7 @@ class Channels:
             log.info("channel.vetoed", channel=channel.channel_id, group=group, by=by)
             await self._directory.refresh()
             await self._poke()
-            self._wake(stopped.woken)
+            self._wake(bot, stopped.woken)
             if before is not None and before.protected:
                 await self._tell(before, channel, is_open=stopped.is_open)
         return True

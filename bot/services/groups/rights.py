@@ -91,7 +91,7 @@ class OwnRights:
             await self._settle(group, lost=bool(missing_in_group(state, group.enforcement)), reason=RIGHTS_LOST)
         if group is not None and not missing_in_group(state, Enforcement.MUTE):
             # Lifts that were refused need not wait for their next try, whatever the gate does by now.
-            self._wake(await self._groups.hurry(bot, group.group_id))
+            self._wake(bot, await self._groups.hurry(bot, group.group_id))
 
     async def _own_state(self, bot: BotId, chat: int) -> MemberState:
         """Ask twice before believing a refusal: it opens a gate and frees everybody."""
@@ -131,7 +131,7 @@ class OwnRights:
             log.warning("group.paused", group=group.group_id, reason=reason_left)
             await self._tell(group, f"rights.{reason_left}")
         await self._directory.refresh()
-        self._wake(woken)
+        self._wake(group.bot_id, woken)
 
     async def _change(self, group: ProtectedGroup, reason: str | None) -> tuple[CaseId, ...] | None:
         """Pause or resume, unless the group is no longer as it was when this was decided."""

@@ -122,7 +122,7 @@ class Setup:
             woken = await self._groups.protect(setup)
         except ChannelVetoedError as error:
             return (Problem("setup.vetoed", {"channel": str(error)}),)
-        await self._applied(woken)
+        await self._applied(request.bot_id, woken)
         group = self._directory.group(request.bot_id, request.group_id)
         return group if group is not None else (Problem("setup.gone", {}),)
 
@@ -131,7 +131,7 @@ class Setup:
         freed = await self._groups.unprotect(bot, group, by)
         if freed is None:
             return None
-        await self._applied(freed)
+        await self._applied(bot, freed)
         return len(freed)
 
     async def status(self, bot: BotId, group_id: GroupId) -> Status | None:
@@ -147,13 +147,13 @@ class Setup:
 
     async def moved(self, bot: BotId, old: GroupId, new: GroupId) -> None:
         """Follow a group that became a supergroup. Doing it twice changes nothing."""
-        await self._applied(await self._groups.move(bot, old, new))
+        await self._applied(bot, await self._groups.move(bot, old, new))
 
-    async def _applied(self, woken: tuple[CaseId, ...]) -> None:
+    async def _applied(self, bot: BotId, woken: tuple[CaseId, ...]) -> None:
         """Make a committed change take effect here at once, and soon everywhere."""
         await self._directory.refresh()
         await self._poke()
-        self._wake(woken)
+        self._wake(bot, woken)
 
     async def _problems_of_group(self, bot: BotId, group: GroupId, enforcement: Enforcement) -> list[Problem]:
         missing = missing_in_group(await self._telegram.member_state(bot, group, UserId(bot)), enforcement)

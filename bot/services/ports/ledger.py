@@ -1,6 +1,6 @@
 """What the services ask of the ledger: updates that came, and cases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -66,8 +66,8 @@ class CaseLedger(CaseReader, PromptLedger, Protocol):
         """End the lease in the middle of the work; another instance goes on at once."""
         ...
 
-    async def due(self, limit: int) -> Sequence[CaseId]:
-        """Return open cases that wait for somebody and that nobody holds."""
+    async def due(self, limit: int, *, without: Collection[BotId] = ()) -> Sequence[tuple[BotId, CaseId]]:
+        """Return open cases that wait for somebody and that nobody holds, but for those of some bots."""
         ...
 
     async def want(self, case: Case, wanted: Wanted) -> Case | None:
@@ -106,6 +106,6 @@ class CaseLedger(CaseReader, PromptLedger, Protocol):
         """End the case unless it changed meanwhile."""
         ...
 
-    async def postpone(self, case: Case, *, seconds: float) -> None:
-        """Give the case back after a failure, for another try later."""
+    async def postpone(self, case: Case, *, seconds: float) -> bool:
+        """Give the case back after a failure, for another try later; False when it changed and is due at once."""
         ...

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.ids import CaseId
+from bot.domain.ids import BotId, CaseId
 
 
 class Clock(Protocol):
@@ -61,14 +61,14 @@ class Journal(Protocol):
     def reconciled(self, difference: str) -> None: ...
 
 
-Waker = Callable[[Sequence[CaseId]], None]
-"""Tells the worker of this process that these cases changed."""
+Waker = Callable[[BotId, Sequence[CaseId]], None]
+"""Tells the workers of this process that these cases of a bot changed."""
 
 
 class FirstWaker(Protocol):
     """A waker that knows whom to take first."""
 
-    def __call__(self, cases: Sequence[CaseId], *, first: bool = False) -> None: ...
+    def __call__(self, bot: BotId, cases: Sequence[CaseId], *, first: bool = False) -> None: ...
 
 
 Poke = Callable[[], Awaitable[None]]

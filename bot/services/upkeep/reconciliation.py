@@ -8,7 +8,7 @@ import structlog
 from bot.domain.errors import StoreUnavailableError, TelegramError
 from bot.domain.ids import BotId
 from bot.services.groups.directory import Directory
-from bot.services.ports.runtime import Clock, Leader, StillMine, Waker
+from bot.services.ports.runtime import Clock, Leader, StillMine
 from bot.services.ports.upkeep import Reviews
 
 _PURPOSE = 0x67_72_65_63  # "grec"
@@ -43,14 +43,12 @@ class Reconciliation:
         rights: LookAtRights,
         directory: Directory,
         leader: Leader,
-        wake: Waker,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
         self._rights = rights
         self._directory = directory
         self._leader = leader
-        self._wake = wake
         self._clock = clock
 
     async def run(self) -> None:
@@ -96,6 +94,5 @@ class Reconciliation:
         room = MOST_UNDER_REVIEW - await self._reviews.under_review()
         if room <= 0:
             return None
-        cases = await self._reviews.put_under_review(before=started, limit=min(room, CASES_PER_TURN))
-        self._wake(cases)
-        return len(cases)
+        # The worker's next sweep finds them.
+        return len(await self._reviews.put_under_review(before=started, limit=min(room, CASES_PER_TURN)))

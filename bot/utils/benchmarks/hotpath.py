@@ -165,8 +165,8 @@ class _Wire(asyncio.Transport):
         pass
 
 
-def _wake_nobody(cases: Sequence[CaseId], *, first: bool = False) -> None:
-    del cases, first
+def _wake_nobody(bot: BotId, cases: Sequence[CaseId], *, first: bool = False) -> None:
+    del bot, cases, first
 
 
 async def _nothing(scope: object, receive: object, send: object) -> None:

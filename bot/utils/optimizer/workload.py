@@ -51,7 +51,7 @@ def _reads() -> Sequence[Probe]:
         Probe("enabled_bots", lambda _: ()),
         Probe("bot_summaries", lambda _: (), by_size=True, spare=1_000_000),
         Probe("update_state", lambda s: _of(s.update, "bot_id", "update_id"), ("updates_done_pkey",)),
-        Probe("due_cases", lambda _: (200,), (_DUE,)),
+        Probe("due_cases", lambda _: (200, [0]), (_DUE,)),
         Probe("muting_cases", lambda s: (*_of(s.open_case, "bot_id", "group_id", "user_id"), 200), (_OPEN,),
               spare=2_000),
         Probe("cases_of_user", lambda s: _of(s.open_case, "bot_id", "user_id", "channel_id"), (_USER,)),

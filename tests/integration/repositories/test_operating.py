@@ -90,7 +90,7 @@ async def _furnished(database: Database) -> Office:
     async def poke() -> None:
         pass
 
-    policies = Policies(directory=directory, groups=groups, clock=FakeClock(), wake=lambda _: None, poke=poke)
+    policies = Policies(directory=directory, groups=groups, clock=FakeClock(), wake=lambda *_: None, poke=poke)
     lookup = Lookup(lists=store, history=EventStore(database=database), groups=directory)
     desk = GroupDesk(groups=directory, gates=policies, rights=Rights(), telegram=chats, notes=store)
     return Office(store, groups, directory, lookup, desk, chats)

@@ -27,9 +27,9 @@ def _id(update: Mapping[str, object]) -> float:
     return number if isinstance(number, int) else float("inf")
 
 
-def nobody(cases: Sequence[CaseId], *, first: bool = False) -> None:
+def nobody(bot: BotId, cases: Sequence[CaseId], *, first: bool = False) -> None:
     """Wake nobody."""
-    del cases, first
+    del bot, cases, first
 
 
 @dataclass

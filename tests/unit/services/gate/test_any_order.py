@@ -397,7 +397,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _due(self) -> list[CaseId]:
         try:
-            return list(await self.world.ledger.due(100))
+            return [case_id for _, case_id in await self.world.ledger.due(100)]
         except (StoreUnavailableError, CrashError):
             return []
 

@@ -394,7 +394,7 @@ class Together(AnyOrder):
     async def _work_through(self, instance: int) -> None:
         world = self.worlds[instance]
         with suppress(StoreUnavailableError):
-            for case_id in await world.ledger.due(100):
+            for _, case_id in await world.ledger.due(100):
                 with suppress(StoreUnavailableError):
                     case = await world.ledger.lease(case_id)
                     if case is not None:

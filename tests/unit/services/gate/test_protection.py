@@ -7,12 +7,14 @@ from contextlib import suppress
 import pytest
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import CaseId, UserId
+from bot.domain.ids import BotId, CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.gate.protection import Protection
 from bot.services.gate.shift import Shift
 from tests.fakes import FakeClock
-from tests.unit.world import STRANGER, World
+from tests.unit.world import BOT, STRANGER, World
+
+OTHER_BOT = BotId(43)
 
 
 class _Worker:
@@ -48,7 +50,7 @@ async def _turns(count: int = 200) -> None:
 async def test_a_woken_case_is_worked_on_at_once(worker: _Worker) -> None:
     """In the process that committed it."""
     await worker.world.speak(STRANGER)
-    worker.protection.wake([worker.world.row().case.case_id])
+    worker.protection.wake(BOT, [worker.world.row().case.case_id])
     await _turns()
 
     assert worker.world.muted(STRANGER)
@@ -73,13 +75,68 @@ async def test_a_case_woken_while_it_is_worked_on_is_looked_at_again(worker: _Wo
         await asyncio.sleep(0)
         if name == "lease":
             leased.append(name)
-            worker.protection.wake([case_id, case_id])
+            worker.protection.wake(BOT, [case_id, case_id])
 
     world.store.hook = count
-    worker.protection.wake([case_id])
+    worker.protection.wake(BOT, [case_id])
     await _turns(40)
 
     assert len(leased) >= 2
+
+
+async def test_a_case_woken_while_it_fails_waits_until_it_is_due(world: World) -> None:
+    """Its message and the sweep may both wake it; the first repetition keeps its pause all the same."""
+    # Time stands still while a shift is at work: the sweep has a clock of its own.
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=FakeClock())
+    await world.speak(STRANGER)
+    case_id = world.row().case.case_id
+    leased: list[str] = []
+
+    async def wake(name: str) -> None:
+        await _break_down(name)
+        leased.extend([name] if name == "lease" else [])
+        if name != "due":
+            protection.wake(BOT, [case_id])
+
+    world.store.hook = world.telegram.hook = wake
+    protection.wake(BOT, [case_id])
+    task = asyncio.get_running_loop().create_task(protection.run())
+    await _turns()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert leased == ["lease"]
+
+
+async def test_one_bots_crowd_leaves_workers_to_the_others(world: World) -> None:
+    """A thousand cases of one bot hang in calls; another's is worked on at once."""
+    released, order = asyncio.Event(), []
+
+    async def lease(case_id: CaseId) -> Case | None:
+        order.append(case_id)
+        if case_id <= 1000:
+            await released.wait()
+        return None
+
+    world.ledger.lease = lease  # type: ignore[method-assign]  # only who is taken matters here
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=world.clock)
+    protection.wake(BOT, [CaseId(number) for number in range(1, 1001)])
+    task = asyncio.get_running_loop().create_task(protection.run())
+    await _turns()
+    crowd = len(order)
+    protection.wake(OTHER_BOT, [CaseId(2001)])
+    await _turns()
+    taken = list(order)
+    released.set()
+    await _turns(3000)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert crowd < 40
+    assert taken[-1] == 2001
+    assert len(order) == 1001
 
 
 async def test_a_fault_in_one_case_does_not_stop_the_others(worker: _Worker) -> None:
@@ -170,7 +227,7 @@ async def test_a_worker_that_is_about_to_stop_ends_what_it_is_at(worker: _Worker
     await asyncio.wait_for(reached.wait(), 5)
     drained = asyncio.get_running_loop().create_task(worker.protection.drain())
     await world.speak(UserId(7))
-    worker.protection.wake([CaseId(2)])
+    worker.protection.wake(BOT, [CaseId(2)])
     await _turns()
     waits = not drained.done()
     answered.set()
@@ -184,8 +241,8 @@ async def test_a_worker_that_is_about_to_stop_ends_what_it_is_at(worker: _Worker
 async def test_a_case_is_queued_once(world: World) -> None:
     """However often it is woken."""
     protection = _Worker(world).protection
-    protection.wake([CaseId(1), CaseId(2)])
-    protection.wake([CaseId(1)])
+    protection.wake(BOT, [CaseId(1), CaseId(2)])
+    protection.wake(BOT, [CaseId(1)])
 
     assert protection.backlog == 2
 
@@ -200,8 +257,8 @@ async def test_whoever_is_to_be_freed_is_taken_first(world: World) -> None:
 
     world.ledger.lease = lease  # type: ignore[method-assign]  # only the order matters here
     protection = Protection(ledger=world.ledger, shifts=world.shift, clock=world.clock)
-    protection.wake([CaseId(number) for number in range(100)])
-    protection.wake([CaseId(70), CaseId(200)], first=True)
+    protection.wake(BOT, [CaseId(number) for number in range(100)])
+    protection.wake(BOT, [CaseId(70), CaseId(200)], first=True)
     waiting = protection.backlog
     task = asyncio.get_running_loop().create_task(protection.run())
     await _turns()

@@ -109,7 +109,7 @@ async def test_nobody_is_removed_on_a_doubt(world: World) -> None:
     world.telegram.silent = {NEWS, INSIDERS}
 
     world.clock.advance(301)
-    for case_id in await world.ledger.due(10):
+    for _, case_id in await world.ledger.due(10):
         case = await world.ledger.lease(case_id)
         assert case is not None
         await world.shift(case).run()

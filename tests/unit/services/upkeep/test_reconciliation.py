@@ -44,7 +44,6 @@ async def _rounds(world: World, reviews: _Reviews, look: LookAtRights, turns: in
         rights=look,
         directory=world.directory,
         leader=FakeLeader(),
-        wake=world.wake,
         clock=world.clock,
     )
     await _for_a_while(work.run(), turns)
@@ -70,10 +69,11 @@ async def test_all_cases_and_chats_are_looked_at(world: World) -> None:
     async def look(bot: BotId, chat: int) -> None:
         seen.append((bot, chat))
 
-    await _rounds(world, _Reviews(5), look)
+    reviews = _Reviews(5)
+    await _rounds(world, reviews, look)
 
     assert set(seen) == {(BOT, GROUP), (BOT, NEWS), (BOT, INSIDERS)}
-    assert world.woken[:5] == [1, 2, 3, 4, 5]
+    assert reviews.waiting == []
 
 
 async def test_a_turn_has_a_budget(world: World) -> None:
@@ -91,7 +91,7 @@ async def test_while_too_many_are_under_review_none_is_added(world: World) -> No
     await _rounds(world, reviews, _look_away)
 
     assert reviews.limits[0] == 1
-    assert sorted(world.woken) == [1, 2]
+    assert reviews.waiting == []
 
 
 async def test_a_chat_without_an_answer_does_not_stop_the_round(world: World) -> None:
