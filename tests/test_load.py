@@ -30,10 +30,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bot.core.embedded import EmbeddedServers
+from tests.kits.servers import running_servers
 from tests.load import checks
 from tests.load.checks import CHECKS, FULL, QUICK, SHORT, Check, Outcome, Size
 from tests.load.lab import Lab, open_lab
-from tests.servers import running_servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

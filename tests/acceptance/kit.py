@@ -2,7 +2,7 @@
 
 from bot.simulator import Chat, Message, User
 from bot.simulator.model import JsonObject
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 
 async def finished(lounge: Lounge, platform: Platform) -> None:

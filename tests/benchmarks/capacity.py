@@ -32,9 +32,9 @@ from tests.faults.front import front
 from tests.faults.meters import cpu_seconds
 from tests.faults.stage import Home, Note, home, servers
 from tests.faults.town import Stranger, Town, batched, build
-from tests.ingress_kit import secret_of
-from tests.platform import Instance, Platform, eventually, free_port
-from tests.servers import database_named
+from tests.kits.ingress import secret_of
+from tests.kits.platform import Instance, Platform, eventually, free_port
+from tests.kits.servers import database_named
 
 _GROUPS, _MEMBERS, _STRANGERS = 100, 1000, 200
 _MESSAGES = 10_000

@@ -16,8 +16,8 @@ from bot.simulator import Simulator
 from tests.acceptance.operators.test_console import NASTY, link_to
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage
 from tests.browser.test_look import width_beyond_the_screen
-from tests.platform import Lounge, Platform, add_group, eventually, furnish
-from tests.servers import fresh_database
+from tests.kits.platform import Lounge, Platform, add_group, eventually, furnish
+from tests.kits.servers import fresh_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 

@@ -26,9 +26,9 @@ from bot.services.ports.groups import PolicyStore
 from bot.services.ports.ledger import CaseLedger, Inbox
 from bot.services.ports.membership import ActivityStore
 from bot.services.ports.prompts import Crowds
-from tests.fake_store import FakeCrowds, FakeLedger, FakeStore
-from tests.fake_tables import FakeGroups, FakeInbox
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
+from tests.fakes.store import FakeCrowds, FakeLedger, FakeStore
+from tests.fakes.tables import FakeGroups, FakeInbox
 
 BOT, OTHER_BOT = BotId(42), BotId(43)
 GROUP, NEWS, BLOG = GroupId(-1001), ChannelId(-2001), ChannelId(-2002)

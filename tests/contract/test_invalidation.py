@@ -14,7 +14,7 @@ from bot.core.redis.connection import open_redis
 from bot.core.redis.membership_cache import MembershipAnswers, Subscription
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -11,7 +11,7 @@ from bot.core.redis.membership_cache import MembershipAnswers
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from bot.services.ports.membership import MembershipCache
-from tests.fakes import FakeCache, FakeClock, SharedMemory
+from tests.fakes.ports import FakeCache, FakeClock, SharedMemory
 
 pytestmark = pytest.mark.servers
 

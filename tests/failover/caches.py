@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from bot.core.redis.connection import open_redis
 from tests.failover.town import Counted, Living, end, living_town, now
 from tests.failover.watched import Watched
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 _AWAY = (RedisError, OSError, TimeoutError)
 _WRITE_SECONDS = 0.5

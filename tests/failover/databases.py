@@ -20,7 +20,7 @@ from bot.core.postgres.statements import load_statements
 from bot.domain.errors import StoreUnavailableError
 from tests.failover.cluster import Cluster, Node
 from tests.failover.town import Counted, Living, end, living_town, now
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 POSTGRES, HOST = "postgres", "host"
 """What is killed: PostgreSQL alone, or Patroni with it, as when a host dies."""

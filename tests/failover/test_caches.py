@@ -11,7 +11,7 @@ from bot.domain.errors import SettingsError
 from tests.failover.caches import failovers, hears
 from tests.failover.watched import Watched, watched_valkeys
 from tests.integration.cli.test_bots import Shell, gmbot
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 __all__ = ["gmbot"]
 

@@ -17,7 +17,7 @@ from redis.typing import EncodableT, FieldT
 
 from bot.simulator import User
 from tests.faults.proxy import Proxy, proxied
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 # A few seconds after the end of an outage everything is as it was.
 RECOVERY_SECONDS = 8.0

@@ -28,7 +28,7 @@ from tests.faults.crowd import PEOPLE, Crowd
 from tests.faults.front import front
 from tests.faults.stage import Home, Note, Outside, home, servers
 from tests.faults.takeover import Coroner
-from tests.platform import Instance, Platform, free_port, furnish
+from tests.kits.platform import Instance, Platform, free_port, furnish
 
 _INSTANCES = 3
 MOST_DETECTED_SECONDS = 2.0

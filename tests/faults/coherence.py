@@ -7,7 +7,7 @@ from contextlib import suppress
 import aiohttp
 import asyncpg
 
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 _GRAIN_SECONDS = 0.005
 # A page of metrics takes an instance milliseconds, which are not to be what is measured.

@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import suppress
 
 from bot.simulator import Call, Chat, NotAllowed, User
-from tests.platform import Lounge, add_group
+from tests.kits.platform import Lounge, add_group
 
 _GROUPS = 3
 PEOPLE = 40

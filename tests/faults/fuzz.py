@@ -40,9 +40,9 @@ from bot.services.operating.api_access import ApiAccess
 from bot.web import Desk, Web, build_web
 from bot.web.api import api_routes
 from bot.web.refusals import Refusal
-from tests.mutations import NASTY, Mutator
-from tests.unit.world import ADMIN, BOT, GROUP, MEMBER, NEWS, STRANGER, World
-from tests.use_cases import use_cases
+from tests.kits.mutations import NASTY, Mutator
+from tests.kits.use_cases import use_cases
+from tests.kits.world import ADMIN, BOT, GROUP, MEMBER, NEWS, STRANGER, World
 
 _SECRET = b"s" * 32
 _MOST_CRASHES = 100

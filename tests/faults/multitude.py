@@ -10,7 +10,7 @@ import pytest
 from bot.simulator import Bot, Call, Chat, Fault, Simulator, User
 from tests.faults.scaling import Fleet
 from tests.faults.town import batched
-from tests.platform import add_group, eventually
+from tests.kits.platform import add_group, eventually
 
 # Of their first commands; a burst of all bots' would say more about this machine than about them.
 _BOTS_AT_ONCE = 10

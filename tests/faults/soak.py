@@ -30,7 +30,7 @@ from tests.faults.meters import Meters, Reading
 from tests.faults.stage import Home, Note, home, servers
 from tests.faults.tally import Tally, milliseconds
 from tests.faults.town import Town, build
-from tests.platform import Instance, Platform, free_port
+from tests.kits.platform import Instance, Platform, free_port
 
 # MISSION C2 and C4. Errors are deliveries that did not end in 2xx, per update.
 MOST_ERRORS_PERCENT = 0.02

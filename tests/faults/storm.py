@@ -33,7 +33,7 @@ from bot.domain.secret import Secret
 from bot.simulator import Call, Message, NotAllowed, Simulator, User
 from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
 from tests.faults.stage import Note, home, servers
-from tests.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish
+from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish
 
 INSTANCES = 3
 PRESS_SECONDS = 2.0

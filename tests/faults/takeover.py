@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.platform import Instance, Platform
+from tests.kits.platform import Instance, Platform
 
 _PULSE_SECONDS = 0.05
 _GIVE_UP_SECONDS = 20.0

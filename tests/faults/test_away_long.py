@@ -2,7 +2,7 @@
 
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.restriction import Done
-from tests.unit.world import INSIDERS, NEWS, STRANGER, World, texts, world
+from tests.kits.world import INSIDERS, NEWS, STRANGER, World, texts, world
 
 __all__ = ["texts", "world"]
 

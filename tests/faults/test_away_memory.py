@@ -16,7 +16,7 @@ from bot.core.redis.membership_cache import MembershipAnswers, Subscription
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from tests.faults.proxy import Proxy, proxied
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

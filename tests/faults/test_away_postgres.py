@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.platform import Lounge, Platform, eventually, get
+from tests.kits.platform import Lounge, Platform, eventually, get
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -18,8 +18,8 @@ import pytest
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
 from tests.faults.away import RECOVERY_SECONDS, outside_of
-from tests.platform import Lounge, Platform, eventually
-from tests.servers import database_named, running_servers
+from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.servers import database_named, running_servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.simulator import Fault
 from tests.faults.away import Outside, outside_of
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from bot.simulator import Fault
-from tests.platform import Instance, Lounge, Platform, balancer, eventually, free_port
+from tests.kits.platform import Instance, Lounge, Platform, balancer, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

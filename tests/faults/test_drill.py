@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from bot.simulator import Fault, Simulator
-from tests.platform import ENCRYPTION_KEY, Lounge, Platform, eventually, free_port
+from tests.kits.platform import ENCRYPTION_KEY, Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ import pytest
 from bot.simulator import Call, Fault, FloodLimits, Simulator, User
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.faults.pauses import NOT_OURS, EveryThird, pauses_of, started_inside
-from tests.platform import Lounge, Platform, eventually, free_port, furnish
+from tests.kits.platform import Lounge, Platform, eventually, free_port, furnish
 
 pytestmark = pytest.mark.servers
 

@@ -17,7 +17,7 @@ import pytest
 
 from bot.simulator import Chat, Delivery, Message, User
 from tests.faults.away import Outside, outside_of
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 

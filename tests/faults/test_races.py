@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from bot.simulator import Fault, Hold
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
 

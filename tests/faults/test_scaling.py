@@ -14,7 +14,7 @@ from tests.faults.coherence import Clocks
 from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.scaling import fleet, small_town, under_load
-from tests.platform import Lounge, Platform, free_port, get
+from tests.kits.platform import Lounge, Platform, free_port, get
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -4,7 +4,7 @@ import pytest
 from rich.progress import Progress
 
 from tests.faults.storm import storm
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -19,8 +19,8 @@ from bot.core.twin.linking import Side, Twins
 from bot.domain.errors import TwinError
 from bot.domain.twin import faults_of
 from tests.faults.proxy import Proxy, proxied
-from tests.platform import ENCRYPTION_KEY, eventually
-from tests.servers import fresh_database, running_servers
+from tests.kits.platform import ENCRYPTION_KEY, eventually
+from tests.kits.servers import fresh_database, running_servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

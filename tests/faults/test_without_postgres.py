@@ -9,7 +9,7 @@ import pytest
 
 from bot.simulator import Hold, Message
 from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

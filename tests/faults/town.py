@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bot.simulator import Bot, Chat, Simulator, User
-from tests.platform import Platform, eventually
+from tests.kits.platform import Platform, eventually
 
 # A burst of commands before the load begins would use up budgets that are for the load.
 _COMMANDS_AT_ONCE = 10

@@ -19,7 +19,7 @@ from bot.core.postgres.migrations import upgrade
 from bot.utils.optimizer.scale import SMALL
 from bot.utils.optimizer.seeding import seed
 from tests.ha.checks import Check, Part, Say, most, none
-from tests.platform import ENCRYPTION_KEY
+from tests.kits.platform import ENCRYPTION_KEY
 
 MOST_DOWN_SECONDS = 45.0
 MOST_BACKUP_SECONDS = 120.0

@@ -28,8 +28,8 @@ from bot.core.stores import open_stores
 from bot.domain.backup import Kind, Why
 from bot.domain.errors import BackupError, LiveTargetError
 from bot.domain.schedule import parse_schedule
-from tests.platform import ENCRYPTION_KEY, eventually
-from tests.servers import fresh_database
+from tests.kits.platform import ENCRYPTION_KEY, eventually
+from tests.kits.servers import fresh_database
 
 pytestmark = pytest.mark.servers
 

@@ -10,9 +10,9 @@ from itertools import accumulate, pairwise
 from types import MappingProxyType
 
 from bot.simulator import Fault, User
+from tests.kits.platform import eventually
 from tests.load.arrivals import Run, Send, Tick, at_once, open_loop, percentile, summary
 from tests.load.lab import Lab
-from tests.platform import eventually
 
 SEED = 7
 CONCURRENT = 100

@@ -14,8 +14,8 @@ from bot.core.postgres.database import Database, open_database
 from bot.core.postgres.statements import load_statements
 from bot.simulator import Fault, Simulator, User
 from bot.simulator.model import Member
-from tests.platform import Lounge, Platform, free_port, furnish
-from tests.servers import fresh_database
+from tests.kits.platform import Lounge, Platform, free_port, furnish
+from tests.kits.servers import fresh_database
 
 SECRET = "the-secret-of-the-load-tests"
 API_SECONDS = 0.05

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.services.gate import admission
-from tests.unit.world import texts, world
+from tests.kits.world import texts, world
 
 __all__ = ["texts", "world"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promql import Labels, Query, Rule, Samples, fires, metrics_in, read_rules
+from tests.kits.promql import Labels, Query, Rule, Samples, fires, metrics_in, read_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = {rule.name: rule for rule in read_rules(ROOT / "docs" / "deploy" / "prometheus" / "gmbot.rules.yml")}

@@ -11,7 +11,7 @@ from bot.services.groups.channels import ALLOW, GROUP, SHOW, VETO, data
 from bot.simulator import Chat, User
 from bot.simulator.model import Message
 from tests.acceptance.kit import buttons, finished, prompts
-from tests.platform import Lounge, Platform, add_group, buttons_of, eventually
+from tests.kits.platform import Lounge, Platform, add_group, buttons_of, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

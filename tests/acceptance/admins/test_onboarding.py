@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from bot.simulator import Chat, Message
-from tests.platform import Lounge, Platform, buttons_of, eventually
+from tests.kits.platform import Lounge, Platform, buttons_of, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

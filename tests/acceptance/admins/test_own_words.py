@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acceptance.kit import buttons, finished, gated
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

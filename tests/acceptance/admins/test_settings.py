@@ -4,7 +4,7 @@ import pytest
 
 from bot.simulator import CallbackQuery, Chat, Message, User
 from tests.acceptance.kit import buttons, finished, from_bot
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bot.simulator import CallbackQuery, Message
 from tests.acceptance.kit import buttons, finished, from_bot, gated
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.acceptance.admins.test_settings import opened, press
 from tests.acceptance.kit import finished, from_bot, stands
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.simulator import Fault, Message, User
 from tests.acceptance.kit import buttons, from_bot
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

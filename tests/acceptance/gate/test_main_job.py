@@ -3,7 +3,7 @@
 import pytest
 
 from bot.simulator import Message, User
-from tests.platform import Lounge, Platform, add_group, buttons_of
+from tests.kits.platform import Lounge, Platform, add_group, buttons_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -15,7 +15,7 @@ import pytest
 
 from bot.simulator import FloodLimits, Hold, Message, User
 from tests.acceptance.kit import buttons, from_bot, prompts, stands
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.ingress.test_polling import confirmed, until_polling
 from tests.acceptance.kit import finished, prompts
 from tests.faults.front import front
-from tests.platform import Lounge, Platform, eventually, free_port
+from tests.kits.platform import Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers]
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.simulator import Clock, Fault, MovableClock, User
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
 

@@ -18,7 +18,7 @@ from bot.core.repositories.warming import Bookmarks
 from bot.domain.ids import BotId, GroupId
 from bot.domain.warming import Bookmark, WarmupStats
 from bot.simulator import Call, Fault, Hold, User
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.ingress_kit import Served, served
-from tests.platform import Lounge, Platform
+from tests.kits.ingress import Served, served
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers]
 

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from bot.simulator import Chat, Duplicate, Fault, User
 from bot.simulator.model import JsonObject
-from tests.ingress_kit import Served, raw, served
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.ingress import Served, raw, served
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers]
 

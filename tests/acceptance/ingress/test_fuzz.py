@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from bot.services.hosting.webhooks import ALLOWED_UPDATES
 from bot.simulator.model import JsonObject
-from tests.ingress_kit import Caller, Served, served
-from tests.mutations import Mutator
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.ingress import Caller, Served, served
+from tests.kits.mutations import Mutator
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers]
 

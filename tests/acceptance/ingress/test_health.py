@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from bot.simulator import Fault
-from tests.ingress_kit import Caller, Served, raw, secret_of, served
-from tests.platform import Lounge, Platform, eventually, free_port, get
+from tests.kits.ingress import Caller, Served, raw, secret_of, served
+from tests.kits.platform import Lounge, Platform, eventually, free_port, get
 
 pytestmark = [pytest.mark.servers]
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from tests.ingress_kit import Headers, Served, served
-from tests.platform import Lounge, Platform
+from tests.kits.ingress import Headers, Served, served
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers]
 

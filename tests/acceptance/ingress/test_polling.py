@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bot.simulator import Bot, Simulator
-from tests.ingress_kit import Caller, served
-from tests.platform import Lounge, Platform, eventually
-from tests.simulator_kit import client_of
+from tests.kits.ingress import Caller, served
+from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.simulator import client_of
 
 pytestmark = [pytest.mark.servers]
 

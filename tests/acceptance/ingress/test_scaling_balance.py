@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from tests.faults.front import Front, front
-from tests.ingress_kit import secret_of
-from tests.platform import Instance, Lounge, Platform, eventually, free_port
+from tests.kits.ingress import secret_of
+from tests.kits.platform import Instance, Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.simulator import Fault, Hold
 from tests.acceptance.kit import finished, gated, prompts, restricted
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

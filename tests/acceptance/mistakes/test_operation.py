@@ -7,7 +7,7 @@ import pytest
 
 from bot.simulator import Duplicate
 from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, stands
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = pytest.mark.servers
 

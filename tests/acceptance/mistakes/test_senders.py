@@ -4,7 +4,7 @@ import pytest
 
 from bot.simulator import Fault
 from tests.acceptance.kit import finished, prompts, restricted, stands
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 

@@ -10,8 +10,8 @@ import pytest
 from bot.domain.api import Scope
 from bot.simulator import Simulator
 from tests.acceptance.kit import gated
-from tests.api_kit import Api, Json, token_for
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.api import Api, Json, token_for
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
 

@@ -13,8 +13,8 @@ from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
 from bot.domain.api import Scope
-from tests.api_kit import token_for
-from tests.platform import Lounge, Platform
+from tests.kits.api import token_for
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -16,7 +16,7 @@ from bot.domain.secret import Secret
 from bot.services.hosting.bots import Hosting
 from bot.simulator import Fault
 from tests.acceptance.kit import finished, gated
-from tests.platform import Lounge, Platform, add_group, eventually
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = pytest.mark.servers
 

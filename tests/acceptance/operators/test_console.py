@@ -12,8 +12,8 @@ from bot.core.postgres.statements import load_statements
 from bot.core.settings import Settings
 from bot.domain.ids import UserId
 from bot.domain.operator import Rank, Source
-from tests.console_kit import ALL_PAGES, Visitor, visitor
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.console import ALL_PAGES, Visitor, visitor
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
 

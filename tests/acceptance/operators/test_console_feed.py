@@ -12,8 +12,8 @@ import pytest
 
 from bot.domain.operator import Rank
 from tests.acceptance.operators.test_console import link_to
-from tests.console_kit import Visitor, visitor
-from tests.platform import Lounge, Platform, balancer, eventually, free_port
+from tests.kits.console import Visitor, visitor
+from tests.kits.platform import Lounge, Platform, balancer, eventually, free_port
 
 pytestmark = pytest.mark.servers
 

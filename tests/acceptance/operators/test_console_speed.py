@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.console_speed import MANY, measured
-from tests.platform import Platform
+from tests.benchmarks.console_speed import MANY, measured
+from tests.kits.platform import Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 
-# A machine with nothing else to do takes a fraction of it: `python -m tests.console_speed` prints how much.
+# A machine with nothing else to do takes a fraction of it: `python -m tests.benchmarks.console_speed` prints how much.
 _MOST_MS = 1000
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.usefixtures("instance")]
 

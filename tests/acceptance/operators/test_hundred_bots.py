@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.simulator import Bot, Chat, Fault
-from tests.platform import Lounge, Platform, add_group, eventually, free_port
+from tests.kits.platform import Lounge, Platform, add_group, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

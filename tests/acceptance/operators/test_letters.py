@@ -10,7 +10,7 @@ from typing import cast
 import aiohttp
 import pytest
 
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.usefixtures("instance")]
 

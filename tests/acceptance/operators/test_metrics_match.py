@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.core.backup.log import release_slot
-from tests.ingress_kit import served
-from tests.platform import Lounge, Platform
-from tests.promql import metrics_in
+from tests.kits.ingress import served
+from tests.kits.platform import Lounge, Platform
+from tests.kits.promql import metrics_in
 from tests.unit.test_alerts import RULES, panels
 
 pytestmark = pytest.mark.servers

@@ -17,7 +17,7 @@ from bot.domain.ids import UserId
 from bot.domain.secret import Secret
 from bot.simulator import Fault
 from tests.acceptance.kit import gated
-from tests.platform import Instance, Lounge, Platform, eventually, free_port
+from tests.kits.platform import Instance, Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

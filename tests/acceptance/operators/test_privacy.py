@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.kit import gated
 from tests.integration.cli.test_bots import Shell
-from tests.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

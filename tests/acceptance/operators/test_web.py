@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from tests.platform import Platform
+from tests.kits.platform import Platform
 
 pytestmark = pytest.mark.servers
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from bot.simulator import Bot, Chat, Simulator, User
-from tests.simulator_kit import BotClient, WebhookSink, client_of, sim, sim_clock, webhook_sink
+from tests.kits.simulator import BotClient, WebhookSink, client_of, sim, sim_clock, webhook_sink
 
 __all__ = ["sim", "sim_clock"]
 

@@ -9,7 +9,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter
 
 from bot.simulator import Fault, FloodLimits, MovableClock, NotAllowed, Simulator, demo_world
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient, client_of
+from tests.kits.simulator import BotClient, client_of
 
 
 @pytest.fixture

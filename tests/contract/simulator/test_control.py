@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.simulator import DemoWorld, Simulator, demo_world
-from tests.simulator_kit import BotClient, client_of
+from tests.kits.simulator import BotClient, client_of
 
 
 class Page:

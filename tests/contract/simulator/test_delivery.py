@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.simulator import Clock, Hold, MovableClock, Simulator
 from bot.simulator.faults import Duplicate
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient, Received, WebhookSink
+from tests.kits.simulator import BotClient, Received, WebhookSink
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from bot.simulator import Fault, Simulator
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient
+from tests.kits.simulator import BotClient
 
 
 async def test_unknown_tokens_and_methods(sim: Simulator, api: BotClient) -> None:

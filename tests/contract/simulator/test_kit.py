@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.simulator import Call
-from tests.simulator_kit import assert_calls_valid, assert_valid_result, assert_valid_update
+from tests.kits.simulator import assert_calls_valid, assert_valid_result, assert_valid_update
 
 UPDATE: dict[str, Any] = {
     "update_id": 5,

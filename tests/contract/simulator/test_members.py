@@ -5,7 +5,7 @@ import pytest
 from bot.simulator import Clock, MovableClock, NotAllowed, Simulator
 from bot.simulator.permissions import PERMISSIONS, complete, normal_until
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient
+from tests.kits.simulator import BotClient
 
 EVERYTHING = dict.fromkeys(PERMISSIONS, True)
 NOW = 1_800_000_000.0

@@ -5,7 +5,7 @@ import pytest
 from bot.simulator import NotAllowed, Simulator, User
 from bot.simulator.permissions import COMMON_RIGHTS
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient, WebhookSink
+from tests.kits.simulator import BotClient, WebhookSink
 
 COMMANDS = [{"command": "status", "description": "Show it"}]
 RIGHTS = dict.fromkeys(("is_anonymous", *COMMON_RIGHTS), False) | {"can_restrict_members": True}

@@ -10,7 +10,7 @@ import pytest
 from bot.simulator import NotAllowed, NotFound, Simulator, User
 from bot.simulator.model import Chat
 from tests.contract.simulator.conftest import Small
-from tests.simulator_kit import BotClient, Json
+from tests.kits.simulator import BotClient, Json
 
 BUTTON = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
 

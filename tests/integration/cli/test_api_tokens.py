@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.integration.cli.test_bots import Shell
-from tests.platform import Platform
+from tests.kits.platform import Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.crypto import Vault, new_key
 from bot.simulator import Simulator
-from tests.platform import ENCRYPTION_KEY, Platform
+from tests.kits.platform import ENCRYPTION_KEY, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from bot.cli.demo import demo
 from tests.browser.demo import demo_home, running_demo_in
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 
 def test_a_deployments_own_servers_are_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.simulator import Simulator
 from tests.integration.cli.test_bots import Outcome, Shell, gmbot
-from tests.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually
 
 __all__ = ["gmbot"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.platform import Platform, eventually, free_port, get
+from tests.kits.platform import Platform, eventually, free_port, get
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -21,7 +21,7 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.finding import Level
 from bot.utils.optimizer.connecting import connected
 from tests.faults.proxy import proxied
-from tests.platform import eventually, free_port
+from tests.kits.platform import eventually, free_port
 
 pytestmark = pytest.mark.servers
 

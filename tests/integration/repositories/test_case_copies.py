@@ -22,7 +22,7 @@ from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 from tests.faults.proxy import Proxy, proxied
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 pytestmark = pytest.mark.servers
 

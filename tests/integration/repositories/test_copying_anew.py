@@ -16,7 +16,7 @@ from bot.core.repositories.cases import CaseStore
 from bot.core.repositories.copying_anew import CopyingAnew
 from bot.domain.ids import BotId, CaseId, InstanceId, UserId
 from bot.domain.restriction import Done
-from tests.platform import eventually
+from tests.kits.platform import eventually
 
 pytestmark = pytest.mark.servers
 

@@ -22,7 +22,7 @@ from bot.services.groups.policies import Policies
 from bot.services.operating.groups import GroupDesk
 from bot.services.operating.lists import EventQuery, Lookup
 from tests.contract.desk import BOT, SETUP
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
 
 pytestmark = pytest.mark.servers
 

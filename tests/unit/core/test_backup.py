@@ -31,8 +31,8 @@ from bot.domain.backup import (
 from bot.domain.errors import BackupError, DamagedBackupError, StoreUnavailableError, WrongBackupKeyError
 from bot.domain.schedule import parse_schedule
 from bot.services.upkeep.backup_schedule import BackupSchedule
-from tests.fake_tables import FakeLeader
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
+from tests.fakes.tables import FakeLeader
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MIB = 1024 * 1024

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.core.telegram.demand import Demand, Limits, Priority
 from bot.core.telegram.own_budget import OwnBudget
 from bot.domain.ids import BotId
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
 
 LIMITS = Limits(per_second=25, per_chat=20, bulk=5)
 BOT = BotId(1)

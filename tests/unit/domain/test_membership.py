@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.ids import ChannelId
 from bot.domain.membership import Allow, Doubt, Membership, Missing, judge, membership_of
-from tests.strategies import standings
+from tests.kits.strategies import standings
 
 
 @given(standings)

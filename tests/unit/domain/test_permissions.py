@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role, read_member, restored
-from tests.strategies import START, member_states, permission_sets, priors, times
+from tests.kits.strategies import START, member_states, permission_sets, priors, times
 
 
 @given(priors, times)

@@ -25,7 +25,7 @@ from bot.domain.policy import (
     spares,
     written,
 )
-from tests.strategies import START, standings
+from tests.kits.strategies import START, standings
 
 choices = st.lists(st.sampled_from([(name, option) for name in SETTINGS for option in options(name)]), max_size=20)
 policies = choices.map(lambda picks: reduce(lambda policy, pick: choose(policy, *pick), picks, Policy()))

@@ -27,7 +27,7 @@ from bot.domain.restriction import (
     prepare,
     prior_of,
 )
-from tests.strategies import START, cases, member_states
+from tests.kits.strategies import START, cases, member_states
 
 _END = {Step.REST, Step.CLOSE, Step.OBSERVE}
 # From any state, after the last change of what is wanted: ask, prepare, mute, three deletions, prompt; then rest.

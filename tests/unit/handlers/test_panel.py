@@ -12,7 +12,7 @@ from bot.domain.message import Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, Policy, options
 from bot.handlers.panel import ANYBODY, PREFIX, Panel, Ticket, nonce_of, ticket
 from bot.services.groups.channels import data
-from tests.unit.world import ADMIN, LOUNGE
+from tests.kits.world import ADMIN, LOUNGE
 
 actions = st.sampled_from(
     ["m", "e", "x", *SETTINGS, *(f"{name}={value}" for name in SETTINGS for value in options(name))]

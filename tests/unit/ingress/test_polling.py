@@ -17,7 +17,7 @@ from bot.domain.intent import Intent, Receipt
 from bot.ingress.gate import Gate
 from bot.ingress.polling import Poller
 from bot.ingress.receiver import Receiver
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
 
 BOT, HERE = BotId(1), InstanceId(UUID(int=1))
 

@@ -11,7 +11,7 @@ from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import Wanted
 from bot.services.gate.admission import MOST_GROUPS_REMEMBERED, Admission
-from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
+from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 
 async def test_a_member_of_all_channels_may_speak(world: World) -> None:

@@ -22,8 +22,8 @@ from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnLeave, Policy, Prompts
 from bot.domain.restriction import Done, Wanted
 from bot.services.gate.events import MemberChange
-from tests.fake_store import FakeLedger, Row, SharedPrompt
-from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
+from tests.fakes.store import FakeLedger, Row, SharedPrompt
+from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
 
 T = TypeVar("T")
 

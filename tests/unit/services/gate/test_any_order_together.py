@@ -26,6 +26,7 @@ from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Policy
 from bot.domain.restriction import Done, Wanted
 from bot.services.gate.events import MemberChange
+from tests.kits.world import BOT, GROUP, World
 from tests.unit.services.gate.test_any_order import (
     CHANNELS,
     USERS,
@@ -35,7 +36,6 @@ from tests.unit.services.gate.test_any_order import (
     interruptions,
     users,
 )
-from tests.unit.world import BOT, GROUP, World
 
 _INSTANCES = 3
 # A call that is under way takes 2 s at most, and was started only because the lease outlasts it.

@@ -5,7 +5,7 @@ import pytest
 from bot.domain.errors import ChatMovedError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import UserId
 from bot.domain.message import Outgoing
-from tests.unit.world import BOT, GROUP, INSIDERS, NEWS, World
+from tests.kits.world import BOT, GROUP, INSIDERS, NEWS, World
 
 PEOPLE = tuple(UserId(number) for number in range(10, 18))
 

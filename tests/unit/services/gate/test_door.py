@@ -15,7 +15,7 @@ from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, JoinRequests, Policy
 from bot.services.gate.door import Door
 from bot.services.gate.events import MemberChange
-from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
+from tests.kits.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 _APPROVE = Policy(join_requests=JoinRequests.APPROVE)
 _DECLINE = Policy(join_requests=JoinRequests.DECLINE)

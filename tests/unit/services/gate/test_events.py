@@ -8,7 +8,7 @@ from bot.domain.intent import Arrived, Moderated, OpenCase, Regate, Want, WentAw
 from bot.domain.membership import Membership
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
-from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, MEMBER, NEWS, STRANGER, World
+from tests.kits.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, MEMBER, NEWS, STRANGER, World
 
 _IN = MemberState(Role.MEMBER)
 _OUT = MemberState(Role.LEFT, is_member=False)

@@ -13,8 +13,8 @@ from bot.domain.group import Channel
 from bot.domain.ids import ChannelId, TopicId
 from bot.domain.restriction import Case, mute_until
 from bot.services.gate.prompts import VERIFY, prompt, shorten
-from tests.strategies import START, cases
-from tests.unit.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
+from tests.kits.strategies import START, cases
+from tests.kits.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 
 @pytest.fixture

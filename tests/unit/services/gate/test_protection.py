@@ -11,8 +11,8 @@ from bot.domain.ids import BotId, CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.gate.protection import Protection
 from bot.services.gate.shift import Shift
-from tests.fakes import FakeClock
-from tests.unit.world import BOT, STRANGER, World
+from tests.fakes.ports import FakeClock
+from tests.kits.world import BOT, STRANGER, World
 
 OTHER_BOT = BotId(43)
 

@@ -3,7 +3,7 @@
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.intent import Echo
 from bot.domain.permissions import MemberState, Prior, Role
-from tests.unit.world import BOT, GROUP, INSIDERS, NEWS, STRANGER, World
+from tests.kits.world import BOT, GROUP, INSIDERS, NEWS, STRANGER, World
 
 _UNANSWERED = TelegramUnavailableError(method="restrictChatMember", description="no answer within 2 s")
 

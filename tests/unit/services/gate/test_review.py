@@ -10,8 +10,8 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import MessageId
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Role
 from bot.domain.restriction import Case, Done, Finding, PromptState, inspect, is_ours, prompt_ends_at
-from tests.strategies import START, cases, member_states
-from tests.unit.world import GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
+from tests.kits.strategies import START, cases, member_states
+from tests.kits.world import GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _FREE = MemberState(Role.MEMBER)
 

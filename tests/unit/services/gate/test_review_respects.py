@@ -8,7 +8,7 @@ import pytest
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import PROMPT_LIFE, Done, Wanted
-from tests.unit.world import GROUP, INSIDERS, NEWS, STRANGER, World
+from tests.kits.world import GROUP, INSIDERS, NEWS, STRANGER, World
 
 AWAY = TelegramUnavailableError(method="getChatMember", description="away")
 MODERATED = MemberState(Role.RESTRICTED, frozenset(), None)

@@ -14,8 +14,8 @@ from bot.domain.membership import Membership, Stamp
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import PROMPT_LIFE, Done, PromptState, Wanted
-from tests.fake_store import FakeLedger
-from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
+from tests.fakes.store import FakeLedger
+from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _AWAY = TelegramUnavailableError(method="x", description="away")
 _REFUSED = TelegramRefusedError(method="x", description="not enough rights")

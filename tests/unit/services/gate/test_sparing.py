@@ -16,8 +16,8 @@ from bot.domain.policy import ChannelPosts, Enforcement, OnLeave, OnUnknown, Pol
 from bot.domain.restriction import Done, Wanted
 from bot.services.gate.admission import Admission, Post
 from bot.services.upkeep.actions import Actions
-from tests.fake_tables import FakeActions
-from tests.unit.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
+from tests.fakes.tables import FakeActions
+from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 _KICK = Policy(enforcement=Enforcement.KICK, kick_minutes=5)
 _OBSERVE = Policy(enforcement=Enforcement.OBSERVE, on_unknown=OnUnknown.HOLD, channel_posts=ChannelPosts.REMOVE)

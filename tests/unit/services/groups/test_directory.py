@@ -9,9 +9,9 @@ import pytest
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId
 from bot.services.groups.directory import Directory
-from tests.fake_tables import FakeGroups
-from tests.fakes import for_a_while
-from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
+from tests.fakes.ports import for_a_while
+from tests.fakes.tables import FakeGroups
+from tests.kits.world import BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
 
 SUPERGROUP = GroupId(-100_1001)
 

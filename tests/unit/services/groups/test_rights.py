@@ -10,8 +10,8 @@ from bot.domain.ids import ChannelId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
 from bot.services.groups.rights import missing_in_group
-from tests.fakes import no_hook
-from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, LOUNGE, NEWS, STRANGER, World
+from tests.fakes.ports import no_hook
+from tests.kits.world import ADMIN, ADMIN_STATE, BOT, GROUP, LOUNGE, NEWS, STRANGER, World
 
 _ME = UserId(BOT)
 

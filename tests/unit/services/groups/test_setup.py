@@ -11,7 +11,7 @@ from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
 from bot.services.groups.setup import Problem, Request
-from tests.unit.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
+from tests.kits.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _BOT_USER = UserId(BOT)
 _BLOG = ChannelId(-2003)

@@ -11,7 +11,7 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId
 from bot.domain.menu import MENUS, Command
 from bot.services.hosting.menus import MenuKeeper
-from tests.fakes import FakeClock
+from tests.fakes.ports import FakeClock
 
 BOT = BotId(42)
 

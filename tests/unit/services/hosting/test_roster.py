@@ -11,7 +11,7 @@ from bot.domain.ids import BotId
 from bot.domain.secret import Secret
 from bot.services.hosting.roster import Roster
 from bot.services.hosting.token_watch import check_bots
-from tests.strategies import START
+from tests.kits.strategies import START
 
 ONE = HostedBot(BotId(1), "one_bot", Secret("1:AAA"), (Secret("s"),), enabled=True, refused_at=None, seq=1)
 TWO = replace(ONE, bot_id=BotId(2), username="two_bot")

@@ -11,10 +11,10 @@ from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
 from bot.services.hosting.webhooks import ALLOWED_UPDATES, WebhookKeeper
-from tests.fake_tables import FakeLeader, FakeNotes
-from tests.fakes import FakeClock, FakeSpawner, FakeTelegram
-from tests.platform import eventually
-from tests.strategies import START
+from tests.fakes.ports import FakeClock, FakeSpawner, FakeTelegram
+from tests.fakes.tables import FakeLeader, FakeNotes
+from tests.kits.platform import eventually
+from tests.kits.strategies import START
 
 BOT = BotId(42)
 HOSTED = HostedBot(

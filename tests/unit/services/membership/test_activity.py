@@ -6,8 +6,8 @@ from contextlib import suppress
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import UserId
 from bot.services.membership.activity import Activity
-from tests.fakes import for_a_while
-from tests.unit.world import BOT, GROUP, MEMBER, World
+from tests.fakes.ports import for_a_while
+from tests.kits.world import BOT, GROUP, MEMBER, World
 
 
 async def test_sightings_are_written_in_batches(world: World) -> None:

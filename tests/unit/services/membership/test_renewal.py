@@ -7,8 +7,8 @@ import pytest
 from bot.domain.ids import UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from bot.services.membership.renewal import AT_ONCE, REST_SECONDS, Renewal
-from tests.fakes import FakeCache
-from tests.unit.world import BOT, INSIDERS, MEMBER, NEWS, World
+from tests.fakes.ports import FakeCache
+from tests.kits.world import BOT, INSIDERS, MEMBER, NEWS, World
 
 NEAR_THE_END = 500.0
 

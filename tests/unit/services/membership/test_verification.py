@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
-from tests.fakes import FakeCache
-from tests.unit.world import BOT, INSIDERS, MEMBER, NEWS, STRANGER, World
+from tests.fakes.ports import FakeCache
+from tests.kits.world import BOT, INSIDERS, MEMBER, NEWS, STRANGER, World
 
 
 async def test_a_crowd_shares_one_question_per_channel(world: World) -> None:

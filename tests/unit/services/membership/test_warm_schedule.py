@@ -11,9 +11,9 @@ from bot.domain.schedule import parse_schedule
 from bot.domain.warming import Bookmark
 from bot.services.membership.warm_schedule import WarmSchedule
 from bot.services.membership.warmer import Warmer
-from tests.fake_tables import FakeLeader
-from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.unit.world import BOT, GROUP, MEMBER, NEWS, World
+from tests.fakes.tables import FakeLeader
+from tests.fakes.warming import FakeBookmarks, FakeRecent
+from tests.kits.world import BOT, GROUP, MEMBER, NEWS, World
 
 
 class LosingLeader(FakeLeader):

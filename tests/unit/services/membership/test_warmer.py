@@ -16,10 +16,10 @@ from bot.handlers import build_dispatcher
 from bot.handlers.dispatcher import AnyApplication
 from bot.services.batch_verification import WARMER, warm_cache_for_all_groups, warm_cache_for_group
 from bot.services.membership.warmer import BATCH, Warmer
-from tests.fake_warming import FakeBookmarks, FakeRecent
-from tests.fakes import FakeCache
-from tests.unit.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
-from tests.use_cases import use_cases
+from tests.fakes.ports import FakeCache
+from tests.fakes.warming import FakeBookmarks, FakeRecent
+from tests.kits.use_cases import use_cases
+from tests.kits.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 CAFE = GroupId(-1005)
 CROWD = [UserId(user) for user in range(1000, 1250)]

@@ -18,8 +18,8 @@ from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
 from bot.services.membership.renewal import AT_ONCE, Renewal
 from bot.services.membership.verification import Verification
-from tests.fakes import FakeJournal, FakeSpawner
-from tests.traces import zipf_trace
+from tests.fakes.ports import FakeJournal, FakeSpawner
+from tests.kits.traces import zipf_trace
 
 BOT, NEWS = BotId(42), ChannelId(-2001)
 LIFE, JITTER = 600, 15

@@ -8,8 +8,8 @@ from bot.domain.errors import NotAllowedError
 from bot.domain.ids import BotId, UserId
 from bot.domain.operator import Rank, Source
 from bot.services.operating.access import IDLE_SECONDS, LINK_SECONDS, Access
-from tests.fake_access import FakeOwners, FakeShelf
-from tests.fakes import FakeClock
+from tests.fakes.access import FakeOwners, FakeShelf
+from tests.fakes.ports import FakeClock
 
 OLGA, STRANGER = UserId(7), UserId(8)
 

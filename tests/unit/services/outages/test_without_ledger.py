@@ -18,7 +18,7 @@ from bot.domain.restriction import CaseCopy, Wanted
 from bot.services.outages.catching_up import CatchingUp
 from bot.services.outages.copied_cases import CopiedCases
 from bot.services.outages.without_ledger import WithoutLedger
-from tests.unit.world import ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
+from tests.kits.world import ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 OURS = datetime(2027, 6, 1, 12, 0, 7, tzinfo=UTC)
 COPY = CaseCopy(CaseId(1), BOT, GROUP, STRANGER, 2, OURS, None, MessageId(9))

@@ -7,9 +7,9 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId, GroupId, MessageId
 from bot.domain.intent import Deletion
 from bot.services.upkeep.actions import Actions
-from tests.fake_tables import FakeActions
-from tests.fakes import FakeClock, FakeTelegram
-from tests.unit.world import BOT, GROUP
+from tests.fakes.ports import FakeClock, FakeTelegram
+from tests.fakes.tables import FakeActions
+from tests.kits.world import BOT, GROUP
 
 REFUSED = TelegramRefusedError(method="deleteMessages", description="Bad Request: message can't be deleted")
 

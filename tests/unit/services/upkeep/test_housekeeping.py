@@ -3,7 +3,7 @@
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import InstanceId
 from bot.services.upkeep.housekeeping import Housekeeping
-from tests.fakes import FakeClock, for_a_while
+from tests.fakes.ports import FakeClock, for_a_while
 
 
 class _Heart:

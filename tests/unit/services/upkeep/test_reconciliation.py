@@ -8,9 +8,9 @@ from datetime import datetime
 from bot.domain.errors import StoreUnavailableError, TelegramUnavailableError
 from bot.domain.ids import BotId, CaseId
 from bot.services.upkeep.reconciliation import CASES_PER_TURN, MOST_UNDER_REVIEW, LookAtRights, Reconciliation
-from tests.fake_tables import FakeLeader
-from tests.strategies import START
-from tests.unit.world import BOT, GROUP, INSIDERS, NEWS, World
+from tests.fakes.tables import FakeLeader
+from tests.kits.strategies import START
+from tests.kits.world import BOT, GROUP, INSIDERS, NEWS, World
 
 
 class _Reviews:

@@ -8,8 +8,8 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, UpdateId
 from bot.domain.intent import DeadCount, DeadUpdate
 from bot.services.upkeep.replays import Replays
-from tests.fakes import FakeClock
-from tests.unit.world import BOT
+from tests.fakes.ports import FakeClock
+from tests.kits.world import BOT
 
 LETTER = DeadUpdate(BOT, UpdateId(5), b"{}")
 

@@ -3,8 +3,8 @@
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import MessageId
 from bot.services.upkeep.tidying import Tidying
-from tests.fakes import FakeBroom
-from tests.unit.world import BOT, GROUP, World
+from tests.fakes.ports import FakeBroom
+from tests.kits.world import BOT, GROUP, World
 
 
 async def test_a_reply_that_cannot_be_scheduled_stays(world: World) -> None:

@@ -33,7 +33,7 @@ from bot.domain.intent import (
 from bot.domain.operator import By, actor_of
 from bot.domain.policy import Enforcement, Policy, Presence, reopens, with_changes
 from bot.domain.restriction import Done, PromptState, Wanted
-from tests.fake_store import FakeStore, Mark
+from tests.fakes.store import FakeStore, Mark
 
 
 class FakeInbox:

@@ -37,7 +37,7 @@ from bot.domain.intent import (
 from bot.domain.permissions import Prior
 from bot.domain.policy import Enforcement, OnLeave
 from bot.domain.restriction import OBSERVED, PROMPT_LIFE, Case, Done, PromptState, Wanted
-from tests.fakes import FakeClock, Hook, no_hook
+from tests.fakes.ports import FakeClock, Hook, no_hook
 
 _LEASE = timedelta(seconds=3)
 _MOST_REMEMBERED = 1000

@@ -13,7 +13,7 @@ from bot.core.settings import Settings
 from bot.domain.ids import BotId
 from bot.ingress.site import Site
 from bot.ingress.webhook import Event
-from tests.platform import ENCRYPTION_KEY, Platform
+from tests.kits.platform import ENCRYPTION_KEY, Platform
 
 Headers = Sequence[tuple[bytes, bytes]]
 

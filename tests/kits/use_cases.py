@@ -11,9 +11,9 @@ from bot.services.groups.statistics import Statistics
 from bot.services.operating.access import Access
 from bot.services.operating.privacy import Privacy
 from bot.services.upkeep.tidying import Tidying
-from tests.fake_access import FakeOwners, FakeShelf
-from tests.fakes import FakeBroom, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
-from tests.unit.world import World
+from tests.fakes.access import FakeOwners, FakeShelf
+from tests.fakes.ports import FakeBroom, FakeFigures, FakeSetUps, NobodysKeys, NobodysRows
+from tests.kits.world import World
 
 
 def use_cases(world: World) -> UseCases:

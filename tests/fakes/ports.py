@@ -20,7 +20,7 @@ from bot.domain.message import Outgoing, Posted
 from bot.domain.operator import By
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.stats import Day
-from tests.strategies import START
+from tests.kits.strategies import START
 
 Hook = Callable[[str], Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""How long the console's pages take with many groups: `python -m tests.console_speed [groups]`."""
+"""How long the console's pages take with many groups: `python -m tests.benchmarks.console_speed [groups]`."""
 
 import asyncio
 import sys
@@ -12,9 +12,9 @@ from bot.domain.operator import Rank
 from bot.simulator import Simulator
 from tests.acceptance.operators.test_console import link_to
 from tests.browser.demo import demo_home
-from tests.console_kit import Visitor, visitor
-from tests.platform import Platform, furnish
-from tests.servers import fresh_database, running_servers
+from tests.kits.console import Visitor, visitor
+from tests.kits.platform import Platform, furnish
+from tests.kits.servers import fresh_database, running_servers
 
 MANY = 100_000
 _ROUNDS = 5

@@ -28,10 +28,10 @@ from bot.services.groups.setup import Setup
 from bot.services.membership.activity import Activity
 from bot.services.membership.verification import Verification
 from bot.services.ports.runtime import Texts
-from tests.fake_channels import FakeChannels
-from tests.fake_store import FakeCrowds, FakeLedger, FakeStore, Row
-from tests.fake_tables import FakeGroups, FakeInbox
-from tests.fakes import FakeCache, FakeClock, FakeJournal, FakeSpawner, FakeTelegram
+from tests.fakes.channels import FakeChannels
+from tests.fakes.ports import FakeCache, FakeClock, FakeJournal, FakeSpawner, FakeTelegram
+from tests.fakes.store import FakeCrowds, FakeLedger, FakeStore, Row
+from tests.fakes.tables import FakeGroups, FakeInbox
 
 BOT = BotId(42)
 GROUP = GroupId(-1001)

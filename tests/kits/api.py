@@ -12,7 +12,7 @@ from bot.app import Administration, administration
 from bot.core.settings import Settings
 from bot.domain.api import Scope
 from bot.domain.ids import BotId
-from tests.platform import Platform
+from tests.kits.platform import Platform
 
 Json = object
 

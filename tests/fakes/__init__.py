@@ -1,0 +1,1 @@
+"""What stands for the outside world in unit tests: the ports of the services, in memory."""

@@ -1,0 +1,1 @@
+"""What tests stand on: whole instances, servers, worlds, and ways to look at them."""
