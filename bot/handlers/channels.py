@@ -99,10 +99,7 @@ class ChannelOwners:
             numbers = (-int(found[2], 16), -int(found[3], 16))
             press = _Press(bot, user, found[1], ChannelId(numbers[0]), GroupId(numbers[1]))
             key = await self._act(update, press, MessageId(query.message.message_id))
-        try:
-            await self._use.presses.answer(bot, query.id, self._plain(update, key) if key else "")
-        except TelegramError:
-            return
+        await self._replies.toast(update, key)
 
     async def _act(self, update: Update, press: _Press, message: MessageId) -> str:
         """Do what the button says, if its presser may; return the toast's key, empty for none."""

@@ -40,11 +40,7 @@ class Diagnosis:
             key = await self._again(update, query, query.message.chat)
         except TelegramError:
             key = "press.unknown"
-        text = self._use.texts.toast(key, self._replies.language(update)) if key else ""
-        try:
-            await self._use.presses.answer(bot_of(update), query.id, text)
-        except TelegramError:
-            return
+        await self._replies.toast(update, key)
 
     async def _again(self, update: Update, query: CallbackQuery, chat: Chat) -> str:
         bot, group_id, user = bot_of(update), GroupId(chat.id), UserId(query.from_user.id)

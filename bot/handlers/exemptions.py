@@ -45,28 +45,27 @@ class Exemptions:
         query = update.callback_query
         if query is None or query.message is None:
             return
+        chat, number = GroupId(query.message.chat.id), (query.data or "").partition(":")[2]
         try:
-            text = await self._take_back(update, GroupId(query.message.chat.id), (query.data or "").partition(":")[2])
+            key, name = await self._take_back(update, chat, number)
         except TelegramError:
-            text = self._use.texts.toast("press.unknown", self._replies.language(update))
-        try:
-            await self._use.presses.answer(bot_of(update), query.id, text)
-        except TelegramError:
-            return
+            key, name = "press.unknown", ""
+        await self._replies.toast(update, key, name=name)
 
-    async def _take_back(self, update: Update, chat: GroupId, number: str) -> str:
-        texts, language, bot = self._use.texts, self._replies.language(update), bot_of(update)
+    async def _take_back(self, update: Update, chat: GroupId, number: str) -> tuple[str, str]:
+        """Do it if the presser may; return the toast's key, and whom it is about."""
+        bot = bot_of(update)
         group, presser = self._use.directory.group(bot, chat), update.effective_user
         if group is None or presser is None or not number.isdecimal() or int(number) > LARGEST_ID:
-            return texts.toast("press.stale", language)
+            return "press.stale", ""
         say = await self._use.authority.of(group, UserId(presser.id))
         if say is not Say.YES:
-            return texts.toast(f"press.{say.value}", language)
+            return f"press.{say.value}", ""
         known = {each.user_id: each for each in await self._use.policies.exemptions(bot, chat)}
         gone = known.get(UserId(int(number)))
         if gone is None or not await self._use.policies.unexempt(bot, chat, gone.user_id, UserId(presser.id)):
-            return texts.toast("press.stale", language)
-        return texts.toast("exempt.removed", language, name=gone.user_name)
+            return "press.stale", ""
+        return "exempt.removed", gone.user_name
 
     async def _may(self, message: Message, group: ProtectedGroup, user: UserId) -> bool:
         if is_anonymous_admin(message):

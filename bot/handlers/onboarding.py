@@ -101,18 +101,14 @@ class Onboard:
         query = update.callback_query
         if query is None:
             return
-        bot, language = bot_of(update), self._replies.language(update)
         data = _DATA.fullmatch(query.data or "")
         number = 0 if data is None else int(data[2])
-        set_up = await self._use.onboarding.get(bot, UserId(query.from_user.id), number)
+        set_up = await self._use.onboarding.get(bot_of(update), UserId(query.from_user.id), number)
         try:
             key = "press.stale" if data is None or set_up is None else await self._act(update, set_up, data[1])
         except TelegramError:
             key = "press.unknown"
-        try:
-            await self._use.presses.answer(bot, query.id, self._use.texts.toast(key, language) if key else "")
-        except TelegramError:
-            return
+        await self._replies.toast(update, key)
 
     async def _act(self, update: Update, set_up: SetUp, verb: str) -> str:
         """Do what the button says; return the toast's key, empty for none."""

@@ -47,24 +47,19 @@ class Protect:
         query = update.callback_query
         if query is None:
             return
-        texts, language = self._use.texts, self._replies.language(update)
-        command = _command_under(query)
+        command, key = _command_under(query), ""
         try:
             if command is None:
-                toast = texts.toast("press.stale", language)
+                key = "press.stale"
             elif not await self._may(update, command.chat):
-                toast = texts.toast("press.not_admin", language)
+                key = "press.not_admin"
             else:
                 references = _references(command)
                 text, buttons = await self._apply(update, command.chat, UserId(query.from_user.id), references)
                 await self._replies.reply(update, text, buttons)
-                toast = ""
         except TelegramError:
-            toast = texts.toast("press.unknown", language)
-        try:
-            await self._use.presses.answer(bot_of(update), query.id, toast)
-        except TelegramError:
-            return
+            key = "press.unknown"
+        await self._replies.toast(update, key)
 
     async def unprotect(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/unprotect`."""

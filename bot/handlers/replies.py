@@ -58,6 +58,16 @@ class Replies:
         if message.chat.type != ChatType.PRIVATE:
             await self._use.tidying.after_a_while(bot, chat, (MessageId(message.message_id), sent))
 
+    async def toast(self, update: Update, key: str, **values: str | int) -> None:
+        """Answer a press, without words where the key is empty. Whether Telegram takes that changes nothing."""
+        if update.callback_query is None:
+            return
+        text = self._use.texts.toast(key, self.language(update), **values) if key else ""
+        try:
+            await self._use.presses.answer(bot_of(update), update.callback_query.id, text)
+        except TelegramError:
+            return
+
     def used(self, pressed: Handler) -> Handler:
         """Let the message whose button is pressed stay for as long again before it is tidied up."""
 

@@ -51,11 +51,7 @@ class Settings:
                 key = await self._press(update, query, ticket(query.data))
         except TelegramError:
             key = "press.unknown"
-        text = self._use.texts.toast(key, self._replies.language(update)) if key else ""
-        try:
-            await self._use.presses.answer(bot_of(update), query.id, text)
-        except TelegramError:
-            return
+        await self._replies.toast(update, key)
 
     async def in_private(self, update: Update, group_id: GroupId) -> None:
         """Open a group's panel in private, for whoever came by the link on the panel in the group."""

@@ -45,11 +45,7 @@ class GroupStatistics:
             key = await self._press(update, query, GroupId(query.message.chat.id), MessageId(query.message.message_id))
         except TelegramError:
             key = "press.unknown"
-        text = self._use.texts.toast(key, self._replies.language(update)) if key else ""
-        try:
-            await self._use.presses.answer(bot_of(update), query.id, text)
-        except TelegramError:
-            return
+        await self._replies.toast(update, key)
 
     async def _press(self, update: Update, query: CallbackQuery, chat: GroupId, message: MessageId) -> str:
         found, group = _DATA.fullmatch(query.data or ""), self._use.directory.group(bot_of(update), chat)

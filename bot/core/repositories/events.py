@@ -17,19 +17,19 @@ class EventStore:
 
     async def of_bot(self, bot: BotId, *, before: EventKey | None = None, limit: int = 50) -> Sequence[Event]:
         """Return what happened in all groups of a bot."""
-        return _events(await self._database.rows("get_bot_events", bot, *_place(before), limit))
+        return events_of(await self._database.rows("get_bot_events", bot, *behind(before), limit))
 
     async def of_group(
         self, bot: BotId, group: GroupId, *, before: EventKey | None = None, limit: int = 50
     ) -> Sequence[Event]:
         """Return what happened in a group."""
-        return _events(await self._database.rows("get_group_events", bot, group, *_place(before), limit))
+        return events_of(await self._database.rows("get_group_events", bot, group, *behind(before), limit))
 
     async def of_user(
         self, bot: BotId, user: UserId, *, group: GroupId | None = None, before: EventKey | None = None, limit: int = 50
     ) -> Sequence[Event]:
         """Return what happened to a user, in one group or in all of them."""
-        return _events(await self._database.rows("get_user_events", bot, user, group, *_place(before), limit))
+        return events_of(await self._database.rows("get_user_events", bot, user, group, *behind(before), limit))
 
     async def counts(self, bot: BotId, group: GroupId, *, days: int) -> Sequence[EventCount]:
         """Count what happened in a group in the last days."""
@@ -62,11 +62,13 @@ class EventStore:
         ]
 
 
-def _place(before: EventKey | None) -> tuple[object, object]:
+def behind(before: EventKey | None) -> tuple[object, object]:
+    """Write down where a page begins; nothing for the first."""
     return (None, None) if before is None else (before.at, before.number)
 
 
-def _events(rows: Sequence[asyncpg.Record]) -> Sequence[Event]:
+def events_of(rows: Sequence[asyncpg.Record]) -> Sequence[Event]:
+    """Read events."""
     return [
         Event(
             key=EventKey(row["at"], row["event_id"]),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.core.postgres.database import Database, Record
 from bot.core.repositories.configuration import audit
+from bot.core.repositories.events import behind, events_of
 from bot.domain.errors import InvalidInputError
 from bot.domain.event import Event, EventKey
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
@@ -83,21 +84,7 @@ class OperatingStore:
         self, bots: Bots, kinds: Sequence[str] | None, *, before: EventKey | None, limit: int
     ) -> Sequence[Event]:
         """Return decisions of all bots, the newest first."""
-        at, number = (None, None) if before is None else (before.at, before.number)
-        return [
-            Event(
-                key=EventKey(row["at"], row["event_id"]),
-                bot_id=BotId(row["bot_id"]),
-                group_id=GroupId(row["group_id"]),
-                user_id=UserId(row["user_id"]),
-                kind=row["outcome"],
-                reason=row["detail"],
-                channels=tuple(ChannelId(channel) for channel in row["channels"]),
-                case_id=None if row["case_id"] is None else CaseId(row["case_id"]),
-                seconds=row["seconds"],
-            )
-            for row in await self._database.rows("list_events", at, number, bots, kinds, limit)
-        ]
+        return events_of(await self._database.rows("list_events", *behind(before), bots, kinds, limit))
 
     async def cases(
         self, bots: Bots, *, group: GroupId | None, user: UserId | None, cursor: str | None, limit: int
