@@ -67,8 +67,8 @@ class _Lazily:
         self._build = build
         self._dispatch: Dispatch | None = None
 
-    async def __call__(self, body: bytes) -> Sequence[Intent]:
+    async def __call__(self, body: bytes, *, is_owed: bool = False) -> Sequence[Intent]:
         if self._dispatch is None:
             self._dispatch = self._build()
         with measured("update"):
-            return await self._dispatch(body)
+            return await self._dispatch(body, is_owed=is_owed)

@@ -158,7 +158,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         ("outages", world.database.watch),
         ("copies", kept.copies.run),
         ("copying anew", kept.copying_anew.run),
-        ("catching up", partial(kept.catching_up.run, receiver.replay)),
+        ("catching up", partial(kept.catching_up.run, receiver.replay, receiver.give_up)),
         ("replays", _replays(world, receiver, roster).run),
         ("roster", roster.run),
         ("tokens", partial(world.watch.run, roster, world.telegram.desk)),

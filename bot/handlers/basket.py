@@ -14,6 +14,8 @@ class Basket:
     """The outcome of one update's handlers."""
 
     body: bytes
+    is_owed: bool = False
+    """The update was acknowledged before, and its sender was promised an answer."""
     intents: list[Intent] = field(default_factory=list)
     error: Exception | None = None
 
@@ -25,9 +27,9 @@ class Baskets:
         self._open: dict[int, Basket] = {}
 
     @contextmanager
-    def opened(self, update: Update, body: bytes) -> Iterator[Basket]:
+    def opened(self, update: Update, body: bytes, *, is_owed: bool = False) -> Iterator[Basket]:
         """Hold a basket while the update's handlers run."""
-        basket = Basket(body)
+        basket = Basket(body, is_owed)
         self._open[update.update_id] = basket
         try:
             yield basket
@@ -41,6 +43,10 @@ class Baskets:
     def body(self, update: Update) -> bytes:
         """Return the update as Telegram sent it."""
         return self._open[update.update_id].body
+
+    def is_owed(self, update: Update) -> bool:
+        """Whether the update was acknowledged before, and its sender was promised an answer."""
+        return self._open[update.update_id].is_owed
 
     def failed(self, update: object, error: Exception) -> None:
         """Keep the first error: the dispatcher raises it, and the update is not done."""

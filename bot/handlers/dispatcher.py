@@ -68,7 +68,7 @@ class Dispatcher:
         self._starting = asyncio.Lock()
         self._started = False
 
-    async def __call__(self, body: bytes) -> Sequence[Intent]:
+    async def __call__(self, body: bytes, *, is_owed: bool = False) -> Sequence[Intent]:
         """Handle one update.
 
         Raises MalformedUpdateError for what is no update, TelegramUnavailableError while the bot itself is unknown
@@ -79,7 +79,7 @@ class Dispatcher:
             update = Update.de_json(json.loads(body), self._application.bot)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedUpdateError(f"{type(error).__name__}: {error}") from error
-        with self._baskets.opened(update, body) as basket:
+        with self._baskets.opened(update, body, is_owed=is_owed) as basket:
             await self._application.process_update(update)
             if basket.error is not None:
                 raise basket.error
@@ -105,7 +105,8 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
 
     `introduce` has the bot ask who it is; it raises TelegramUnavailableError or TelegramRefusedError.
     """
-    baskets, replies = Baskets(), Replies(use)
+    baskets = Baskets()
+    replies = Replies(use, baskets)
     owners = ChannelOwners(use, replies)
     onboard = Onboard(use, replies, owners)
     messages, members = GroupMessages(use, baskets), Members(use, baskets, onboard)

@@ -11,6 +11,7 @@ from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnava
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.handlers import links
+from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of, topic_of
 from bot.handlers.usecases import UseCases
 from bot.services.groups.setup import Problem
@@ -23,8 +24,9 @@ Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Coroutine[object, object
 class Replies:
     """Answers a command."""
 
-    def __init__(self, use: UseCases) -> None:
+    def __init__(self, use: UseCases, baskets: Baskets) -> None:
         self._use = use
+        self._baskets = baskets
 
     def language(self, update: Update) -> str:
         """Return the language to answer this update's sender in."""
@@ -127,6 +129,9 @@ class Replies:
                     kept = not to_look and self._use.setup.is_kept(bot_of(update), GroupId(message.chat.id))
                     await self.reply(update, self.say(update, "press.locked" if kept else "command.admins_only"))
             except TelegramUnavailableError as error:
+                if self._baskets.is_owed(update):
+                    # It was promised that this is done: later, then.
+                    raise
                 log.warning("command.unavailable", error=str(error))
                 await self.reply(update, self.say(update, "command.unavailable"))
             except TelegramRefusedError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -23,7 +23,15 @@ from bot.ingress.shapes import UpdateHead
 from bot.services.ports.ledger import Inbox
 from bot.services.ports.runtime import FirstWaker
 
-Dispatch = Callable[[bytes], Awaitable[Sequence[Intent]]]
+
+class Dispatch(Protocol):
+    """One bot's handlers: bytes in, intents out."""
+
+    async def __call__(self, body: bytes, *, is_owed: bool = False) -> Sequence[Intent]:
+        """Handle an update; one that `is_owed` was acknowledged before, and fails where it could only be put off."""
+        ...
+
+
 """Handles one update of one bot: bytes in, intents out. Raises whatever went wrong."""
 
 # Telegram waits 60 s for an answer. A handler that is still busy then would be asked to do it twice.
@@ -103,6 +111,7 @@ class Receiver:
         self._monotonic = monotonic
         self._trace = trace
         self._parser = Parser()
+        self._owed: set[tuple[BotId, UpdateId]] = set()
 
     def passes(self, bot: BotId, body: bytes) -> bool:
         """Settle an update that needs nobody; else count nothing and leave it, broken ones too, to `receive`."""
@@ -125,8 +134,30 @@ class Receiver:
     async def replay(self, bot: BotId, body: bytes) -> bool:
         """Handle an update that was acknowledged before; False when it has to be handled again. Never raises."""
         update = self._head(bot, body)
-        answer = await self._handle(bot, update, body) if isinstance(update, UpdateHead) else update
-        return answer in {Answer.DONE, Answer.NOT_JSON}
+        if not isinstance(update, UpdateHead):
+            return update in {Answer.DONE, Answer.NOT_JSON}
+        self._owed.add((bot, UpdateId(update.update_id)))
+        try:
+            return await self._handle(bot, update, body) is Answer.DONE
+        finally:
+            self._owed.discard((bot, UpdateId(update.update_id)))
+
+    async def give_up(self, bot: BotId, body: bytes, reason: str) -> bool:
+        """Make a dead letter of an update that was acknowledged before; False when that is to be tried again.
+
+        Never raises.
+        """
+        update = self._head(bot, body)
+        if not isinstance(update, UpdateHead):
+            return True
+        try:
+            claim = await self._inbox.claim(bot, UpdateId(update.update_id))
+            if not isinstance(claim, Receipt):
+                return claim
+            await self._bury(claim, body, reason)
+        except (StoreUnavailableError, ClaimLostError):
+            return False
+        return True
 
     def _head(self, bot: BotId, body: bytes) -> UpdateHead | Answer:
         """Return what has to be handled, or the answer for what has not."""
@@ -210,7 +241,7 @@ class Receiver:
             return await self._bury(claim, body, "the instances that handled this update did not live to finish it")
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
-                intents = await self._dispatch(claim.bot_id, body)
+                intents = await self._dispatch(claim, body)
             cases = await self._inbox.settle(claim, intents)
             # Whoever has joined or pressed waits to write; nobody waits to be muted.
             is_wait = any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents)
@@ -232,11 +263,11 @@ class Receiver:
             return await self._failed(claim, body, error)
         return Answer.DONE
 
-    async def _dispatch(self, bot: BotId, body: bytes) -> Sequence[Intent]:
-        dispatch = self._dispatchers.get(bot)
+    async def _dispatch(self, claim: Receipt, body: bytes) -> Sequence[Intent]:
+        dispatch = self._dispatchers.get(claim.bot_id)
         if dispatch is None:
             raise TelegramUnavailableError(method="none", description="the bot was stopped a moment ago")
-        return await dispatch(body)
+        return await dispatch(body, is_owed=(claim.bot_id, claim.update_id) in self._owed)
 
     async def _failed(self, claim: Receipt, body: bytes, error: Exception) -> Answer:
         if claim.attempt < _ATTEMPTS:

@@ -7,9 +7,10 @@ from functools import partial
 import asyncpg
 import pytest
 
-from bot.simulator import Hold, Message
+from bot.services.outages import catching_up
+from bot.simulator import Fault, Hold, Message
 from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -268,6 +269,31 @@ async def test_when_there_is_no_room_the_admin_is_told(outside: Outside) -> None
     await outside.live_on()
 
     assert not any("Everybody may write" in text for text in lounge.said())
+
+
+async def test_a_command_that_stays_unanswered_holds_up_the_others_for_a_while_only(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram answers nothing about one group: its command becomes a dead letter, and then the next one is done."""
+    monkeypatch.setattr(catching_up, "_PATIENCE_SECONDS", 3.0)
+    lounge, sim = outside.lounge, outside.lounge.sim
+    terrace = add_group(sim, lounge.bot, lounge.owner, "Terrace")
+    await sim.settled(RECOVERY_SECONDS)
+    async with away(outside):
+        for group, command in ((lounge.group, "/unprotect"), (terrace, f"/protect @{lounge.news.username}")):
+            sim.say(lounge.owner, group, command)
+            await sim.settled(RECOVERY_SECONDS)
+        sim.faults.add(Fault(kind="error", chat=lounge.group.id, code=502, times=None))
+
+    def answered() -> bool:
+        return any("News" in text for text in lounge.said(terrace))
+
+    await eventually(answered, "the second command is done", within=30)
+    letters = await outside.platform.fetch("SELECT error FROM dead_letters")
+    sim.faults.clear()
+
+    assert ["kept in an outage" in row["error"] for row in letters] == [True]
+    assert lounge.muted(outside.muted)
 
 
 async def test_all_away_means_that_everything_waits(outside: Outside) -> None:

@@ -145,7 +145,8 @@ class Scene:
     handled: list[int] = field(default_factory=list)
     faults: dict[int, list[Exception]] = field(default_factory=dict)
 
-    async def dispatch(self, body: bytes) -> Sequence[Intent]:
+    async def dispatch(self, body: bytes, *, is_owed: bool = False) -> Sequence[Intent]:
+        assert not is_owed
         number = json.loads(body)["update_id"]
         if self.faults.get(number):
             raise self.faults[number].pop(0)

@@ -18,6 +18,7 @@ from bot.domain.restriction import CaseCopy, Wanted
 from bot.services.outages.catching_up import CatchingUp
 from bot.services.outages.copied_cases import CopiedCases
 from bot.services.outages.without_ledger import WithoutLedger
+from tests.fakes.ports import FakeClock
 from tests.kits.world import ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 OURS = datetime(2027, 6, 1, 12, 0, 7, tzinfo=UTC)
@@ -290,7 +291,7 @@ async def test_what_was_kept_is_done_in_order_and_first(scene: Scene) -> None:
 
     with pytest.raises(StoreUnavailableError):
         await catching_up.turn(BOT)
-    work = asyncio.get_running_loop().create_task(catching_up.run(replay))
+    work = asyncio.get_running_loop().create_task(catching_up.run(replay, _give_up_never))
     for _ in range(50):
         await asyncio.sleep(0)
     work.cancel()
@@ -302,3 +303,43 @@ async def test_what_was_kept_is_done_in_order_and_first(scene: Scene) -> None:
     await catching_up.turn(BOT)
     with pytest.raises(StoreUnavailableError):
         await catching_up.turn(other)
+
+
+async def _give_up_never(bot: BotId, body: bytes, reason: str) -> bool:
+    """Be asked only when something has waited for too long."""
+    raise AssertionError((bot, body, reason))
+
+
+async def test_what_cannot_be_handled_is_given_up_after_ten_minutes(scene: Scene) -> None:
+    """Counted from when PostgreSQL was there; a letter that cannot be written is tried again; then the next is done."""
+    outage, clock, commands = Outage(away=False), FakeClock(), Kept()
+    handled: list[tuple[float, bytes]] = []
+    given_up: list[tuple[float, bytes]] = []
+    catching_up = CatchingUp(outage=outage, commands=commands, strangers=scene.kept, bots={BOT}, clock=clock)
+    for number in (4, 5):
+        await commands.keep(KeptUpdate(f"{number}", BOT, UpdateId(number), b"%d" % number))
+
+    async def replay(_: BotId, body: bytes) -> bool:
+        handled.append((clock.monotonic(), body))
+        # A second outage in between: the time begins anew.
+        outage.away = len(handled) == 300
+        return body == b"5"
+
+    async def give_up(_: BotId, body: bytes, reason: str) -> bool:
+        assert reason
+        given_up.append((clock.monotonic(), body))
+        return len(given_up) == 2
+
+    began = clock.monotonic()
+    work = asyncio.get_running_loop().create_task(catching_up.run(replay, give_up))
+    for _ in range(3000):
+        await asyncio.sleep(0)
+        outage.away = outage.away and len(handled) == 300 and clock.monotonic() - began < 350
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+    assert [body for _, body in given_up] == [b"4", b"4"]
+    assert 900 <= given_up[0][0] - began <= 960
+    assert handled[-1][1] == b"5"
+    assert await commands.empty(BOT)
