@@ -21,13 +21,13 @@ from bot.core.repositories.privacy import PersonalKeys, PersonalRows
 from bot.core.repositories.set_ups import SetUpStore
 from bot.core.settings import Settings
 from bot.core.texts import load_catalogs
-from bot.domain.restriction import Case
 from bot.handlers import UseCases
 from bot.services.gate.admission import Doorkeeper
 from bot.services.gate.crowds import SharedPrompts
 from bot.services.gate.door import Door
 from bot.services.gate.events import MemberEvents
 from bot.services.gate.guard import Guard
+from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.protection import Protection
 from bot.services.gate.shift import Shift
@@ -89,14 +89,16 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         clock=clock,
     )
 
-    def shift(case: Case) -> Shift:
+    preparations = Preparations(monotonic=clock.monotonic)
+
+    def shift() -> Shift:
         return Shift(
-            case,
             ledger=ledger,
             telegram=working,
             judgement=Judgement(verification=verification, sparing=sparing),
             directory=directory,
             prompter=prompter,
+            preparations=preparations,
             follow=setup.moved,
             clock=clock,
             journal=metrics,

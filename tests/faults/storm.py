@@ -65,7 +65,7 @@ class Report:
     """Calls about people who came in and wrote, answered while it stormed."""
     longest_gap_of_joins_seconds: float = 0.0
     joins_muted: int = 0
-    """A mute takes up to four calls in a row, so of these there are few, if any, until the storm is over."""
+    """A mute that a pause has put back takes two answers in a row: some get through."""
     bulk_done: int = 0
     longest_gap_of_bulk_seconds: float = 0.0
     updates: int = 0

@@ -13,10 +13,11 @@ from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UpdateI
 from bot.domain.intent import Intent, Receipt
 from bot.domain.membership import Stamp
 from bot.domain.permissions import MemberState, Role
-from bot.domain.restriction import Case, Wanted
+from bot.domain.restriction import Wanted
 from bot.services.gate.admission import Admission, Doorkeeper, Speaker
 from bot.services.gate.crowds import SharedPrompts
 from bot.services.gate.events import MemberChange, MemberEvents
+from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.shift import Shift
 from bot.services.gate.sparing import Judgement, Sparing
@@ -64,12 +65,12 @@ class World:
         self.telegram: FakeTelegram = FakeTelegram() if beside is None else beside.telegram
         self.cache: FakeCache = FakeCache(clock, shared)
         self.store: FakeStore = FakeStore(clock) if beside is None else beside.store
-        self.groups = FakeGroups(self.store)
-        self.inbox = FakeInbox(self.store)
+        self.groups, self.inbox = FakeGroups(self.store), FakeInbox(self.store)
         self.journal = FakeJournal()
         self.spawner = FakeSpawner()
         self.texts = texts
         self.woken: list[CaseId] = []
+        self.preparations = Preparations(monotonic=self.clock.monotonic)
         self.pokes = 0
         self.numbers: Iterator[int] = itertools.count(100) if beside is None else beside.numbers
         self.ledger = FakeLedger(self.store)
@@ -226,15 +227,15 @@ class World:
         change = self.change(GROUP, user, new, actor=actor)
         await self.commit(*await self.events.in_group(change))
 
-    def shift(self, case: Case, ledger: FakeLedger | None = None) -> Shift:
-        """Return a shift on a leased case."""
+    def shift(self) -> Shift:
+        """Return a shift for a leased case."""
         return Shift(
-            case,
-            ledger=ledger or self.ledger,
+            ledger=self.ledger,
             telegram=self.telegram,
             judgement=self.judgement,
             directory=self.directory,
             prompter=self.prompter,
+            preparations=self.preparations,
             follow=self.setup.moved,
             clock=self.clock,
             journal=self.journal,
@@ -255,7 +256,7 @@ class World:
             for _, case_id in due:
                 case = await self.ledger.lease(case_id)
                 if case is not None:
-                    await self.shift(case).run()
+                    await self.shift().run(case)
         pytest.fail("the work does not come to an end")
 
     def muted(self, user: UserId) -> bool:

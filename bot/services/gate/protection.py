@@ -110,11 +110,11 @@ class Protection:
         try:
             case = await self._ledger.lease(case_id)
             if case is not None:
-                shift: Shift = self._shifts(case)
+                shift: Shift = self._shifts()
                 try:
-                    return await shift.run()
+                    return await shift.run(case)
                 finally:
-                    case = shift.case
+                    case = shift.case or case
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
         except NotReadyError as error:

@@ -34,6 +34,7 @@ from bot.domain.restriction import (
 from bot.services.gate.deletions import AT_ONCE, delete_all
 from bot.services.gate.kicks import kick
 from bot.services.gate.pauses import after_refusal, without_answer
+from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.sparing import Judgement
 from bot.services.groups.directory import Directory
@@ -61,23 +62,24 @@ class Shift:
 
     def __init__(
         self,
-        case: Case,
         *,
         ledger: CaseLedger,
         telegram: TelegramModeration,
         judgement: Judgement,
         directory: Directory,
         prompter: Prompter,
+        preparations: Preparations,
         follow: Follow,
         clock: Clock,
         journal: Journal,
     ) -> None:
-        self._case = case
+        self._case: Case | None = None
         self._ledger = ledger
         self._telegram = telegram
         self._judgement = judgement
         self._directory = directory
         self._prompter = prompter
+        self._preparations = preparations
         self._follow = follow
         self._clock = clock
         self._journal = journal
@@ -85,12 +87,10 @@ class Shift:
         self._outcome = _FREED
         self._missing: tuple[ChannelId, ...] = ()
         self._spared: Spared | None = None
-        self._prepared_version: int | None = None
         self._is_put_off = False
 
-    async def run(self) -> bool:
+    async def run(self, case: Case | None) -> bool:
         """Work until all is done or the lease is lost; whether the case was put off. Raises StoreUnavailableError."""
-        case: Case | None = self._case
         while case is not None:
             self._case = case
             # Whoever may write by the new settings is not judged by those this instance has heard of so far.
@@ -99,7 +99,7 @@ class Shift:
         return self._is_put_off
 
     @property
-    def case(self) -> Case:
+    def case(self) -> Case | None:
         """The case as the last step left it."""
         return self._case
 
@@ -236,10 +236,7 @@ class Shift:
             case Preparation.GO:
                 until = case.our_until or mute_until(case.case_id, self._clock.now())
                 fresh = await self._ledger.muting(case, prior=prior_of(state, case), until=until)
-                # Only the version this very commit made says that nobody acted since the state was read.
-                if fresh is not None and fresh.version == case.version + 1:
-                    self._prepared_version = fresh.version
-                return fresh
+                return self._preparations.noted(case, fresh)
             case Preparation.EXEMPT:
                 return await self._close(case, "exempt")
             case Preparation.SILENT_ALREADY:
@@ -254,7 +251,7 @@ class Shift:
         if not isinstance(verdict, Missing):
             self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
             return await self._ledger.want(case, Wanted.FREE)
-        if case.version != self._prepared_version:
+        if not self._preparations.hold(case):
             return await self._mute_again(case)
         return await self._impose(case)
 
@@ -267,9 +264,7 @@ class Shift:
             self._outcome = "exempt" if state.is_admin else "silent_already"
             return await self._ledger.want(case, Wanted.FREE)
         fresh = await self._ledger.muting(case, prior=state.restriction, until=case.our_until)
-        if fresh is not None and fresh.version == case.version + 1:
-            self._prepared_version = fresh.version
-        return fresh
+        return self._preparations.noted(case, fresh)
 
     async def _impose(self, case: Case) -> Case | None:
         if case.our_until is None:
@@ -277,7 +272,8 @@ class Shift:
         if not await self._hold(case):
             return None
         try:
-            await self._telegram.mute(case.bot_id, case.group_id, case.user_id, until=case.our_until)
+            with self._preparations.spent(case):
+                await self._telegram.mute(case.bot_id, case.group_id, case.user_id, until=case.our_until)
         except ChatMovedError:
             raise
         except TelegramRefusedError as error:
@@ -396,4 +392,4 @@ class Shift:
         return group if group is not None and group.gating else None
 
 
-ShiftMaker = Callable[[Case], Shift]
+ShiftMaker = Callable[[], Shift]

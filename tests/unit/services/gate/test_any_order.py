@@ -22,6 +22,7 @@ from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnLeave, Policy, Prompts
 from bot.domain.restriction import Done, Wanted
 from bot.services.gate.events import MemberChange
+from bot.services.gate.preparations import Preparations
 from tests.fakes.store import FakeLedger, Row, SharedPrompt
 from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
 
@@ -380,11 +381,12 @@ class AnyOrder(RuleBasedStateMachine):
             try:
                 case = await self.world.ledger.lease(case_id)
                 if case is not None:
-                    await self.world.shift(case).run()
+                    await self.world.shift().run(case)
             except StoreUnavailableError:
                 continue
             except CrashError:
                 self.world.ledger = FakeLedger(self.world.store)
+                self.world.preparations = Preparations(monotonic=self.world.clock.monotonic)
                 return
         await self._share()
 

@@ -398,7 +398,7 @@ class Together(AnyOrder):
                 with suppress(StoreUnavailableError):
                     case = await world.ledger.lease(case_id)
                     if case is not None:
-                        await world.shift(case).run()
+                        await world.shift().run(case)
 
     async def _settle(self) -> None:
         self._land()

@@ -25,10 +25,10 @@ class _Worker:
         self.faults: list[Exception] = []
         self.protection = Protection(ledger=world.ledger, shifts=self._shift, clock=world.clock)
 
-    def _shift(self, case: Case) -> Shift:
+    def _shift(self) -> Shift:
         if self.faults:
             raise self.faults.pop(0)
-        return self.world.shift(case)
+        return self.world.shift()
 
 
 @pytest.fixture

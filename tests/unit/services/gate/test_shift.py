@@ -522,7 +522,7 @@ async def test_a_lost_lease_ends_the_shift(world: World) -> None:
     _once(world, "mute", take_over)
     case = await world.ledger.lease(world.row().case.case_id)
     assert case is not None
-    await world.shift(case).run()
+    await world.shift().run(case)
 
     assert world.telegram.called("delete_messages") == []
     assert world.telegram.sent == {}
@@ -563,7 +563,7 @@ async def test_no_call_is_made_under_a_lease_that_is_over(world: World, step: st
     world.telegram.hook = world.store.hook = slow
     case = await world.ledger.lease(world.row().case.case_id)
     assert case is not None
-    await world.shift(case).run()
+    await world.shift().run(case)
 
     assert world.telegram.called(step) == []
 

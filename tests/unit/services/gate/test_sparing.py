@@ -112,7 +112,7 @@ async def test_nobody_is_removed_on_a_doubt(world: World) -> None:
     for _, case_id in await world.ledger.due(10):
         case = await world.ledger.lease(case_id)
         assert case is not None
-        await world.shift(case).run()
+        await world.shift().run(case)
 
     assert world.telegram.called("ban") == []
 
