@@ -30,6 +30,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bot.core.embedded import EmbeddedServers
+from tests.kits.leash import with_own_files
 from tests.kits.servers import running_servers
 from tests.load import checks
 from tests.load.checks import CHECKS, FULL, QUICK, SHORT, Check, Outcome, Size
@@ -200,4 +201,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_own_files(main))

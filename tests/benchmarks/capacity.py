@@ -33,6 +33,7 @@ from tests.faults.meters import cpu_seconds
 from tests.faults.stage import Home, Note, home, servers
 from tests.faults.town import Stranger, Town, batched, build
 from tests.kits.ingress import secret_of
+from tests.kits.leash import with_own_files
 from tests.kits.platform import Instance, Platform, eventually, free_port
 from tests.kits.servers import database_named
 
@@ -251,7 +252,7 @@ def _memory(stand: Stand) -> float:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
 
 
-def main() -> None:
+def main() -> int:
     """Measure, write the figures and the page, and print where they are."""
     columns = (TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -263,7 +264,8 @@ def main() -> None:
     for work in figures["work"]:
         print(json.dumps(work))
     print(f"wrote {PAGE} and {FIGURES}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(with_own_files(main))

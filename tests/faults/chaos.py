@@ -28,6 +28,7 @@ from tests.faults.crowd import PEOPLE, Crowd
 from tests.faults.front import front
 from tests.faults.stage import Home, Note, Outside, home, servers
 from tests.faults.takeover import Coroner
+from tests.kits.leash import with_own_files
 from tests.kits.platform import Instance, Platform, free_port, furnish
 
 _INSTANCES = 3
@@ -328,4 +329,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_own_files(main))

@@ -30,6 +30,7 @@ from tests.faults.meters import Meters, Reading
 from tests.faults.stage import Home, Note, home, servers
 from tests.faults.tally import Tally, milliseconds
 from tests.faults.town import Town, build
+from tests.kits.leash import with_own_files
 from tests.kits.platform import Instance, Platform, free_port
 
 # MISSION C2 and C4. Errors are deliveries that did not end in 2xx, per update.
@@ -425,4 +426,4 @@ def _chosen(phases: Sequence[Phase], wanted: argparse.Namespace) -> list[Phase]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_own_files(main))

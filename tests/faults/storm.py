@@ -33,6 +33,7 @@ from bot.domain.secret import Secret
 from bot.simulator import Call, Message, NotAllowed, Simulator, User
 from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
 from tests.faults.stage import Note, home, servers
+from tests.kits.leash import with_own_files
 from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish
 
 INSTANCES = 3
@@ -337,8 +338,8 @@ async def alone(seconds: float, *, seed: int, progress: Progress) -> Report:
         return await storm(seconds, platform=platform, lounge=lounge, seed=seed, progress=progress)
 
 
-def main() -> None:
-    """Run as `make storm` does, say what happened, and end with 1 when it must not have."""
+def main() -> int:
+    """Run as `make storm` does, say what happened, and return 1 when it must not have."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long Telegram floods (default 60)")
     parser.add_argument("--seed", type=int, default=1)
@@ -352,8 +353,8 @@ def main() -> None:
     sys.stdout.write(f"{text}\n")
     for fault in report.faults:
         sys.stdout.write(f"FAILED {fault}\n")
-    sys.exit(1 if report.faults else 0)
+    return 1 if report.faults else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(with_own_files(main))

@@ -21,6 +21,7 @@ from rich.table import Table
 from tests.faults.stage import Note
 from tests.ha.checks import Check, Part
 from tests.ha.parts import PARTS
+from tests.kits.leash import with_own_files
 
 
 @dataclass
@@ -58,6 +59,9 @@ async def _run(part: Part, progress: Progress, line: TaskID) -> Outcome:
         outcome.fault = f"not done within {part.seconds:g} s"
     except (Exception, BaseExceptionGroup, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, the other parts go on
         outcome.fault = f"{type(error).__name__}: {error}"
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        # An interruption, which something answered in its own words while it was put away.
+        raise asyncio.CancelledError
     outcome.seconds = round(loop.time() - began, 1)
     say("passed" if outcome.passed else "FAILED")
     progress.stop_task(line)
@@ -101,4 +105,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_own_files(main))
