@@ -233,14 +233,12 @@ class FakeGroups:
         if known is not None:
             self.put(replace(known, prompt_text=text))
 
-    async def set_policy(
-        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
-    ) -> tuple[CaseId, ...]:
+    async def set_policy(self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: By) -> tuple[CaseId, ...]:
         await self._store.hook("set_policy")
         known = self._get(bot, group)
         if known is None:
             return ()
-        self._store.audit.append(("set_policy", group, by))
+        self._store.audit.append(("set_policy", group, actor_of(by).user_id))
         policy = with_changes(known.policy, choices)
         changed = replace(known, policy=policy)
         self.put(changed)

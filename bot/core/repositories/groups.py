@@ -107,9 +107,7 @@ class PostgresGroups:
             await audit(session, bot, UserId(bot), "move", new, {"from": old})
             return _case_ids(rows)
 
-    async def set_policy(
-        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
-    ) -> tuple[CaseId, ...]:
+    async def set_policy(self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: By) -> tuple[CaseId, ...]:
         """Choose settings. Whom they may decide on otherwise is looked at again; a gate that observes holds nobody."""
         async with self._changing(bot) as session:
             # The counter is one row: no other change comes between the reading and the writing.

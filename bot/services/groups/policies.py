@@ -33,7 +33,7 @@ class Policies:
         self._wake = wake
         self._poke = poke
 
-    async def choose(self, group: ProtectedGroup, policy: Policy, by: UserId) -> ProtectedGroup:
+    async def choose(self, group: ProtectedGroup, policy: Policy, by: By) -> ProtectedGroup:
         """Choose what differs from the group's policy as it was seen; return the group as it is then."""
         # Whatever else differs by now was chosen by somebody else, a moment ago: that stays.
         choices = changes(group.policy, policy)

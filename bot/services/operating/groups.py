@@ -1,15 +1,17 @@
 """What operators do with a group. Every change stands in the audit log, with who and from where."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.announcement import checked_message, cut
-from bot.domain.errors import NotFoundError, TelegramRefusedError
+from bot.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, TelegramRefusedError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.operator import Operator, Rank
 from bot.domain.permissions import MemberState, Role
+from bot.domain.policy import SETTINGS, Locked, Policy, choose, options
 from bot.services.groups.rights import NEEDED_IN_GROUP, needed_in_group
 from bot.services.ports.operating import Chats, Gates, KnownGroups, Notes, Rights
 
@@ -40,7 +42,7 @@ class Sent:
 
 
 class GroupDesk:
-    """Pauses, resumes, compares, writes. Raises NotFoundError for a group the bot does not know."""
+    """Pauses, resumes, compares, sets, writes. Raises NotFoundError for a group the bot does not know."""
 
     def __init__(self, *, groups: KnownGroups, gates: Gates, rights: Rights, telegram: Chats, notes: Notes) -> None:
         self._groups = groups
@@ -70,6 +72,21 @@ class GroupDesk:
         gated = await self._settled(known)
         await self._notes.note(who.actor, bot, "recheck", group, {"gated": gated})
         return gated
+
+    async def choose(self, who: Operator, bot: BotId, group: GroupId, choices: Mapping[str, str]) -> ProtectedGroup:
+        """Choose some of the group's settings, by name; return the group as it is then. Raises InvalidInputError.
+
+        What its owner keeps to themselves stays theirs.
+        """
+        known = self._protected(who, bot, group)
+        policy = _with(known.policy, choices)
+        if policy == known.policy:
+            return known
+        if known.policy.locked is not Locked.OFF:
+            raise NotAllowedError("the group's owner has locked its settings; only they change them, in the chat")
+        if policy.locked is not known.policy.locked:
+            raise NotAllowedError("only the group's owner locks its settings, in the chat")
+        return await self._gates.choose(known, policy, who.actor)
 
     async def rights(self, who: Operator, bot: BotId, group: GroupId) -> tuple[RightsOf, ...]:
         """Ask Telegram what the bot may do in the group and its channels; nothing is changed."""
@@ -138,3 +155,14 @@ class GroupDesk:
         if known is None:
             raise NotFoundError(f"the bot {bot} knows no group {group}")
         return known
+
+
+def _with(policy: Policy, choices: Mapping[str, str]) -> Policy:
+    for name, option in choices.items():
+        if name not in SETTINGS:
+            raise InvalidInputError(name, f"a group has no setting of the name {name}")
+        try:
+            policy = choose(policy, name, option)
+        except ValueError:
+            raise InvalidInputError(name, f"{name} is one of {', '.join(options(name))}") from None
+    return policy

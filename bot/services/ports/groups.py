@@ -62,9 +62,7 @@ class Figures(Protocol):
 class PolicyStore(GroupStore, Protocol):
     """The policies of groups and their exemptions. Raises StoreUnavailableError."""
 
-    async def set_policy(
-        self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: UserId
-    ) -> tuple[CaseId, ...]:
+    async def set_policy(self, bot: BotId, group: GroupId, choices: Mapping[str, str], by: By) -> tuple[CaseId, ...]:
         """Choose these settings and no other; return open cases that this makes worth another look, or frees."""
         ...
 

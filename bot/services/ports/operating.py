@@ -22,6 +22,7 @@ from bot.domain.listing import (
 from bot.domain.message import Outgoing
 from bot.domain.operator import By
 from bot.domain.permissions import MemberState
+from bot.domain.policy import Policy
 from bot.domain.warming import WarmupStats
 
 Bots = Sequence[BotId] | None
@@ -77,13 +78,17 @@ class KnownGroups(Protocol):
 
 
 class Gates(Protocol):
-    """Pauses and resumes. Raises StoreUnavailableError."""
+    """Pauses, resumes, and says how strict a gate is. Raises StoreUnavailableError."""
 
     async def pause(self, group: ProtectedGroup, by: By) -> bool:
         """Stop checking anybody and free everybody; False when it was so already."""
         ...
 
     async def resume(self, group: ProtectedGroup, by: By) -> None: ...
+
+    async def choose(self, group: ProtectedGroup, policy: Policy, by: By) -> ProtectedGroup:
+        """Choose what differs from the policy that the group was seen with; return the group as it is then."""
+        ...
 
 
 class Rights(Protocol):

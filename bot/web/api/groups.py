@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from bot.domain.api import Scope
 from bot.domain.listing import GroupQuery
 from bot.domain.policy import written
@@ -16,6 +18,7 @@ from bot.web.api.shapes import (
     GroupsQuery,
     NewMessage,
     Nothing,
+    PolicyChoices,
     RequiredChannel,
     Rights,
     Rows,
@@ -64,6 +67,17 @@ class Groups:
                 Rows[Rights],
                 self._rights,
                 faults=(503,),
+            ),
+            Operation(
+                "choose_policy",
+                "PATCH",
+                f"{_ONE}/policy",
+                operate,
+                "Choose how strict a group's gate is; what is not named stays",
+                Nothing,
+                PolicyChoices,
+                GroupInFull,
+                self._choose,
             ),
             Operation(
                 "pause_group",
@@ -171,6 +185,10 @@ class Groups:
             exempt=len(found.group.exempt),
             decisions=found.counts,
         )
+
+    async def _choose(self, call: Call, _: Nothing, body: PolicyChoices) -> object:
+        await self._desk.groups.choose(call.who, *await call.group(), msgspec.to_builtins(body))
+        return await self._show(call, Nothing(), Nothing())
 
     async def _rights(self, call: Call, _: Nothing, __: Nothing) -> object:
         found = await self._desk.groups.rights(call.who, *await call.group())

@@ -5,8 +5,22 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from bot.domain.listing import GroupState
+from bot.domain.membership import Require
+from bot.domain.policy import (
+    ChannelPosts,
+    Commands,
+    Edits,
+    Enforcement,
+    JoinRequests,
+    Locked,
+    OnLeave,
+    OnUnknown,
+    Prompts,
+    ServiceMessages,
+)
 
 Row = TypeVar("Row")
 
@@ -59,6 +73,28 @@ class NewMessage(Asked):
     """What the bot is to say in a group."""
 
     text: Annotated[str, msgspec.Meta(description="Plain text, 10 KB at most; sent in parts of 4096 characters.")]
+
+
+class PolicyChoices(Asked):
+    """How strict a group's gate is to be. The fields are the settings of `/settings`, and so are the options."""
+
+    enforcement: Enforcement | UnsetType = UNSET
+    kick_minutes: str | UnsetType = UNSET
+    require: Require | UnsetType = UNSET
+    on_unknown: OnUnknown | UnsetType = UNSET
+    on_leave: OnLeave | UnsetType = UNSET
+    grace_minutes: str | UnsetType = UNSET
+    grandfather: Annotated[str | UnsetType, msgspec.Meta(description="`on` or `off`.")] = UNSET
+    channel_posts: ChannelPosts | UnsetType = UNSET
+    edits: Edits | UnsetType = UNSET
+    commands: Commands | UnsetType = UNSET
+    prompts: Prompts | UnsetType = UNSET
+    join_requests: JoinRequests | UnsetType = UNSET
+    tidy_minutes: str | UnsetType = UNSET
+    service_messages: ServiceMessages | UnsetType = UNSET
+    locked: Annotated[Locked | UnsetType, msgspec.Meta(description="For the group's owner, in the chat.")] = (
+        UNSET
+    )
 
 
 class LetterName(Asked):

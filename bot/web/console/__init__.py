@@ -49,6 +49,7 @@ def build_console(parts: Parts) -> Console:
         ("GET", "/groups", groups.list),
         ("GET", "/groups/{bot}/{group}", groups.show),
         ("GET", "/groups/{bot}/{group}/rights", groups.rights),
+        ("POST", "/groups/{bot}/{group}/policy", groups.choose),
         ("POST", "/groups/{bot}/{group}/{action}", groups.act),
         ("GET", "/jobs/{job}", groups.job),
         ("GET", "/channels", records.channels),

@@ -1,10 +1,14 @@
-"""Groups: found, looked at, paused, compared, warmed and written to."""
+"""Groups: found, looked at, paused, compared, set, warmed and written to."""
 
+from collections.abc import Mapping
+
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.errors import InvalidInputError
 from bot.domain.listing import GroupQuery, GroupState
+from bot.domain.policy import SETTINGS, chosen, options
 from bot.services.operating.access import Session
 from bot.services.operating.lists import EventQuery
 from bot.web.console.page import Pages, addressed, chosen_bot, told
@@ -42,7 +46,15 @@ class Groups:
         audit = await lookup.audit(who, bot=bot, chat=group, limit=_SHOWN)
         channels = {channel.channel_id: channel.title for channel in detail.group.channels}
         return self._pages.show(
-            request, session, "group", detail=detail, cases=cases, events=events, audit=audit, channels=channels
+            request,
+            session,
+            "group",
+            detail=detail,
+            cases=cases,
+            events=events,
+            audit=audit,
+            channels=channels,
+            policy=[(name, chosen(detail.group.policy, name), options(name)) for name in SETTINGS],
         )
 
     async def rights(self, request: Request, session: Session) -> Response:
@@ -73,10 +85,23 @@ class Groups:
             case _:
                 raise InvalidInputError("action", "there is no such action")
 
+    async def choose(self, request: Request, session: Session) -> Response:
+        """Change how strict a group's gate is."""
+        bot, group = addressed(request)
+        await self._desk.groups.choose(session.operator, bot, group, _chosen(await request.form()))
+        return told(request, f"groups/{bot}/{group}", "policy")
+
     async def job(self, request: Request, session: Session) -> Response:
         """Show how far verification in advance is."""
         job = await self._desk.warmings.job(session.operator, request.path_params["job"])
         return self._pages.show(request, session, "job", job=job)
+
+
+def _chosen(form: FormData) -> Mapping[str, str]:
+    """Return what was changed in a form: whatever else differs by now was chosen by somebody else meanwhile."""
+    fields = {name: str(value) for name, value in form.items() if name != "seal"}
+    seen = dict(each.partition("=")[::2] for each in fields.pop("seen", "").split())
+    return {name: option for name, option in fields.items() if seen.get(name) != option}
 
 
 def _state(text: str) -> GroupState | None:

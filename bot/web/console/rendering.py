@@ -21,6 +21,7 @@ _DONE: Mapping[str, str] = MappingProxyType(
         "resumed": "The gate is on again.",
         "not-gated": "A right or a channel is missing: see below. The gate closes by itself when it is back.",
         "checked": "The rights were compared with Telegram; nothing is missing.",
+        "policy": "The policy is in force, also for who is held now.",
         "sent": "The message was sent.",
         "enabled": "The bot is enabled. Instances serve it within two seconds.",
         "disabled": "The bot is disabled.",
