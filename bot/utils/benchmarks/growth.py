@@ -75,7 +75,7 @@ async def _grow(stack: AsyncExitStack, stage: Stage, size: Size) -> _Grown:
     server = await stack.enter_async_context(
         stage.instance(size.name, token=bots[0].token, database_url=url, settings=settings)
     )
-    await population.remember(stage.redis_url)
+    await population.remember(stage, server)
     await server.at_rest()
     return _Grown(size, Entrant(server, population.requests(stage, _BODIES)), server.resident_bytes())
 

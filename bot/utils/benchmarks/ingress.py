@@ -48,7 +48,7 @@ async def measure_ingress(stage: Stage, effort: Effort, report: Report) -> None:
     requests = population.requests(stage, _BODIES)
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(stage.instance(_OURS, token=bot.token, database_url=url))
-        await population.remember(stage.redis_url)
+        await population.remember(stage, ours)
         entrants, rivals = [Entrant(ours, requests)], []
         for rival in _RIVALS:
             if (reason := missing(rival)) is not None:

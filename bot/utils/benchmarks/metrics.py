@@ -21,6 +21,12 @@ async def check_verified(server: Server) -> None:
         raise BenchmarkError(f"{server.name} did not verify every message: {'; '.join(others)}")
 
 
+async def remembered(port: int) -> int:
+    """Return how many memberships the instance has in its memory."""
+    page = await asyncio.to_thread(_read, port)
+    return next(int(float(line.split()[1])) for line in page.splitlines() if line.startswith("gmbot_l1_entries "))
+
+
 async def _updates(port: int) -> list[tuple[str, int]]:
     page = await asyncio.to_thread(_read, port)
     lines = [line for line in page.splitlines() if line.startswith(_UPDATES)]

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import asyncpg
 from redis.asyncio import Redis
 
+from bot.core.clock import SystemClock
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
 from bot.simulator import Bot, Fault
 from bot.utils.benchmarks.load import request
+from bot.utils.benchmarks.metrics import remembered
+from bot.utils.benchmarks.processes import BenchmarkError, Server
 from bot.utils.benchmarks.stage import Stage
 
 _CHANNELS = 10
@@ -19,7 +22,9 @@ _FIRST_GROUP = -1_002_000_000_000
 _FIRST_CHANNEL = -1_001_000_000_000
 _FIRST_USER = 5_000_000_000
 _REMEMBERED_SECONDS = 3600
-_MESSAGES_AT_ONCE = 2_000
+_PATIENCE_SECONDS = 10.0
+# Redis drops a subscriber that lies some megabytes behind; these are less than one.
+_MESSAGES_AT_ONCE = 5_000
 # What a member might write; with names and all it makes a body of the usual size.
 _TEXT = "Hello everybody, has anyone of you tried the new release yet? It works fine for me on two machines."
 
@@ -62,19 +67,24 @@ class Population:
         finally:
             await connection.close()
 
-    async def remember(self, redis_url: str) -> None:
-        """Let the instances that listen remember all memberships."""
-        redis = Redis.from_url(redis_url)
+    async def remember(self, stage: Stage, server: Server) -> None:
+        """Let the instances that listen remember all memberships, as fast as this one, a new one, hears them.
+
+        Raises BenchmarkError if it misses some.
+        """
+        published, redis = 0, Redis.from_url(stage.redis_url)
         try:
             pipe = redis.pipeline(transaction=False)
-            for member in self._memberships():
+            for published, member in enumerate(self._memberships(), 1):
                 event = f"{member.bot}:{member.channel}:{member.user}:member:{_REMEMBERED_SECONDS}"
                 pipe.publish("gmbot:membership", event)
                 if len(pipe) == _MESSAGES_AT_ONCE:
                     await pipe.execute()
+                    await _heard(server, published)
             await pipe.execute()
         finally:
             await redis.aclose()
+        await _heard(server, published)
 
     def requests(self, stage: Stage, count: int) -> list[bytes]:
         """Return messages of members chosen at random, as Telegram posts them."""
@@ -155,6 +165,15 @@ def message(member: Member, number: int) -> bytes:
         "entities": entities,
     }
     return json.dumps({"update_id": 100_000_000 + number, "message": written}, separators=(",", ":")).encode()
+
+
+async def _heard(server: Server, published: int) -> None:
+    clock = SystemClock()
+    deadline = clock.monotonic() + _PATIENCE_SECONDS
+    while (known := await remembered(server.port)) < published:
+        if clock.monotonic() > deadline:
+            raise BenchmarkError(f"{server.name} remembers {known:,} of {published:,} memberships")
+        await clock.sleep(0.005)
 
 
 async def _copy(
