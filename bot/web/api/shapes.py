@@ -92,9 +92,7 @@ class PolicyChoices(Asked):
     join_requests: JoinRequests | UnsetType = UNSET
     tidy_minutes: str | UnsetType = UNSET
     service_messages: ServiceMessages | UnsetType = UNSET
-    locked: Annotated[Locked | UnsetType, msgspec.Meta(description="For the group's owner, in the chat.")] = (
-        UNSET
-    )
+    locked: Annotated[Locked | UnsetType, msgspec.Meta(description="For the group's owner, in the chat.")] = UNSET
 
 
 class LetterName(Asked):
