@@ -102,7 +102,7 @@ work asks as fast as it may.
 | **of that, waited behind others and not for Telegram, <= 2 s** | **{longest_press_behind_others_seconds:g} s** |
 | calls of bulk work answered, longest gap | {bulk_done}, {longest_gap_of_bulk_seconds:g} s |
 | calls about people who came in answered, longest gap | {joins_asked}, {longest_gap_of_joins_seconds:g} s |
-| mutes while it stormed, which take two answers in a row | {joins_muted} |
+| mutes while it stormed, which take four answers each | {joins_muted} |
 | updates; **lost, given up** | {updates}; **{updates_lost}, {dead_letters}** |
 | **muted wrongly, left muted, not muted by their next words, cases left open** | \
 **{wrong_mutes}, {stuck_muted}, {not_muted}, {cases_open}** |
