@@ -173,6 +173,7 @@ class WebhookDelivery:
         entry = self._record.attempt(update, bot_id=self._log.bot_id, url=webhook.url, at=self._clock.now())
         answer = await self._exchange(session, update, webhook)
         entry.status, entry.error, entry.finished = answer.status, answer.error, self._clock.now()
+        entry.retry_after = None if answer.is_success else answer.retry_after_seconds
         return answer
 
     async def _exchange(self, session: aiohttp.ClientSession, update: Update, webhook: Webhook) -> "_Answer":

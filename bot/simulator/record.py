@@ -39,6 +39,8 @@ class Delivery:
     started: float
     status: int | None = None
     error: str | None = None
+    retry_after: int | None = None
+    """After how many seconds the webhook wanted to be asked again."""
     finished: float | None = None
 
 

@@ -121,6 +121,7 @@ _PHASE = """\
 | **updates nobody acknowledged** | **{updates_lost}** |
 | updates acknowledged twice | {acknowledged_twice} |
 | **deliveries that failed, <= {most_errors:g} %** | **{errors:g} %** {reasons} |
+| put off with 503 and Retry-After, and delivered again | {put_off} |
 | answered | {answered} |
 | **p99 < {most_p99:g} ms** | **{p99:g} ms** |
 | **drift of the median, last tenth to second, < {most_drift:g} %**; none below {grain:g} ms | **{drift:+g} %** |
@@ -220,7 +221,12 @@ def _phase(report: Json, plot: str) -> str:
         f"| memory of the instance that is never restarted, second half | {grown:+g} MB an hour |\n" if grown else ""
     )
     return _PHASE.format(
-        **{**report, **counts, **{name: _times(report[name]) for name in ("answered", "muted", "freed")}},
+        **{
+            "put_off": "not told apart",
+            **report,
+            **counts,
+            **{name: _times(report[name]) for name in ("answered", "muted", "freed")},
+        },
         name=phase["name"],
         pace=_pace(report),
         most_errors=soak.MOST_ERRORS_PERCENT,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from bot.simulator import Call, Delivery, NotAllowed
@@ -35,6 +36,8 @@ class Counts:
     acknowledged: int = 0
     acknowledged_twice: int = 0
     failed_attempts: Counter[str] = field(default_factory=Counter)
+    put_off: int = 0
+    """Deliveries answered with 503 and a Retry-After: Telegram keeps the update and asks again, as it is told."""
     calls: int = 0
     refused_calls: Counter[str] = field(default_factory=Counter)
     strangers: int = 0
@@ -49,6 +52,11 @@ class Counts:
     def plain(self) -> dict[str, Any]:
         """Return everything in types that JSON knows; `asdict` takes a Counter's pairs for things to be counted."""
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+
+
+def is_put_off(attempt: Delivery) -> bool:
+    """Whether the bot asked Telegram to deliver again later: neither a failure nor a loss."""
+    return attempt.status == HTTPStatus.SERVICE_UNAVAILABLE and attempt.retry_after is not None
 
 
 class Tally:
@@ -152,7 +160,10 @@ class Tally:
         if attempt.finished is None:
             return False
         if attempt.status is None or attempt.status >= 300:
-            self.counts.failed_attempts[attempt.error or "unknown"] += 1
+            if is_put_off(attempt):
+                self.counts.put_off += 1
+            else:
+                self.counts.failed_attempts[attempt.error or "unknown"] += 1
             self._failures[attempt.update_id] += 1
             return True
         if attempt.update_id not in self._pending:

@@ -8,11 +8,12 @@ from xml.parsers.expat import ParserCreate
 
 import pytest
 
+from bot.simulator import Delivery
 from tests.faults import chaos, soak, storm
 from tests.faults.meters import Reading
 from tests.faults.reliability import page
 from tests.faults.stage import percentile
-from tests.faults.tally import Counts, milliseconds
+from tests.faults.tally import Counts, is_put_off, milliseconds
 
 
 def healthy() -> soak.PhaseReport:
@@ -64,6 +65,18 @@ def test_each_broken_ceiling_is_named(name: str) -> None:
 
     (fault,) = report.faults
     assert name in fault
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "expected"), [(503, 1, True), (503, None, False), (502, 1, False), (None, None, False)]
+)
+def test_an_update_that_is_put_off_is_no_failure(
+    status: int | None, retry_after: int | None, *, expected: bool
+) -> None:
+    """Telegram asks again when it was told to; a proxy without instances says neither 503 nor when."""
+    attempt = Delivery(1, 2, 3, "message", 4, 1, "http://x/", 0.0, status=status, retry_after=retry_after)
+
+    assert is_put_off(attempt) == expected
 
 
 def test_a_slow_takeover_is_named() -> None:

@@ -171,6 +171,7 @@ async def test_retry_after_replaces_the_back_off(sim: Simulator, world: Small, h
 
     assert early == 1
     assert len(hook.received) == 2
+    assert [delivery.retry_after for delivery in sim.deliveries] == [7, None]
 
 
 async def test_a_press_is_given_up_after_150_seconds(
