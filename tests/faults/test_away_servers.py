@@ -5,20 +5,21 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
 from tests.faults.away import RECOVERY_SECONDS, outside_of
-from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.platform import Lounge, Platform, eventually, get
 from tests.kits.servers import database_named, running_servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -120,6 +121,75 @@ async def test_a_redis_that_comes_back_empty(lounge: Lounge, platform: Platform,
         await outside.live_on()
         reviving.cancel()
 
+        outside.assert_only_strangers_were_muted()
+
+
+async def test_no_connection_is_left(lounge: Lounge, platform: Platform, pair: Pair) -> None:
+    """Others hold every connection that PostgreSQL has: members go on, and when they let go all is made good."""
+    own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
+    async with outside_of(lounge, own) as outside:
+        async with every_connection(own.database_url):
+            await outside.until_status("unhealthy")
+            took = [await outside.a_known_member_speaks() for _ in range(5)]
+            ready = await get(f"{outside.first}/readyz")
+            lounge.sim.join(outside.muted, lounge.news)
+            await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.live_on()
+
+        assert max(took) < 0.3
+        assert ready == 200
+        outside.assert_only_strangers_were_muted()
+
+
+@asynccontextmanager
+async def every_connection(database_url: str) -> AsyncIterator[None]:
+    """Take every connection that the server has, those of the instances, too; let go of them afterwards."""
+    held: list[asyncpg.Connection[asyncpg.Record]] = []
+    taking = asyncio.get_running_loop().create_task(_take_all(database_url, held))
+    try:
+        await eventually(taking.done, "no connection is left", within=30)
+        yield
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        await asyncio.gather(*(each.close() for each in held))
+
+
+async def _take_all(database_url: str, held: list["asyncpg.Connection[asyncpg.Record]"]) -> None:
+    while True:
+        try:
+            held.append(await asyncpg.connect(database_url))
+        except asyncpg.TooManyConnectionsError:
+            ended = await held[0].fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'gmbot' AND pid <> pg_backend_pid()"
+            )
+            if not ended:
+                return
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_jumps(
+    lounge: Lounge, platform: Platform, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Both instances' clocks are set an hour back or forth while they work, and right again: nobody notices."""
+    off_by = timedelta(0)
+
+    def jumping(_: SystemClock) -> datetime:
+        return datetime.now(UTC) + off_by
+
+    monkeypatch.setattr(SystemClock, "now", jumping)
+    async with outside_of(lounge, platform) as outside:
+        lounge.sim.say(lounge.stranger, lounge.group, "may I?")
+        off_by = timedelta(hours=hours)
+        await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "prompted", within=RECOVERY_SECONDS)
+        lounge.sim.say(outside.newcomer, lounge.group, "hello")
+        lounge.sim.join(outside.muted, lounge.news)
+        off_by = timedelta(0)
+        await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.live_on()
+
+        assert len(lounge.prompts(lounge.stranger)) <= 1
         outside.assert_only_strangers_were_muted()
 
 

@@ -27,6 +27,11 @@ async def refused(outside: Outside) -> None:
     await outside.telegram.refuse()
 
 
+async def hung(outside: Outside) -> None:
+    """Keep every connection, and answer nothing."""
+    outside.telegram.cut()
+
+
 async def slow(outside: Outside) -> None:
     """Take 3 s more for every answer: longer than a call may take."""
     outside.telegram.latency = 3.0
@@ -48,7 +53,7 @@ async def heal(outside: Outside) -> None:
     await outside.telegram.heal()
 
 
-@pytest.mark.parametrize("fault", [refused, slow, failing, flooded], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", [refused, hung, slow, failing, flooded], ids=lambda fault: fault.__name__)
 async def test_nobody_is_muted_and_what_waited_is_done(
     outside: Outside, fault: Callable[[Outside], Awaitable[None]]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bot.simulator import Call, Fault, FloodLimits, Simulator, User
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.faults.pauses import NOT_OURS, EveryThird, pauses_of, started_inside
-from tests.kits.platform import Lounge, Platform, eventually, free_port, furnish
+from tests.kits.platform import Lounge, Platform, add_group, eventually, free_port, furnish
 
 pytestmark = pytest.mark.servers
 
@@ -148,6 +148,31 @@ async def test_a_silent_telegram_is_left_in_peace(lounge: Lounge, platform: Plat
 
     lounge.sim.faults.remove(silence)
     await eventually(partial(muted_after_a_word, lounge, lounge.stranger), "the stranger is muted", within=10)
+
+
+@pytest.mark.usefixtures("instance")
+async def test_one_silent_channel_stops_no_other(lounge: Lounge, platform: Platform) -> None:
+    """After a few questions about it only probes are made; another group is gated as ever; then all goes on."""
+    await lounge.protect(lounge.news)
+    terrace = add_group(lounge.sim, lounge.bot, lounge.owner, "Terrace")
+    lounge.sim.say(lounge.owner, terrace, f"/protect {lounge.insiders.id}")
+    await lounge.settled()
+    silence = lounge.sim.faults.add(Fault(kind="error", chat=lounge.news.id, code=503, times=None))
+    guests = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
+    before = len(lounge.sim.calls)
+    for guest in guests:
+        lounge.sim.join(guest, lounge.group)
+        lounge.sim.say(guest, lounge.group, "hello")
+    lounge.sim.join(lounge.stranger, terrace)
+    await eventually(partial(lounge.muted, lounge.stranger, terrace), "the other group is gated", within=10)
+    await finished(lounge, platform)
+    asked = [call for call in lounge.sim.calls[before:] if call.params.get("chat_id") == lounge.news.id]
+
+    assert 5 <= len(asked) < 15
+    assert not any(lounge.muted(guest) for guest in guests)
+
+    lounge.sim.faults.remove(silence)
+    await eventually(partial(muted_after_a_word, lounge, guests[0]), "a stranger is muted again", within=10)
 
 
 async def test_without_redis_mutes_and_lifts_go_on(lounge: Lounge, platform: Platform) -> None:

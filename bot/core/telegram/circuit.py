@@ -1,7 +1,7 @@
 """Circuits: what has not answered several times in a row is asked by one probe at a time until it answers."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 Key = tuple[str, int, int]
 """Scope ("bot" or "channel"), bot, channel (0 for the bot itself)."""
@@ -20,6 +20,8 @@ class _State:
     """0 while the circuit is closed."""
     next_probe: float = float("-inf")
     probing: bool = False
+    channels: set[Key] = field(default_factory=set)
+    """About which no answer came: each counts once for its bot, for one that is silent says nothing of the others."""
 
 
 class Circuits:
@@ -48,14 +50,17 @@ class Circuits:
         for key in keys:
             self._states.pop(key, None)
 
-    def silent(self, keys: Iterable[Key]) -> None:
+    def silent(self, keys: Sequence[Key]) -> None:
         """Note that no answer came."""
         for key in keys:
             state = self._states.setdefault(key, _State())
-            state.failures += 1
+            if key == keys[-1]:
+                state.failures += 1
+            else:
+                state.channels.add(keys[-1])
             if state.probing:
                 self._open(state, min(state.pause * 2, _LONGEST_PAUSE_SECONDS))
-            elif not state.pause and state.failures >= _FAILURES:
+            elif not state.pause and state.failures + len(state.channels) >= _FAILURES:
                 self._open(state, _FIRST_PAUSE_SECONDS)
 
     def _open(self, state: _State, pause: float) -> None:

@@ -395,6 +395,19 @@ async def test_a_silent_channel_has_a_circuit_of_its_own(way: Line) -> None:
     assert answer is Membership.UNKNOWN
 
 
+async def test_a_crowd_before_a_silent_channel_leaves_the_bot_alone(way: Line) -> None:
+    """However many questions about one channel stay unanswered in a row; silence about many opens the bot's circuit."""
+    way.api.write = answering(502, HTML)
+    way.api.waiting = 0.05
+    await asyncio.gather(*(way.client.membership(BOT, NEWS, UserId(number)) for number in range(30)))
+    after_one = way.circuits.open("channel"), way.circuits.open("bot")
+    for number in range(4):
+        await way.client.membership(BOT, ChannelId(-200 - number), USER)
+
+    assert after_one == (1, 0)
+    assert way.circuits.open("bot") == 1
+
+
 async def test_a_call_waits_for_its_budget_no_longer_than_it_may(way: Line) -> None:
     """A second for a press; what would take longer is put off, and told until when."""
     way.api.write = answering(403, refusal(403, "Forbidden: bot was blocked by the user"))
