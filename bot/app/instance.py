@@ -19,6 +19,7 @@ from bot.core.postgres.retention import Periods, Retention
 from bot.core.redis.membership_cache import Subscription
 from bot.core.repositories.actions import ScheduledActions
 from bot.core.repositories.api import ApiAnswers
+from bot.core.repositories.channel_requests import ChannelRequests
 from bot.core.repositories.letters import LetterStore
 from bot.core.repositories.reviews import ReviewStore
 from bot.core.repositories.set_ups import SetUpStore
@@ -135,6 +136,7 @@ async def _wire(world: World, mode: Mode) -> Site:
             world.heartbeat.forget,
             SetUpStore(database=world.database).forget,
             ApiAnswers(database=world.database).forget,
+            ChannelRequests(database=world.database).forget,
             *_retention(world),
         ),
         clock=clock,

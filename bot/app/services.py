@@ -12,6 +12,7 @@ from bot.core.clock import SystemClock
 from bot.core.redis.membership_cache import MembershipAnswers
 from bot.core.repositories.actions import ScheduledActions
 from bot.core.repositories.cases import CaseStore
+from bot.core.repositories.channel_requests import ChannelRequests
 from bot.core.repositories.channel_uses import PostgresChannels
 from bot.core.repositories.crowds import PostgresCrowds
 from bot.core.repositories.figures import PostgresFigures
@@ -80,7 +81,8 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
     await directory.refresh()
     activity = Activity(store=groups, clock=clock)
     verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics, clock=clock)
-    sparing = Sparing(store=groups, activity=activity, telegram=working, clock=clock)
+    requests = ChannelRequests(database=world.database)
+    sparing = Sparing(store=groups, requests=requests, activity=activity, telegram=working, clock=clock)
     prompter = Prompter(
         telegram=working,
         ephemeral=world.telegram.newer_for_work,
@@ -158,6 +160,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         ),
         channels=channels,
         verification=asked,
+        sparing=sparing,
         ledger=ledger,
         telegram=telegram,
         presses=telegram,

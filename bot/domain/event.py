@@ -15,6 +15,7 @@ class Cause(Enum):
     JOIN = "join"
     LEFT_CHANNEL = "left_channel"
     JOINED_CHANNEL = "joined_channel"
+    ASKED_CHANNEL = "asked_channel"
     PRESS = "press"
     RETURN = "return"
     """Somebody came back into the group with our mute still in force."""

@@ -38,6 +38,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "join": "they joined the group",
         "left_channel": "they left a required channel",
         "joined_channel": "they joined the channel",
+        "asked_channel": "they asked to join the channel",
         "press": "they pressed the button and were in the channels",
         "return": "they came back with the mute still in force",
         "protect": "the group's channels were set anew",

@@ -72,6 +72,24 @@ class Regate:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody asks to join a channel: where a group lets that count, it counts for a while."""
+
+    bot_id: BotId
+    user_id: UserId
+    channel_id: ChannelId
+
+
+@dataclass(frozen=True, slots=True)
+class AskedNoMore:
+    """They have joined it, left it or were banned: the request is over."""
+
+    bot_id: BotId
+    user_id: UserId
+    channel_id: ChannelId
+
+
+@dataclass(frozen=True, slots=True)
 class Moderated:
     """Somebody other than this bot changed a user's restriction; `prior` is what now stands (None: no restriction)."""
 
@@ -193,7 +211,9 @@ class Brought:
 
 
 Intent = (
-    Asks
+    Asked
+    | AskedNoMore
+    | Asks
     | Brought
     | AsksAgain
     | OpenCase

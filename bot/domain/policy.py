@@ -109,6 +109,8 @@ class Policy:
     commands: Commands = Commands.REMOVE
     prompts: Prompts = Prompts.GROUP
     join_requests: JoinRequests = JoinRequests.LEAVE
+    pending_minutes: int = 0
+    """For so long a request to join a channel counts as having joined it; 0 is not at all."""
     tidy_minutes: int = 1
     """For so long commands and their answers stay in the group; 0 is for good."""
     service_messages: ServiceMessages = ServiceMessages.KEEP
@@ -117,14 +119,21 @@ class Policy:
     @property
     def spares_some(self) -> bool:
         """Whether somebody may write without being in the channels."""
+        return self.spares_by_presence or self.pending_minutes > 0
+
+    @property
+    def spares_by_presence(self) -> bool:
+        """Whether somebody's time in the group may make up for it."""
         return self.grandfather or self.grace_minutes > 0 or self.on_leave is OnLeave.NOTHING
 
 
-# Minutes that a person picks from; a day is the longest grace that is still a grace.
+# Minutes that a person picks from; a day is the longest grace that is still a grace. Of a request to join that
+# is declined Telegram does not tell: it counts for a day at most.
 _OPTIONS = MappingProxyType(
     {
         "kick_minutes": ("5", "10", "30", "60"),
         "grace_minutes": ("0", "5", "60", "1440"),
+        "pending_minutes": ("0", "60", "360", "1440"),
         "tidy_minutes": ("0", "1", "5", "60"),
     }
 )
@@ -201,7 +210,7 @@ def in_force(enforcement: Enforcement, *, basic_group: bool) -> Enforcement:
 
 def reopens(before: Policy, after: Policy) -> bool:
     """Whether a change may decide otherwise on somebody who is kept from writing."""
-    bearing = ("enforcement", "require", "grace_minutes", "grandfather", "on_leave")
+    bearing = ("enforcement", "require", "grace_minutes", "grandfather", "on_leave", "pending_minutes")
     return any(getattr(before, name) != getattr(after, name) for name in bearing)
 
 

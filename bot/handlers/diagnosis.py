@@ -68,7 +68,7 @@ class Diagnosis:
         lines += [self._line(update, symptom) for symptom in found]
         if all(each.mark is Mark.FINE for each in found):
             lines += ["", self._replies.say(update, "status.healthy")]
-        lacking = [Problem(each.remedy, {}) for each in found if each.mark is Mark.LACKING and each.remedy]
+        lacking = [Problem(each.remedy, {}) for each in found if each.mark is not Mark.UNKNOWN and each.remedy]
         again = Button(self._use.texts.toast("doctor.again_button", self._replies.language(update)), data=AGAIN)
         return Outgoing("\n".join(lines), (*self._replies.fixes(update, lacking), (again,)))
 

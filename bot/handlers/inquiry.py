@@ -26,9 +26,12 @@ class Inquiry:
         """Say channel by channel what somebody is there. Being banned keeps them out as being absent does."""
         bot, user, say = group.bot_id, who.user_id, self._replies.say
         standing = await self._use.verification.examine(bot, user, group.channel_ids)
+        counted = await self._use.sparing.counted(group, user, standing)
         lines = [f"<b>{html.escape(who.user_name, quote=False)}</b>"]
         for channel in group.channels:
             state = self._state(bot, user, channel.channel_id, standing[channel.channel_id])
+            if counted[channel.channel_id] is not standing[channel.channel_id]:
+                state = "asked"
             lines.append(f"• {say(update, f'status.person.{state}', channel=channel.title)}")
         if user in group.exempt:
             lines.append(say(update, "status.person.exempt"))

@@ -4,7 +4,7 @@ from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from bot.domain.ids import GroupId, UserId
+from bot.domain.ids import ChannelId, GroupId, UserId
 from bot.domain.intent import Asks
 from bot.handlers.basket import Baskets
 from bot.handlers.onboarding import Onboard
@@ -32,11 +32,17 @@ class Members:
             self._baskets.add(update, await self._use.events.in_group(change))
 
     async def asked(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Take over a request to join, where the group's policy answers them. A guard is asked, and answers at once."""
+        """Take over a request to join: a group's own where its policy answers them, a channel's where it counts.
+
+        A guard is asked, and answers at once.
+        """
         request = update.chat_join_request
         if request is None:
             return
         bot, chat, user = bot_of(update), GroupId(request.chat.id), UserId(request.from_user.id)
+        if request.chat.type == ChatType.CHANNEL:
+            self._baskets.add(update, await self._use.events.asked(bot, user, ChannelId(chat)))
+            return
         query = query_of(request)
         if query is not None and await self._use.guard.let_in(bot, chat, user, query):
             return

@@ -17,7 +17,7 @@ ANYBODY = UserId(0)
 MENU, EXPORT, CLOSE, WORDS, RESET = "m", "e", "x", "t", "r"
 EXAMPLE = "/text <b>{group}</b>: {name}, {channels} ♥"
 """A text that every language can read."""
-_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes", "tidy_minutes")
+_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes", "pending_minutes", "tidy_minutes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ class VerifyPress:
 
     async def verify(self, update: Update, group: ProtectedGroup, user: UserId) -> Told:
         """Ask about somebody and free them if they are in; return what to tell them."""
-        standing = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
+        examined = await self._use.verification.examine(group.bot_id, user, group.channel_ids)
+        standing = await self._use.sparing.counted(group, user, examined)
         match judge(standing, group.policy.require):
             case Allow():
                 case = await self._use.ledger.open_case(group.bot_id, group.group_id, user)

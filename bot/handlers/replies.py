@@ -102,7 +102,7 @@ class Replies:
         rows: list[tuple[Button, ...]] = []
         if keys & {"setup.bot_not_admin", *(f"setup.missing.{right}" for right in links.IN_GROUP)}:
             rows.append((Button(self._use.texts.toast("setup.fix_button", language), url=links.add_to_group(name)),))
-        if keys & {"setup.bot_not_in_channel", "setup.channel_not_found"}:
+        if keys & {"setup.bot_not_in_channel", "setup.channel_not_found", "setup.unseen_requests"}:
             label = self._use.texts.toast("setup.fix_channel_button", language)
             rows.append((Button(label, url=links.add_to_channel(name)),))
         return tuple(rows)

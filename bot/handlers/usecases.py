@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot.services.gate.admission import Doorkeeper
 from bot.services.gate.events import MemberEvents
 from bot.services.gate.guard import Guard
+from bot.services.gate.sparing import Sparing
 from bot.services.groups.authority import Authority
 from bot.services.groups.channels import Channels
 from bot.services.groups.clinic import Clinic
@@ -44,6 +45,7 @@ class UseCases:
     onboarding: Onboarding
     channels: Channels
     verification: Verification
+    sparing: Sparing
     ledger: CaseReader
     telegram: TelegramChats
     presses: Presses

@@ -2,7 +2,7 @@
 
 from bot.simulator import Chat, Message, User
 from bot.simulator.model import JsonObject
-from tests.kits.platform import Lounge, Platform
+from tests.kits.platform import Lounge, Platform, eventually
 
 
 async def finished(lounge: Lounge, platform: Platform) -> None:
@@ -46,3 +46,17 @@ async def gated(lounge: Lounge, platform: Platform, user: User, text: str = "hel
     await lounge.until_muted(user)
     await finished(lounge, platform)
     return prompts(lounge)[-1]
+
+
+async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
+    """Have the owner choose settings, and wait until all that follows is done."""
+    sent = lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices)).id
+    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), "an answer to /settings")
+    await finished(lounge, platform)
+
+
+async def said(lounge: Lounge, platform: Platform, text: str = "hello") -> Message:
+    """Have the stranger say something and wait until all that follows is done."""
+    message = lounge.sim.say(lounge.stranger, lounge.group, text)
+    await finished(lounge, platform)
+    return message

@@ -109,6 +109,7 @@ class FakeStore:
     shared: dict[tuple[BotId, GroupId], SharedPrompt] = field(default_factory=dict)
     unbans: list[Unban] = field(default_factory=list)
     asked: list[Asks | AsksAgain | Brought] = field(default_factory=list)
+    channel_requests: dict[tuple[BotId, UserId, ChannelId], datetime] = field(default_factory=dict)
     observed: dict[tuple[BotId, GroupId, UserId], str] = field(default_factory=dict)
     joined: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)
     passed: dict[tuple[BotId, GroupId, UserId], datetime] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The tables beside the ledger, in memory: updates, groups, sightings, actions, and who leads."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,9 +8,11 @@ from uuid import uuid4
 
 from bot.domain.errors import ClaimLostError, GateTakenError, StoreUnavailableError
 from bot.domain.group import Exemption, GroupSetup, Observed, ProtectedGroup
-from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, UpdateId, UserId
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, UpdateId, UserId
 from bot.domain.intent import (
     Arrived,
+    Asked,
+    AskedNoMore,
     Asks,
     AsksAgain,
     Brought,
@@ -92,6 +94,10 @@ class FakeInbox:
                 return self._store.regate(intent)
             case Moderated() | WentAway() | Echo():
                 return self._store.told(intent)
+            case Asked(bot, user, channel):
+                self._store.channel_requests.setdefault((bot, user, channel), self._store.clock.now())
+            case AskedNoMore(bot, user, channel):
+                self._store.channel_requests.pop((bot, user, channel), None)
             case _:
                 self._note(intent)
         return []
@@ -118,6 +124,19 @@ class FakeInbox:
             case Remove(bot, group, message):
                 deletions = self._store.deletions
                 deletions.append(Deletion(len(deletions) + 1, bot, group, message))
+
+
+class FakeRequests:
+    """Who has asked to join which channel."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+
+    async def asked(self, bot: BotId, user: UserId, minutes: int) -> Collection[ChannelId]:
+        await self._store.hook("asked")
+        since = self._store.clock.now() - timedelta(minutes=minutes)
+        known = self._store.channel_requests.items()
+        return {channel for (of, who, channel), at in known if (of, who) == (bot, user) and at > since}
 
 
 class FakeGroups:

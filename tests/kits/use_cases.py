@@ -38,6 +38,7 @@ def use_cases(world: World) -> UseCases:
         ),
         channels=world.channels,
         verification=world.verification,
+        sparing=world.sparing,
         ledger=world.ledger,
         telegram=world.telegram,
         presses=world.telegram,

@@ -32,7 +32,7 @@ from bot.services.ports.runtime import Texts
 from tests.fakes.channels import FakeChannels
 from tests.fakes.ports import FakeCache, FakeClock, FakeJournal, FakeSpawner, FakeTelegram
 from tests.fakes.store import FakeCrowds, FakeLedger, FakeStore, Row
-from tests.fakes.tables import FakeGroups, FakeInbox
+from tests.fakes.tables import FakeGroups, FakeInbox, FakeRequests
 
 BOT = BotId(42)
 GROUP = GroupId(-1001)
@@ -79,7 +79,13 @@ class World:
         self.verification = Verification(
             cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal, clock=self.clock
         )
-        self.sparing = Sparing(store=self.groups, activity=self.activity, telegram=self.telegram, clock=self.clock)
+        self.sparing = Sparing(
+            store=self.groups,
+            requests=FakeRequests(self.store),
+            activity=self.activity,
+            telegram=self.telegram,
+            clock=self.clock,
+        )
         self.judgement = Judgement(verification=self.verification, sparing=self.sparing)
         self.policies = Policies(
             directory=self.directory, groups=self.groups, clock=self.clock, wake=self.wake, poke=self.poke

@@ -45,6 +45,7 @@ class PersonalRows:
                 ("exemptions", await self._database.rows("export_exemptions", bot, user)),
                 ("set_ups", await self._database.rows("export_set_ups", bot, user)),
                 ("join_requests", await self._database.rows("export_knocks", bot, user)),
+                ("channel_requests", await self._database.rows("export_channel_requests", bot, user)),
                 ("scheduled_actions", await self._database.rows("export_actions", bot, user)),
                 ("owner_of", await self._database.rows("export_ownership", bot, user)),
                 ("groups_set_up", await self._database.rows("export_groups", bot, user)),
@@ -109,6 +110,7 @@ async def _forget(session: Session, bot: BotId, user: UserId) -> None:
     await session.execute("erase_events", bot, user)
     await session.execute("erase_cases", bot, user)
     await session.execute("erase_set_ups", bot, user)
+    await session.execute("erase_channel_requests", bot, user)
     await session.execute("erase_letters", bot, user)
 
 

@@ -12,6 +12,8 @@ from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
 from bot.domain.intent import (
     Arrived,
+    Asked,
+    AskedNoMore,
     Asks,
     AsksAgain,
     Brought,
@@ -30,7 +32,7 @@ from bot.domain.intent import (
     WentAway,
 )
 
-Note = Noted | Pardon | Arrived | Observe | Remove | PromptSeen | Asks | AsksAgain | Brought
+Note = Noted | Pardon | Arrived | Observe | Remove | PromptSeen | Asked | AskedNoMore | Asks | AsksAgain | Brought
 """What is written down and concerns no case's course."""
 
 _MOST_OWED = 10_000
@@ -129,7 +131,7 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated() | WentAway() | Echo():
             return await _told(session, intent)
-        case Noted() | Pardon() | Arrived() | Observe() | Remove() | PromptSeen() | Asks() | AsksAgain() | Brought():
+        case _:
             await _note(session, intent)
     return []
 
@@ -157,7 +159,7 @@ async def _note(session: Session, intent: Note) -> None:
         case Observe(bot_id, group_id, user_id, user_name, cause, missing):
             who = (bot_id, group_id, user_id, user_name)
             await session.execute("observe", *who, cause.value, list(missing))
-        case Asks() | AsksAgain():
+        case Asked() | AskedNoMore() | Asks() | AsksAgain():
             await _ask(session, intent)
         case Remove(bot_id, group_id, message_id):
             await session.execute("remove_message", bot_id, group_id, message_id)
@@ -167,12 +169,17 @@ async def _note(session: Session, intent: Note) -> None:
             await session.execute("prompt_seen", bot_id, group_id, user_id, message_id)
 
 
-async def _ask(session: Session, intent: Asks | AsksAgain) -> None:
+async def _ask(session: Session, intent: Asked | AskedNoMore | Asks | AsksAgain) -> None:
     """Keep a request to join, or have all of somebody's looked at again."""
-    if isinstance(intent, Asks):
-        await session.execute("knock", intent.bot_id, intent.group_id, intent.user_id, intent.language)
-    else:
-        await session.execute("knock_again", intent.bot_id, intent.user_id)
+    match intent:
+        case Asked(bot_id, user_id, channel_id):
+            await session.execute("asked_channel", bot_id, user_id, channel_id)
+        case AskedNoMore(bot_id, user_id, channel_id):
+            await session.execute("channel_request_over", bot_id, user_id, channel_id)
+        case Asks(bot_id, group_id, user_id, language):
+            await session.execute("knock", bot_id, group_id, user_id, language)
+        case AsksAgain(bot_id, user_id):
+            await session.execute("knock_again", bot_id, user_id)
 
 
 async def _open_case(session: Session, intent: OpenCase) -> list[asyncpg.Record]:

@@ -43,6 +43,9 @@ UPDATE group_exemptions SET added_by = 0 WHERE bot_id = $1 AND added_by = $2;
 -- erase_set_ups --
 DELETE FROM set_ups WHERE bot_id = $1 AND user_id = $2;
 
+-- erase_channel_requests --
+DELETE FROM channel_requests WHERE bot_id = $1 AND user_id = $2;
+
 -- erase_knocks --
 DELETE FROM join_requests WHERE bot_id = $1 AND user_id = $2;
 
@@ -100,6 +103,9 @@ SELECT group_id, title, created_at FROM set_ups WHERE bot_id = $1 AND user_id = 
 
 -- export_knocks --
 SELECT group_id, language, expires_at FROM join_requests WHERE bot_id = $1 AND user_id = $2 ORDER BY group_id;
+
+-- export_channel_requests --
+SELECT channel_id, asked_at FROM channel_requests WHERE bot_id = $1 AND user_id = $2 ORDER BY channel_id;
 
 -- export_actions --
 SELECT kind, chat_id, due_at, until FROM scheduled_actions WHERE bot_id = $1 AND (user_id = $2 OR chat_id = $2)

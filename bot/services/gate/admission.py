@@ -109,18 +109,23 @@ class Doorkeeper:
             case Allow():
                 self._activity.seen(speaker.bot_id, speaker.group_id, speaker.user_id)
                 return Admission.ADMITTED, ()
-            case Missing(channels):
+            case Missing():
                 if await self.is_admin(speaker.bot_id, speaker.group_id, speaker.user_id):
                     return Admission.ADMITTED, ()
-                return await self._absent(group, speaker, channels)
+                return await self._absent(group, speaker, standing)
             case Doubt():
                 if group.on_unknown is OnUnknown.HOLD and speaker.message_id is not None:
                     return Admission.STOPPED, (_case(group, speaker, Wanted.CHECK),)
                 return Admission.ADMITTED, ()
 
     async def _absent(
-        self, group: ProtectedGroup, speaker: Speaker, missing: tuple[ChannelId, ...]
+        self, group: ProtectedGroup, speaker: Speaker, standing: Standing
     ) -> tuple[Admission, tuple[Intent, ...]]:
+        verdict = judge(await self._sparing.counted(group, speaker.user_id, standing), group.policy.require)
+        if not isinstance(verdict, Missing):
+            # They have asked to join, which is not having passed.
+            return Admission.ADMITTED, ()
+        missing = verdict.channels
         try:
             spared = await self._sparing.of(group, speaker.user_id, arriving=speaker.arriving)
         except TelegramError:

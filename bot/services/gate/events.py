@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 
 from bot.domain.event import Cause
+from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
-from bot.domain.intent import Arrived, AsksAgain, Brought, Echo, Intent, Moderated, Pardon, Regate, Want, WentAway
+from bot.domain.intent import (
+    Arrived,
+    Asked,
+    AskedNoMore,
+    AsksAgain,
+    Brought,
+    Echo,
+    Intent,
+    Moderated,
+    Pardon,
+    Regate,
+    Want,
+    WentAway,
+)
 from bot.domain.membership import Allow, Membership, Require, Stamp, judge
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import JoinRequests
@@ -68,6 +82,12 @@ class MemberEvents:
             return ()
         answer = Membership.MEMBER if change.new.is_member else Membership.ABSENT
         await self._cache.record(change.bot_id, change.user_id, channel, answer, change.stamp)
+        # Whatever becomes of somebody there, their request is over.
+        over = (
+            (AskedNoMore(change.bot_id, change.user_id, channel),)
+            if self._pending_counts(change.bot_id, channel)
+            else ()
+        )
         if change.joined:
             asks = any(
                 group.policy.join_requests is not JoinRequests.LEAVE
@@ -76,12 +96,25 @@ class MemberEvents:
             again = (AsksAgain(change.bot_id, change.user_id),) if asks else ()
             link = change.invite_link
             by_link = (Brought(change.bot_id, channel, change.user_id, link),) if link else ()
-            return *again, *by_link, *await self._joined(change, channel)
+            return *over, *again, *by_link, *await self._joined(change, channel)
         if change.left and not change.is_bot:
             # Who spoke a second ago is known to have spoken.
             await self._activity.flush()
-            return (Regate(change.bot_id, change.user_id, channel, change.user_name),)
-        return ()
+            return *over, Regate(change.bot_id, change.user_id, channel, change.user_name)
+        return over
+
+    async def asked(self, bot: BotId, user: UserId, channel: ChannelId) -> tuple[Intent, ...]:
+        """Note that somebody asks to join a channel, where that counts, and look again at whom it may free."""
+        groups = {group.group_id: group for group in self._pending_counts(bot, channel)}
+        if not groups:
+            return ()
+        cases = tuple(case for case, group in await self._ledger.of_user(bot, user, channel) if group in groups)
+        asked, again = Asked(bot, user, channel), Want(cases, Wanted.CHECK, Cause.ASKED_CHANNEL)
+        return asked, AsksAgain(bot, user), *([again] if cases else ())
+
+    def _pending_counts(self, bot: BotId, channel: ChannelId) -> list[ProtectedGroup]:
+        """Return the groups where a request to join the channel counts as having joined it."""
+        return [group for group in self._directory.guarded_by(bot, channel) if group.policy.pending_minutes]
 
     async def _joined(self, change: MemberChange, channel: ChannelId) -> tuple[Intent, ...]:
         """Want freedom where this was the last missing channel, another look where it may not have been."""

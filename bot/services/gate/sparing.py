@@ -1,13 +1,13 @@
-"""Who may write although they are not in the channels: newcomers for a while, and whoever was there before."""
+"""Who may write although they are not in the channels: newcomers, who has asked to join, who was there before."""
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
-from bot.domain.membership import Allow, Missing, Verdict, judge
+from bot.domain.membership import Allow, Membership, Missing, Standing, Verdict, judge
 from bot.domain.policy import Presence, Spared, spares
 from bot.domain.recent import Recent
 from bot.services.membership.activity import Activity
 from bot.services.membership.verification import Verification
-from bot.services.ports.membership import ActivityStore
+from bot.services.ports.membership import ActivityStore, ChannelRequestStore
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramStates
 
@@ -19,12 +19,35 @@ _LIMIT = 20_000
 class Sparing:
     """Looks somebody absent up. Costs nothing where the group's policy spares nobody."""
 
-    def __init__(self, *, store: ActivityStore, activity: Activity, telegram: TelegramStates, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: ActivityStore,
+        requests: ChannelRequestStore,
+        activity: Activity,
+        telegram: TelegramStates,
+        clock: Clock,
+    ) -> None:
         self._store = store
+        self._requests = requests
         self._activity = activity
         self._telegram = telegram
         self._clock = clock
         self._known: Recent[tuple[BotId, GroupId, UserId], tuple[ProtectedGroup, float]] = Recent(_LIMIT)
+
+    async def counted(self, group: ProtectedGroup, user: UserId, standing: Standing) -> Standing:
+        """Take channels that somebody has asked to join for joined, while the group lets that count.
+
+        Raises StoreUnavailableError.
+        """
+        minutes = group.policy.pending_minutes
+        if not minutes or Membership.ABSENT not in standing.values():
+            return standing
+        asked = await self._requests.asked(group.bot_id, user, minutes)
+        return {
+            channel: Membership.MEMBER if answer is Membership.ABSENT and channel in asked else answer
+            for channel, answer in standing.items()
+        }
 
     async def of(self, group: ProtectedGroup, user: UserId, *, arriving: bool = False) -> Spared | None:
         """Decide on somebody who is not in the channels. `arriving`: they come in at this moment.
@@ -33,7 +56,7 @@ class Sparing:
         """
         if user in group.exempt:
             return Spared(None)
-        if not group.policy.spares_some:
+        if not group.policy.spares_by_presence:
             return None
         key = (group.bot_id, group.group_id, user)
         if not arriving and self._remembers(key, group):
@@ -72,5 +95,6 @@ class Judgement:
         """Judge somebody anew, and say whether they are spared if they are absent. Raises as `Sparing.of` does."""
         if user in group.exempt:
             return Allow(), None
-        verdict = judge(await self._verification.examine(group.bot_id, user, group.channel_ids), group.policy.require)
+        standing = await self._verification.examine(group.bot_id, user, group.channel_ids)
+        verdict = judge(await self._sparing.counted(group, user, standing), group.policy.require)
         return verdict, await self._sparing.of(group, user) if isinstance(verdict, Missing) else None

@@ -7,7 +7,7 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement, JoinRequests
+from bot.domain.policy import Enforcement, JoinRequests, Policy
 from bot.services.groups.rights import PAUSED_BY_ADMIN, needed_in_group
 from bot.services.ports.telegram import TelegramStates
 
@@ -48,7 +48,7 @@ class Clinic:
         if protected is None:
             return (*found, Symptom(Mark.NOTE, "status.off"))
         for channel in protected.channels:
-            found += await self._in_channel(bot, channel)
+            found += await self._in_channel(bot, channel, protected.policy)
         return (*found, *_gate(protected, found))
 
     async def _in_group(self, bot: BotId, chat: GroupId, group: ProtectedGroup | None, *, basic: bool) -> list[Symptom]:
@@ -57,8 +57,6 @@ class Clinic:
             return [Symptom(Mark.UNKNOWN, "doctor.admin", remedy="doctor.unknown")]
         enforcement = Enforcement.DELETE if basic else Enforcement.MUTE
         needed = needed_in_group(group.enforcement if group is not None else enforcement)
-        if group is not None and group.policy.join_requests is not JoinRequests.LEAVE:
-            needed = (*needed, "can_invite_users")
         if not state.is_admin:
             return [Symptom(Mark.LACKING, "doctor.admin", remedy="setup.bot_not_admin")]
         found = [Symptom(Mark.FINE, "doctor.admin")]
@@ -68,9 +66,15 @@ class Clinic:
                 found.append(Symptom(Mark.FINE, f"right.{right}", why))
             else:
                 found.append(Symptom(Mark.LACKING, f"right.{right}", why, f"setup.missing.{right}"))
+        if group is not None and group.policy.join_requests is not JoinRequests.LEAVE:
+            # The gate stands without it: only requests go unanswered.
+            has, right = "can_invite_users" in state.rights, "can_invite_users"
+            remedy = None if has else f"setup.missing.{right}"
+            mark = Mark.FINE if has else Mark.WARNING
+            found.append(Symptom(mark, f"right.{right}", f"doctor.why.{right}", remedy))
         return found
 
-    async def _in_channel(self, bot: BotId, channel: Channel) -> list[Symptom]:
+    async def _in_channel(self, bot: BotId, channel: Channel, policy: Policy) -> list[Symptom]:
         state, values = await self._own(bot, channel.channel_id), {"channel": channel.title}
         what, why = "right.channel_admin", "doctor.why.channel"
         if state is None:
@@ -78,6 +82,9 @@ class Clinic:
         if not state.is_admin:
             return [Symptom(Mark.LACKING, what, why, "setup.bot_not_in_channel", {**values})]
         found = [Symptom(Mark.FINE, what, why, values={**values})]
+        if policy.pending_minutes and "can_invite_users" not in state.rights:
+            unseen = Symptom(Mark.WARNING, "right.can_invite_users", remedy="setup.unseen_requests", values={**values})
+            found.append(unseen)
         if channel.join_url is None:
             found.append(Symptom(Mark.WARNING, "doctor.no_link", values={**values}))
         return found

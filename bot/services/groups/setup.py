@@ -7,7 +7,7 @@ from bot.domain.errors import ChannelVetoedError, TelegramRefusedError
 from bot.domain.group import Channel, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement, Locked, Policy, in_force
+from bot.domain.policy import Enforcement, JoinRequests, Locked, Policy, in_force
 from bot.services.groups.channels import Channels
 from bot.services.groups.directory import Directory
 from bot.services.groups.rights import NEEDED_IN_GROUP, missing_in_group
@@ -139,10 +139,13 @@ class Setup:
         group = self._directory.group(bot, group_id)
         if group is None or not group.protected:
             return None
-        problems = await self._problems_of_group(bot, group_id, group.enforcement)
+        problems = await self._problems_of_group(bot, group_id, group.enforcement, group.policy.join_requests)
         for channel in group.channels:
-            if not await self._bot_is_admin(bot, channel.channel_id):
+            state = await self._own_state(bot, channel.channel_id)
+            if not state.is_admin:
                 problems.append(Problem("setup.bot_not_in_channel", {"channel": channel.title}))
+            elif group.policy.pending_minutes and "can_invite_users" not in state.rights:
+                problems.append(Problem("setup.unseen_requests", {"channel": channel.title}))
         return Status(group, await self._ledger.count_open(bot, group_id), tuple(problems))
 
     async def moved(self, bot: BotId, old: GroupId, new: GroupId) -> None:
@@ -155,11 +158,18 @@ class Setup:
         await self._poke()
         self._wake(bot, woken)
 
-    async def _problems_of_group(self, bot: BotId, group: GroupId, enforcement: Enforcement) -> list[Problem]:
-        missing = missing_in_group(await self._telegram.member_state(bot, group, UserId(bot)), enforcement)
+    async def _problems_of_group(
+        self, bot: BotId, group: GroupId, enforcement: Enforcement, requests: JoinRequests = JoinRequests.LEAVE
+    ) -> list[Problem]:
+        state = await self._telegram.member_state(bot, group, UserId(bot))
+        missing = missing_in_group(state, enforcement)
         if missing.not_admin:
             return [Problem("setup.bot_not_admin", {})]
-        return [Problem(f"setup.missing.{right}", {}) for right in NEEDED_IN_GROUP if right in missing.rights]
+        rights = [right for right in NEEDED_IN_GROUP if right in missing.rights]
+        if requests is not JoinRequests.LEAVE and "can_invite_users" not in state.rights:
+            # Telegram does not even tell of requests then.
+            rights.append("can_invite_users")
+        return [Problem(f"setup.missing.{right}", {}) for right in rights]
 
     async def _channel(self, request: Request, reference: str) -> Channel | Problem:
         """Find a channel, prove that both the bot and the caller are admins there, and heed whom it belongs to."""
@@ -172,9 +182,9 @@ class Setup:
             return Problem("setup.not_a_channel", shown)
         channel = ChannelId(info.chat_id)
         shown = {"channel": info.title}
-        if not await self._bot_is_admin(request.bot_id, channel):
+        if not (await self._own_state(request.bot_id, channel)).is_admin:
             return Problem("setup.bot_not_in_channel", shown)
-        caller = await self._caller(request, channel)
+        caller = await self._state(request.bot_id, channel, request.by)
         if channel not in request.trusted and not caller.is_admin:
             return Problem("setup.caller_not_in_channel", shown)
         group = (request.group_id, request.title)
@@ -191,9 +201,12 @@ class Setup:
         link = terms.invite_link or await self._link(request, channel)
         return Channel(channel, info.title, info.username, link)
 
-    async def _caller(self, request: Request, channel: ChannelId) -> MemberState:
+    async def _own_state(self, bot: BotId, channel: ChannelId) -> MemberState:
+        return await self._state(bot, channel, UserId(bot))
+
+    async def _state(self, bot: BotId, channel: ChannelId, user: UserId) -> MemberState:
         try:
-            return await self._telegram.member_state(request.bot_id, GroupId(channel), request.by)
+            return await self._telegram.member_state(bot, GroupId(channel), user)
         except TelegramRefusedError:
             return MemberState(Role.LEFT, is_member=False)
 
@@ -206,12 +219,6 @@ class Setup:
             # Without the right to invite there is none. A public channel is joined by its name; a private one is
             # named without a button.
             return None
-
-    async def _bot_is_admin(self, bot: BotId, channel: ChannelId) -> bool:
-        try:
-            return (await self._telegram.member_state(bot, GroupId(channel), UserId(bot))).is_admin
-        except TelegramRefusedError:
-            return False
 
 
 def _chat_reference(reference: str) -> str | int:

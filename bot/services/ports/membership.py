@@ -1,6 +1,6 @@
 """What knowing memberships asks of the outside world: Telegram, what is remembered, and who was seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -98,4 +98,12 @@ class WarmingBookmarks(Protocol):
 
     async def clear(self, bot: BotId, shelf: int) -> None:
         """Forget: the round has come to its end."""
+        ...
+
+
+class ChannelRequestStore(Protocol):
+    """Requests to join channels that may still be open. Raises StoreUnavailableError."""
+
+    async def asked(self, bot: BotId, user: UserId, minutes: int) -> Collection[ChannelId]:
+        """Return the channels that somebody has asked to join in the last minutes."""
         ...

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.simulator import Fault, Hold, User
-from tests.acceptance.kit import buttons, finished, from_bot
+from tests.acceptance.kit import buttons, choose, finished
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -16,13 +16,6 @@ async def newcomer(lounge: Lounge, platform: Platform) -> User:
     await choose(lounge, platform, "join_requests=approve")
     lounge.sim.configure(lounge.group, by=lounge.owner, join_by_request=True)
     return lounge.sim.add_user("Nina")
-
-
-async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
-    """Have the owner choose settings."""
-    sent = lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices)).id
-    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), "an answer to /settings")
-    await finished(lounge, platform)
 
 
 def inside(lounge: Lounge, user: User) -> bool:

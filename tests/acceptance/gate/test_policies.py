@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.simulator import Chat, Message
-from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, stands
+from bot.simulator import Chat
+from tests.acceptance.kit import choose, finished, gated, prompts, restricted, said, stands
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -18,20 +18,6 @@ _TOUCHING = (
     "approveChatJoinRequest",
     "declineChatJoinRequest",
 )
-
-
-async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
-    """Have the owner choose settings, and wait until all that follows is done."""
-    sent = lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices)).id
-    await eventually(lambda: any(each.id > sent for each in from_bot(lounge)), "an answer to /settings")
-    await finished(lounge, platform)
-
-
-async def said(lounge: Lounge, platform: Platform, text: str = "hello") -> Message:
-    """Have the stranger say something and wait until all that follows is done."""
-    message = lounge.sim.say(lounge.stranger, lounge.group, text)
-    await finished(lounge, platform)
-    return message
 
 
 def _linked(lounge: Lounge) -> Chat:

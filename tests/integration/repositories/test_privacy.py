@@ -35,6 +35,7 @@ _SEEDS = (
     "INSERT INTO channel_uses (bot_id, channel_id, group_id, group_title, answered_by) VALUES (42, -9, -1, 'L', $1)",
     "INSERT INTO group_members_seen (bot_id, group_id, user_id, seen_at) VALUES (42, -1, $1, now())",
     "INSERT INTO join_requests (bot_id, group_id, user_id, language) VALUES (42, -1, $1, 'en')",
+    "INSERT INTO channel_requests (bot_id, user_id, channel_id) VALUES (42, $1, -9)",
     "INSERT INTO set_ups (bot_id, user_id, group_id, title, basic_group, before) VALUES (42, $1, -1, 'L', false, '{}')",
     (
         "INSERT INTO restrictions (bot_id, group_id, user_id, user_name, language, enforcement, wanted, closed_at)"
@@ -192,7 +193,14 @@ async def test_who_asks_in_the_chat_keeps_what_admins_decided(archive: Archive) 
     """Sightings, events and closed cases go; an exemption loses its name, and the trace of admins' work stays."""
     await archive.privacy.forget(BOT, USER)
 
-    for table in ("group_members_seen", "verification_events", "restrictions", "set_ups", "dead_letters"):
+    for table in (
+        "group_members_seen",
+        "verification_events",
+        "restrictions",
+        "channel_requests",
+        "set_ups",
+        "dead_letters",
+    ):
         assert await archive.connection.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - names from above
     assert await archive.connection.fetchval("SELECT user_name FROM group_exemptions") == str(USER)
     assert not await archive.redis.exists(f"gmbot:member:42:-9:{USER}")

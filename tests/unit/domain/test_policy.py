@@ -142,7 +142,7 @@ def test_who_has_passed_once_stays_where_leaving_is_without_consequence() -> Non
 @given(policies, policies)
 def test_open_cases_are_looked_at_again_for_what_concerns_them(before: Policy, after: Policy) -> None:
     """A change of how edits or commands are judged wakes nobody up."""
-    bearing = {"enforcement", "require", "grace_minutes", "grandfather", "on_leave"}
+    bearing = {"enforcement", "require", "grace_minutes", "grandfather", "on_leave", "pending_minutes"}
     changed = {name for name in SETTINGS if chosen(before, name) != chosen(after, name)}
 
     assert reopens(before, after) == bool(changed & bearing)
