@@ -36,7 +36,8 @@ class OpenCase:
     """Look into a user: open a case, or add to the one that is open.
 
     `sent_at` is the date of the message that caused it, None where there was none (the user joined). `missing` are the
-    channels the user was found absent from, empty while that is a question.
+    channels the user was found absent from, empty while that is a question. `language` is the member's, or the group's
+    where theirs is not known.
     """
 
     bot_id: BotId
@@ -69,6 +70,7 @@ class Regate:
     user_id: UserId
     channel_id: ChannelId
     user_name: str
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,11 @@ def checked(text: str) -> str:
     return told
 
 
-def filled(template: str, *, user_id: int, **values: str) -> str:
-    """Fill a checked text in; the name is a mention, and what people typed cannot be markup."""
+def filled(template: str, *, user_id: int | None = None, **values: str) -> str:
+    """Fill a checked text in; a name with a user is a mention, and what people typed cannot be markup."""
     told = {name: html.escape(value, quote=False) for name, value in values.items()}
-    told["name"] = f'<a href="tg://user?id={user_id}">{told["name"]}</a>'
+    if user_id is not None:
+        told["name"] = f'<a href="tg://user?id={user_id}">{told["name"]}</a>'
     placed = right_to_left(template) if is_right_to_left(template) else template
     return re.sub(r"\{(\w+)\}", lambda found: told[found[1]], placed)
 

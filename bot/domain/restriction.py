@@ -56,6 +56,8 @@ class Case:
     group_id: GroupId
     user_id: UserId
     user_name: str
+    language: str
+    """The member's, or the group's where theirs is not known."""
     enforcement: Enforcement
     wanted: Wanted
     done: Done

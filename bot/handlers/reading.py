@@ -29,6 +29,7 @@ def speaker_of(update: Update, message: Message, user: User) -> Speaker:
         message_id=MessageId(message.message_id),
         topic_id=topic_of(message),
         sent_at=message.edit_date or message.date,
+        language=user.language_code,
     )
 
 
@@ -64,5 +65,6 @@ def change_of(update: Update, change: ChatMemberUpdated) -> MemberChange:
         old=read_member(change.old_chat_member.to_dict(recursive=False)),
         new=read_member(change.new_chat_member.to_dict(recursive=False)),
         stamp=Stamp(int(change.date.timestamp()), UpdateId(update.update_id)),
+        language=user.language_code,
         invite_link=change.invite_link.invite_link if change.invite_link else None,
     )

@@ -174,6 +174,7 @@ class FakeStore:
                 configuration=self.configured(case.bot_id, case.group_id),
                 delete_ids=case.delete_ids + intent.delete_ids if remembered else case.delete_ids,
                 enforcement=intent.enforcement,
+                language=intent.language,
                 topic_id=intent.topic_id or case.topic_id,
                 wanted=Wanted.CHECK if check else case.wanted,
                 done=Done.MUTING if younger else case.done,
@@ -195,7 +196,13 @@ class FakeStore:
                 and group.policy.on_leave is OnLeave.REGATE
             ):
                 opened = OpenCase(
-                    bot, group_id, intent.user_id, intent.user_name, group.language, group.enforcement, Wanted.MUTE
+                    bot,
+                    group_id,
+                    intent.user_id,
+                    intent.user_name,
+                    intent.language or group.language,
+                    group.enforcement,
+                    Wanted.MUTE,
                 )
                 found.append(self._insert(opened))
         return found
@@ -286,6 +293,7 @@ class FakeStore:
             group_id=intent.group_id,
             user_id=intent.user_id,
             user_name=intent.user_name,
+            language=intent.language,
             enforcement=intent.enforcement,
             wanted=intent.wanted,
             done=Done.NOTHING,

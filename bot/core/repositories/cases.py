@@ -169,6 +169,7 @@ def _case(row: asyncpg.Record | None) -> Case | None:
         group_id=GroupId(row["group_id"]),
         user_id=UserId(row["user_id"]),
         user_name=row["user_name"],
+        language=row["language"],
         enforcement=Enforcement(row["enforcement"]),
         wanted=Wanted(row["wanted"]),
         done=Done(row["done"]),

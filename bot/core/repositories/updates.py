@@ -125,8 +125,8 @@ async def _apply(session: Session, intent: Intent) -> list[asyncpg.Record]:
             return await _open_case(session, intent)
         case Want(case_ids, wanted, cause):
             return await session.rows("want_cases", list(case_ids), wanted.value, cause.value)
-        case Regate(bot_id, user_id, channel_id, user_name):
-            opened = await session.rows("regate", bot_id, user_id, channel_id, user_name)
+        case Regate(bot_id, user_id, channel_id, user_name, language):
+            opened = await session.rows("regate", bot_id, user_id, channel_id, user_name, language)
             ids = [row["restriction_id"] for row in opened]
             return opened + await session.rows("recheck_for_channel", bot_id, user_id, channel_id, ids)
         case Moderated() | WentAway() | Echo():

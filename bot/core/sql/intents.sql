@@ -24,6 +24,7 @@ WITH gating AS (
       END,
       enforcement = excluded.enforcement,
       configuration = excluded.configuration,
+      language = excluded.language,
       topic_id = coalesce(excluded.topic_id, r.topic_id),
       wanted = CASE
         WHEN r.wanted = 'free' OR $9::timestamptz IS NULL THEN 'check'
@@ -108,7 +109,7 @@ WITH gating AS (
 ), opened AS (
   INSERT INTO restrictions AS r
     (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause, configuration)
-  SELECT $1, group_id, $2, $4, language, enforcement, 'mute', 'left_channel', seq FROM gating
+  SELECT $1, group_id, $2, $4, coalesce($5, language), enforcement, 'mute', 'left_channel', seq FROM gating
   ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
   RETURNING restriction_id, group_id
 ), noted AS (

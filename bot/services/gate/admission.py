@@ -51,6 +51,8 @@ class Speaker:
     message_id: MessageId | None = None
     topic_id: TopicId | None = None
     sent_at: datetime | None = None
+    language: str | None = None
+    """What their app speaks, where Telegram tells."""
 
     @property
     def arriving(self) -> bool:
@@ -187,7 +189,7 @@ def _case(group: ProtectedGroup, speaker: Speaker, wanted: Wanted, *, missing: t
         group_id=speaker.group_id,
         user_id=speaker.user_id,
         user_name=speaker.name,
-        language=group.language,
+        language=speaker.language or group.language,
         enforcement=group.enforcement,
         wanted=wanted,
         delete_ids=() if speaker.message_id is None else (speaker.message_id,),

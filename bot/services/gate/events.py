@@ -43,6 +43,7 @@ class MemberChange:
     old: MemberState
     new: MemberState
     stamp: Stamp
+    language: str | None = None
     invite_link: str | None = None
     """The link by which the user came, where Telegram tells."""
 
@@ -100,7 +101,7 @@ class MemberEvents:
         if change.left and not change.is_bot:
             # Who spoke a second ago is known to have spoken.
             await self._activity.flush()
-            return *over, Regate(change.bot_id, change.user_id, channel, change.user_name)
+            return *over, Regate(change.bot_id, change.user_id, channel, change.user_name, change.language)
         return over
 
     async def asked(self, bot: BotId, user: UserId, channel: ChannelId) -> tuple[Intent, ...]:
@@ -154,7 +155,7 @@ class MemberEvents:
         if change.joined:
             intents.append(Arrived(change.bot_id, group, change.user_id))
         if change.joined and not change.new.is_admin:
-            speaker = Speaker(change.bot_id, group, change.user_id, change.user_name)
+            speaker = Speaker(change.bot_id, group, change.user_id, change.user_name, language=change.language)
             intents.extend(await self._at_the_door(change, speaker))
         return tuple(intents)
 

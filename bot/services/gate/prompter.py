@@ -1,6 +1,7 @@
 """Says what a member has to know in the group: the prompt, and why a message is held."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -65,8 +66,9 @@ class Prompter:
 
         Raises TelegramUnavailableError, or TelegramRefusedError where all would see it.
         """
-        message = self._prompt(case, group, missing)
-        if not self._is_for_member(case, group):
+        alone = self._is_for_member(case, group)
+        message = self._prompt(case, group, missing, alone=alone)
+        if not alone:
             return Posted(await self._telegram.send(case.bot_id, case.group_id, message))
         try:
             return await self._ephemeral.send_ephemeral(case.bot_id, case.group_id, case.user_id, message)
@@ -96,7 +98,8 @@ class Prompter:
 
     async def update(self, case: Case, group: ProtectedGroup, missing: Sequence[ChannelId]) -> None:
         """Show what is missing now. Raises TelegramUnavailableError; a refusal leaves the prompt as it is."""
-        message, where = self._prompt(case, group, missing), (case.bot_id, case.group_id)
+        alone, where = case.prompt_message_id is None, (case.bot_id, case.group_id)
+        message = self._prompt(case, group, missing, alone=alone)
         try:
             if case.prompt_message_id is not None:
                 await self._telegram.edit(*where, case.prompt_message_id, message)
@@ -105,7 +108,10 @@ class Prompter:
         except TelegramRefusedError:
             return
 
-    def _prompt(self, case: Case, group: ProtectedGroup, missing: Sequence[ChannelId]) -> Outgoing:
+    def _prompt(self, case: Case, group: ProtectedGroup, missing: Sequence[ChannelId], *, alone: bool) -> Outgoing:
+        """Word it in the group's language, or in the member's where nobody else reads it."""
+        if alone:
+            group = replace(group, language=self._texts.supported(case.language))
         # Whom it is about was asked about a moment ago.
         banned = self._bans.banned(case.bot_id, case.user_id, missing)
         return prompt(case, group, missing, self._texts, banned)

@@ -40,13 +40,14 @@ def prompt(
 
 def shared_prompt(group: ProtectedGroup, waiting: int, topic: TopicId | None, texts: Texts) -> Outgoing:
     """Build the one message for a crowd: how many wait, all channels, and the button that answers whoever presses."""
-    any_will_do = group.policy.require is Require.ANY and len(group.channels) > 1
-    text = texts.say(
-        "prompt.crowd_any" if any_will_do else "prompt.crowd",
-        group.language,
-        total=waiting,
-        channels=", ".join(channel.title for channel in group.channels),
-    )
+    channels = ", ".join(channel.title for channel in group.channels)
+    if group.prompt_text is not None:
+        everyone = texts.toast("prompt.crowd_name", group.language, total=waiting)
+        text = filled(group.prompt_text, name=everyone, channels=channels, group=group.title)
+    else:
+        any_will_do = group.policy.require is Require.ANY and len(group.channels) > 1
+        key = "prompt.crowd_any" if any_will_do else "prompt.crowd"
+        text = texts.say(key, group.language, total=waiting, channels=channels)
     return Outgoing(text, (*joins(group, group.channel_ids, texts), _verify(group, texts)), topic_id=topic)
 
 

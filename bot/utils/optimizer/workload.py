@@ -161,7 +161,7 @@ def _intents() -> Sequence[Probe]:
               is_write=True),
         Probe("recheck_for_channel", lambda s: (*_of(s.open_case, "bot_id", "user_id", "channel_id"), []), (_USER,),
               is_write=True),
-        Probe("regate", lambda s: (*_of(s.member, "bot_id", "user_id", "channel_id"), "Sam"),
+        Probe("regate", lambda s: (*_of(s.member, "bot_id", "user_id", "channel_id"), "Sam", None),
               ("group_members_seen_user", _OPEN), is_write=True, spare=30),
         Probe("moderated_free", lambda s: (*_of(s.open_case, *who), False), (_OPEN_HERE,), is_write=True),
         Probe("moderated_restricted", lambda s: (*_of(s.open_case, *who), None, True), (_OPEN_HERE,), is_write=True),

@@ -27,6 +27,18 @@ async def test_newcomers_read_the_admins_words(lounge: Lounge, platform: Platfor
     assert [button.get("callback_data") for button in buttons(prompt)] == [None, "v"]
 
 
+async def test_a_crowd_reads_the_admins_words(lounge: Lounge, platform: Platform) -> None:
+    """The one prompt that many share says how many wait where a name would stand."""
+    await lounge.protect(lounge.news)
+    lounge.sim.say(lounge.owner, lounge.group, OWN)
+    await lounge.until_said("Saved.")
+    for number in range(10):
+        lounge.sim.join(lounge.sim.add_user(f"Raider{number}x"), lounge.group)
+
+    await lounge.until_said("Lounge greets everyone (5) & asks for News")
+    await finished(lounge, platform)
+
+
 async def test_the_words_go_along_with_the_settings(lounge: Lounge, platform: Platform) -> None:
     """The export has a line for them, which sets them anew; `reset` brings the bot's own back."""
     await lounge.protect(lounge.news)

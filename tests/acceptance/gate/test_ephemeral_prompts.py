@@ -103,6 +103,29 @@ async def test_who_takes_no_notice_gets_one_ordinary_prompt(quiet: Lounge, platf
     await eventually(lambda: not _prompts(quiet), "the prompt is gone")
 
 
+async def test_it_speaks_the_members_language(quiet: Lounge, platform: Platform) -> None:
+    """Whether they write or come in. An ordinary prompt speaks the group's, and so does that of who tells none."""
+    writes, comes = quiet.stranger, quiet.sim.add_user("Pierre", language_code="fr")
+    unknown = quiet.sim.add_user("Nobody", language_code=None)
+    writes.language_code = "de-AT"
+    german = await told(quiet, writes)
+    for user in (comes, unknown):
+        quiet.sim.join(user, quiet.group)
+    await eventually(lambda: bool(seen_by(quiet, comes) and seen_by(quiet, unknown)), "who comes is told")
+
+    assert "um hier zu schreiben" in (german.text or "")
+    assert [button.get("text") for button in buttons(german)][:2] == ["News beitreten", "Insiders beitreten"]
+    assert "rejoignez" in (seen_by(quiet, comes)[0].text or "")
+    assert "to write here" in (seen_by(quiet, unknown)[0].text or "")
+    quiet.sim.join(writes, quiet.news)
+    await eventually(lambda: "✅ News" in (seen_by(quiet, writes)[0].text or ""), "a tick")
+    assert "um hier zu schreiben" in (seen_by(quiet, writes)[0].text or "")
+    await at_rest(platform)
+    await half_a_minute_passes(platform)
+    await eventually(lambda: len(for_all(quiet)) == 2, "ordinary prompts")
+    assert all("to write here" in (each.text or "") for each in for_all(quiet))
+
+
 async def test_whoever_presses_it_sees_it(quiet: Lounge, platform: Platform) -> None:
     """So no other one follows; the press is answered with what is missing."""
     prompt = await told(quiet, quiet.stranger)

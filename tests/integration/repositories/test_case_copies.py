@@ -66,6 +66,7 @@ def muted_case() -> Case:
         group_id=GROUP,
         user_id=USER,
         user_name="Sam",
+        language="en",
         enforcement=Enforcement.MUTE,
         wanted=Wanted.MUTE,
         done=Done.MUTED,

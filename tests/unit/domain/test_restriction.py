@@ -230,6 +230,7 @@ def _case(**changes: object) -> Case:
         group_id=-1001,  # type: ignore[arg-type]  # names are Case's own
         user_id=7,  # type: ignore[arg-type]  # names are Case's own
         user_name="Sam",
+        language="en",
         enforcement=Enforcement.MUTE,
         wanted=Wanted.MUTE,
         done=Done.MUTING,

@@ -12,7 +12,7 @@ from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.group import Channel
 from bot.domain.ids import ChannelId, TopicId
 from bot.domain.restriction import Case, mute_until
-from bot.services.gate.prompts import VERIFY, prompt, shorten
+from bot.services.gate.prompts import VERIFY, prompt, shared_prompt, shorten
 from tests.kits.strategies import START, cases
 from tests.kits.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
 
@@ -80,6 +80,20 @@ def test_the_muted_and_the_deleted_are_told_different_things(case: Case, texts: 
     muted = prompt(replace(case, our_until=mute_until(case.case_id, START)), LOUNGE, (NEWS,), texts)
 
     assert muted.text != prompt(case, LOUNGE, (NEWS,), texts).text
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_a_crowd_reads_the_admins_words(texts: Catalogs, language: str) -> None:
+    """Nobody is named, so the count stands there; a title is no markup."""
+    group = replace(LOUNGE, title="A < B", prompt_text="<b>{group}</b>: {name}, {channels}", language=language)
+
+    shown = shared_prompt(group, 12, TopicId(9), texts)
+
+    assert shown.text.startswith("<b>A &lt; B</b>: ")
+    assert "12" in shown.text
+    assert "News, Insiders" in shown.text
+    assert "tg://user" not in shown.text
+    assert shown.buttons == shared_prompt(replace(group, prompt_text=None), 12, None, texts).buttons
 
 
 @cache
