@@ -12,6 +12,7 @@ from bot.domain.ids import BotId
 from bot.handlers import UseCases
 from bot.services.gate.events import MemberEvents
 from bot.services.groups.channels import Channels
+from bot.services.groups.links import InviteLinks
 from bot.services.groups.policies import Policies
 from bot.services.groups.rights import OwnRights
 from bot.services.groups.setup import Setup
@@ -47,12 +48,14 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         wake=lambda *_: None,
         poke=services.answers.publish_config,
     )
+    links = InviteLinks(telegram=presses, groups=groups, directory=use.directory, poke=services.answers.publish_config)
     setup = Setup(
         directory=use.directory,
         groups=groups,
         ledger=cases,
         telegram=presses,
         channels=channels,
+        links=links,
         wake=lambda *_: None,
         poke=services.answers.publish_config,
     )

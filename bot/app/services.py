@@ -37,6 +37,7 @@ from bot.services.groups.authority import Authority
 from bot.services.groups.channels import Channels
 from bot.services.groups.clinic import Clinic
 from bot.services.groups.directory import Directory
+from bot.services.groups.links import InviteLinks
 from bot.services.groups.onboarding import Onboarding
 from bot.services.groups.policies import Policies
 from bot.services.groups.rights import OwnRights
@@ -115,12 +116,14 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         wake=protection.wake,
         poke=answers.publish_config,
     )
+    links = InviteLinks(telegram=telegram, groups=groups, directory=directory, poke=answers.publish_config)
     setup = Setup(
         directory=directory,
         groups=groups,
         ledger=ledger,
         telegram=telegram,
         channels=channels,
+        links=links,
         wake=protection.wake,
         poke=answers.publish_config,
     )
@@ -153,7 +156,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         setup=setup,
         access=access,
         statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
-        clinic=Clinic(telegram=telegram),
+        clinic=Clinic(telegram=telegram, links=links),
         tidying=Tidying(broom=ScheduledActions(database=world.database, instance=instance), directory=directory),
         onboarding=Onboarding(
             setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram

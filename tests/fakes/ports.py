@@ -92,6 +92,7 @@ class FakeTelegram:
         self.states: dict[tuple[int, UserId], MemberState] = {}
         self.chats: dict[str | int, ChatInfo] = {}
         self.links: dict[ChannelId, str] = {}
+        self.revoked: set[str] = set()
         self.sent: dict[MessageId, tuple[int, Outgoing]] = {}
         self.deleted: set[MessageId] = set()
         self.edited: dict[MessageId, Outgoing] = {}
@@ -195,6 +196,10 @@ class FakeTelegram:
     async def invite_link(self, _: BotId, channel: ChannelId, name: str) -> str | None:
         await self._call("invite_link", channel, name)
         return self.links.get(channel)
+
+    async def link_works(self, _: BotId, channel: ChannelId, link: str, name: str) -> bool:
+        await self._call("link_works", channel, name)
+        return link not in self.revoked
 
     async def webhook(self, bot: BotId) -> Mapping[str, object]:
         await self._call("webhook", bot)

@@ -246,6 +246,14 @@ class FakeGroups:
             if (row.case.bot_id, row.case.group_id) == (bot, old)
         )
 
+    async def set_link(self, group: ProtectedGroup, channel: ChannelId, link: str | None) -> None:
+        known = self._get(group.bot_id, group.group_id)
+        if known is not None:
+            channels = (
+                replace(each, invite_link=link) if each.channel_id == channel else each for each in known.channels
+            )
+            self.put(replace(known, channels=tuple(channels)))
+
     async def set_prompt_text(self, bot: BotId, group: GroupId, text: str | None, by: UserId) -> None:
         del by
         known = self._get(bot, group)

@@ -31,7 +31,7 @@ def use_cases(world: World) -> UseCases:
             shelf=FakeShelf(), owners=FakeOwners(), operators=frozenset(), base_url="http://here", clock=world.clock
         ),
         statistics=Statistics(figures=FakeFigures(), ledger=world.ledger, draw=draw_days),
-        clinic=Clinic(telegram=world.telegram),
+        clinic=Clinic(telegram=world.telegram, links=world.links),
         tidying=Tidying(broom=FakeBroom(), directory=world.directory),
         onboarding=Onboarding(
             setup=world.setup, directory=world.directory, set_ups=FakeSetUps(), telegram=world.telegram

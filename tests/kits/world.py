@@ -23,6 +23,7 @@ from bot.services.gate.shift import Shift
 from bot.services.gate.sparing import Judgement, Sparing
 from bot.services.groups.channels import Channels
 from bot.services.groups.directory import Directory
+from bot.services.groups.links import InviteLinks
 from bot.services.groups.policies import Policies
 from bot.services.groups.rights import OwnRights
 from bot.services.groups.setup import Setup
@@ -129,6 +130,7 @@ class World:
             ledger=self.ledger,
             telegram=self.telegram,
             channels=self.channels,
+            links=self.links,
             wake=self.wake,
             poke=self.poke,
         )
@@ -142,6 +144,11 @@ class World:
             ledger=self.ledger,
             doorkeeper=self.doorkeeper,
         )
+
+    @property
+    def links(self) -> InviteLinks:
+        """What makes invite links."""
+        return InviteLinks(telegram=self.telegram, groups=self.groups, directory=self.directory, poke=self.poke)
 
     async def open(self, group: ProtectedGroup = LOUNGE) -> None:
         """Protect the lounge, with its admin and its member."""

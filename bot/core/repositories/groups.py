@@ -123,6 +123,12 @@ class PostgresGroups:
             wanted = Wanted.FREE if enforcement is Enforcement.OBSERVE or not row["protected"] else Wanted.CHECK
             return _case_ids(await session.rows("rule_open_cases", bot, group, enforcement.value, wanted.value))
 
+    async def set_link(self, group: ProtectedGroup, channel: ChannelId, link: str | None) -> None:
+        """Have the group's prompts lead into the channel by this link."""
+        async with self._changing(group.bot_id) as session:
+            if await touch_group(session, group.bot_id, group.group_id):
+                await session.execute("link_use", group.bot_id, channel, group.group_id, group.title, link)
+
     async def set_language(self, bot: BotId, group: GroupId, language: str, by: UserId) -> None:
         """Choose the language of what is said to the whole group."""
         async with self._database.transaction() as session:

@@ -55,7 +55,7 @@ WHERE excluded.answer <> 'asked' OR u.answer = 'none';
 -- The group's own link into the channel, kept while the group requires others, too: it is counted by.
 INSERT INTO channel_uses AS u (bot_id, channel_id, group_id, group_title, invite_link) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (bot_id, channel_id, group_id) DO UPDATE
-SET group_title = excluded.group_title, invite_link = coalesce(u.invite_link, excluded.invite_link);
+SET group_title = excluded.group_title, invite_link = coalesce(excluded.invite_link, u.invite_link);
 
 -- unlink_channel --
 DELETE FROM group_channel_links WHERE bot_id = $1 AND group_id = $2 AND channel_id = $3;

@@ -123,6 +123,17 @@ class TelegramClient:
 
         return await self._call(bot, "createChatInviteLink", channel, make)
 
+    async def link_works(self, bot: BotId, channel: ChannelId, link: str, name: str) -> bool:
+        """Find out by naming it anew: Telegram has no question for it, and refuses to edit what was revoked."""
+
+        async def edit(api: Bot) -> bool:
+            return not (await api.edit_chat_invite_link(channel, link, name=name)).is_revoked
+
+        try:
+            return await self._call(bot, "editChatInviteLink", channel, edit)
+        except TelegramRefusedError as refusal:
+            return "modified" in refusal.description.lower()
+
     async def mute(self, bot: BotId, group: GroupId, user: UserId, *, until: datetime) -> None:
         """Take every permission away until then."""
         await self._restrict(bot, group, user, ChatPermissions.no_permissions(), until, self._priority)

@@ -51,6 +51,7 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "deleteMessages": Kind.MODERATE,
         "deleteEphemeralMessage": Kind.MODERATE,
         "createChatInviteLink": Kind.MODERATE,
+        "editChatInviteLink": Kind.MODERATE,
         "getMe": Kind.READ,
         "getChat": Kind.READ,
         "getChatAdministrators": Kind.READ,

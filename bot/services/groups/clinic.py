@@ -7,7 +7,8 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement, JoinRequests, Policy
+from bot.domain.policy import Enforcement, JoinRequests
+from bot.services.groups.links import InviteLinks, Renewal
 from bot.services.groups.rights import PAUSED_BY_ADMIN, needed_in_group
 from bot.services.ports.telegram import TelegramStates
 
@@ -36,8 +37,9 @@ class Symptom:
 class Clinic:
     """Asks Telegram, never a memory: whoever asks has just changed something."""
 
-    def __init__(self, *, telegram: TelegramStates) -> None:
+    def __init__(self, *, telegram: TelegramStates, links: InviteLinks) -> None:
         self._telegram = telegram
+        self._links = links
 
     async def examine(
         self, bot: BotId, chat: GroupId, group: ProtectedGroup | None, *, basic: bool
@@ -48,7 +50,7 @@ class Clinic:
         if protected is None:
             return (*found, Symptom(Mark.NOTE, "status.off"))
         for channel in protected.channels:
-            found += await self._in_channel(bot, channel, protected.policy)
+            found += await self._in_channel(protected, channel)
         return (*found, *_gate(protected, found))
 
     async def _in_group(self, bot: BotId, chat: GroupId, group: ProtectedGroup | None, *, basic: bool) -> list[Symptom]:
@@ -74,20 +76,29 @@ class Clinic:
             found.append(Symptom(mark, f"right.{right}", f"doctor.why.{right}", remedy))
         return found
 
-    async def _in_channel(self, bot: BotId, channel: Channel, policy: Policy) -> list[Symptom]:
-        state, values = await self._own(bot, channel.channel_id), {"channel": channel.title}
+    async def _in_channel(self, group: ProtectedGroup, channel: Channel) -> list[Symptom]:
+        state, values = await self._own(group.bot_id, channel.channel_id), {"channel": channel.title}
         what, why = "right.channel_admin", "doctor.why.channel"
         if state is None:
             return [Symptom(Mark.UNKNOWN, what, why, "doctor.unknown", {**values})]
         if not state.is_admin:
             return [Symptom(Mark.LACKING, what, why, "setup.bot_not_in_channel", {**values})]
         found = [Symptom(Mark.FINE, what, why, values={**values})]
-        if policy.pending_minutes and "can_invite_users" not in state.rights:
+        if group.policy.pending_minutes and "can_invite_users" not in state.rights:
             unseen = Symptom(Mark.WARNING, "right.can_invite_users", remedy="setup.unseen_requests", values={**values})
             found.append(unseen)
-        if channel.join_url is None:
-            found.append(Symptom(Mark.WARNING, "doctor.no_link", values={**values}))
-        return found
+        return found + await self._link(group, channel)
+
+    async def _link(self, group: ProtectedGroup, channel: Channel) -> list[Symptom]:
+        """Make another link where an admin of the channel has revoked it: Telegram tells nobody of that."""
+        values: dict[str, str | int] = {"channel": channel.title}
+        try:
+            renewal = await self._links.renew(group, channel)
+        except TelegramUnavailableError:
+            return []
+        if renewal is Renewal.MADE:
+            return [Symptom(Mark.NOTE, "doctor.new_link", values=values)]
+        return [] if channel.join_url is not None else [Symptom(Mark.WARNING, "doctor.no_link", values=values)]
 
     async def _own(self, bot: BotId, chat: int) -> MemberState | None:
         """Return the bot's own state; None when Telegram does not say."""

@@ -10,6 +10,7 @@ from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, JoinRequests, Locked, Policy, in_force
 from bot.services.groups.channels import Channels
 from bot.services.groups.directory import Directory
+from bot.services.groups.links import InviteLinks
 from bot.services.groups.rights import NEEDED_IN_GROUP, missing_in_group
 from bot.services.ports.groups import GroupStore
 from bot.services.ports.ledger import CaseReader
@@ -18,8 +19,6 @@ from bot.services.ports.telegram import TelegramChats
 
 # Ten buttons still fit a phone's screen; Telegram's own limits lie far above.
 MOST_CHANNELS = 10
-# createChatInviteLink refuses a longer name.
-_LINK_NAME = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,12 @@ class Setup:
         ledger: CaseReader,
         telegram: TelegramChats,
         channels: Channels,
+        links: InviteLinks,
         wake: Waker,
         poke: Poke,
     ) -> None:
         self._channels = channels
+        self._links = links
         self._directory = directory
         self._groups = groups
         self._ledger = ledger
@@ -198,7 +199,7 @@ class Setup:
         )
         if ruling is not Ruling.YES:
             return Problem("setup.vetoed" if ruling is Ruling.NO else "setup.consent", shown)
-        link = terms.invite_link or await self._link(request, channel)
+        link = await self._links.working(request.bot_id, channel, group, terms.invite_link)
         return Channel(channel, info.title, info.username, link)
 
     async def _own_state(self, bot: BotId, channel: ChannelId) -> MemberState:
@@ -209,16 +210,6 @@ class Setup:
             return await self._telegram.member_state(bot, GroupId(channel), user)
         except TelegramRefusedError:
             return MemberState(Role.LEFT, is_member=False)
-
-    async def _link(self, request: Request, channel: ChannelId) -> str | None:
-        """Make the group's own link, by which the channel's admins see whom the group brought."""
-        name = " ".join(request.title.split())[:_LINK_NAME] or str(request.group_id)
-        try:
-            return await self._telegram.invite_link(request.bot_id, channel, name)
-        except TelegramRefusedError:
-            # Without the right to invite there is none. A public channel is joined by its name; a private one is
-            # named without a button.
-            return None
 
 
 def _chat_reference(reference: str) -> str | int:

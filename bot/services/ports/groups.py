@@ -47,6 +47,9 @@ class GroupStore(Protocol):
         ...
 
     async def move(self, bot: BotId, old: GroupId, new: GroupId) -> tuple[CaseId, ...]: ...
+    async def set_link(self, group: ProtectedGroup, channel: ChannelId, link: str | None) -> None:
+        """Have the group's prompts lead into the channel by this link."""
+        ...
 
 
 Draw = Callable[[Sequence[Day]], Awaitable[bytes]]

@@ -84,6 +84,21 @@ def create_chat_invite_link(call: MethodCall) -> object:
     return link_json(link, call.bot)
 
 
+def edit_chat_invite_link(call: MethodCall) -> object:
+    """Change one of the bot's further links; what is not named falls back to none."""
+    chat = _manageable(call, "not enough rights to manage chat invite link")
+    wanted = call.args.text("invite_link")
+    for link in _own(chat, call.bot):
+        if link.url == wanted and not link.is_primary:
+            link.name = call.args.text("name") or None
+            link.expire_date = call.args.integer("expire_date") or None
+            link.member_limit = call.args.integer("member_limit") or None
+            link.creates_join_request = call.args.boolean("creates_join_request")
+            call.backend.record.changed()
+            return link_json(link, call.bot)
+    raise ApiError.bad_request("INVITE_HASH_EXPIRED")
+
+
 def export_chat_invite_link(call: MethodCall) -> object:
     """Replace the bot's primary link."""
     chat = _manageable(call, "not enough rights to manage chat invite link")
@@ -115,6 +130,7 @@ METHODS: MappingProxyType[str, Callable[[MethodCall], object]] = MappingProxyTyp
         "answerChatJoinRequestQuery": answer_chat_join_request_query,
         "sendChatJoinRequestWebApp": send_chat_join_request_web_app,
         "createChatInviteLink": create_chat_invite_link,
+        "editChatInviteLink": edit_chat_invite_link,
         "exportChatInviteLink": export_chat_invite_link,
         "revokeChatInviteLink": revoke_chat_invite_link,
     }

@@ -10,7 +10,7 @@ from bot.handlers.channels import OWN_CHANNEL
 from bot.services.groups.channels import ALLOW, GROUP, SHOW, VETO, data
 from bot.simulator import Chat, User
 from bot.simulator.model import Message
-from tests.acceptance.kit import buttons, finished, prompts
+from tests.acceptance.kit import buttons, finished, gated, prompts
 from tests.kits.platform import Lounge, Platform, add_group, buttons_of, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -135,6 +135,30 @@ async def test_a_link_outlives_another_protect(lounge: Lounge, platform: Platfor
 
     assert len({row["invite_link"] for row in rows}) == len(rows) == 3
     assert len(lounge.calls("createChatInviteLink")) == 3
+
+
+@pytest.mark.parametrize("remedy", ["/doctor", "/protect @gm_news"])
+async def test_a_revoked_link_is_replaced(lounge: Lounge, platform: Platform, remedy: str) -> None:
+    """Telegram tells nobody of it: the doctor finds out, and so does another `/protect`; its joins are counted on."""
+    await lounge.protect(lounge.news)
+    (old,) = [link for link in lounge.news.links.values() if link.creator is lounge.bot]
+    old.is_revoked = True
+
+    before = len(lounge.said())
+    lounge.sim.say(lounge.owner, lounge.group, remedy)
+    await eventually(lambda: len(lounge.said()) > before, "an answer")
+    prompt = await gated(lounge, platform, lounge.stranger)
+    (url,) = [str(each["url"]) for each in buttons(prompt) if "url" in each]
+    lounge.sim.join(lounge.stranger, lounge.news, link=lounge.news.links[url])
+    await lounge.until_free(lounge.stranger)
+    await finished(lounge, platform)
+
+    assert not lounge.news.links[url].is_revoked
+    assert ("I have made a new one" in lounge.said()[-1]) is (remedy == "/doctor")
+    assert [row["joins"] for row in await platform.fetch("SELECT joins FROM channel_uses")] == [1]
+    lounge.sim.say(lounge.owner, lounge.group, "/doctor")
+    await lounge.until_said("I have all the rights")
+    assert len(lounge.calls("createChatInviteLink")) == 2
 
 
 async def test_without_the_right_to_invite_a_public_channel_is_joined_by_its_name(

@@ -31,6 +31,19 @@ async def test_invite_links(sim: Simulator, world: Small, api: BotClient) -> Non
     assert "invite_link" not in full.fields
 
 
+async def test_a_link_is_changed_until_it_is_revoked(world: Small, api: BotClient) -> None:
+    """What the call does not name falls back to none; a revoked link is not changed any more."""
+    created = await api("createChatInviteLink", chat_id=world.lounge.id, name="Door", member_limit=1)
+    url = created.fields["invite_link"]
+    edited = await api("editChatInviteLink", chat_id=world.lounge.id, invite_link=url, name="Gate")
+    await api("revokeChatInviteLink", chat_id=world.lounge.id, invite_link=url)
+    late = await api("editChatInviteLink", chat_id=world.lounge.id, invite_link=url, name="Late")
+
+    assert edited.fields["name"] == "Gate"
+    assert "member_limit" not in edited.fields
+    assert late.error == "Bad Request: INVITE_HASH_EXPIRED"
+
+
 async def test_links_need_the_right(sim: Simulator, world: Small, api: BotClient) -> None:
     """Without can_invite_users neither links nor requests."""
     sim.promote(world.lounge, world.bot, can_delete_messages=True)
