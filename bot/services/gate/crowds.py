@@ -16,6 +16,7 @@ from bot.domain.ids import MessageId
 from bot.domain.restriction import PROMPT_LIFE
 from bot.services.gate.pauses import doubled
 from bot.services.gate.prompts import shared_prompt
+from bot.services.gate.topics import send_in_topic
 from bot.services.groups.directory import Directory
 from bot.services.ports.prompts import Crowds
 from bot.services.ports.runtime import Clock, Texts
@@ -80,7 +81,7 @@ class SharedPrompts:
         if message is None or self._is_old(crowd) or not await self._edit(crowd, group, message):
             await self._delete(crowd)
             outgoing = shared_prompt(group, crowd.waiting, crowd.topic_id, self._texts)
-            message = await self._telegram.send(crowd.bot_id, crowd.group_id, outgoing)
+            message = await send_in_topic(self._telegram, crowd.bot_id, crowd.group_id, outgoing)
         return message, crowd.waiting
 
     async def _edit(self, crowd: Crowd, group: ProtectedGroup, message: MessageId) -> bool:

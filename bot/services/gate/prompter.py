@@ -14,6 +14,7 @@ from bot.domain.policy import Prompts
 from bot.domain.recent import Recent
 from bot.domain.restriction import EPHEMERAL_LIFE, Case
 from bot.services.gate.prompts import prompt
+from bot.services.gate.topics import send_in_topic
 from bot.services.ports.prompts import Bans, EphemeralMessages
 from bot.services.ports.runtime import Clock, Texts
 from bot.services.ports.telegram import TelegramMessages
@@ -69,7 +70,7 @@ class Prompter:
         alone = self._is_for_member(case, group)
         message = self._prompt(case, group, missing, alone=alone)
         if not alone:
-            return Posted(await self._telegram.send(case.bot_id, case.group_id, message))
+            return Posted(await send_in_topic(self._telegram, case.bot_id, case.group_id, message))
         try:
             return await self._ephemeral.send_ephemeral(case.bot_id, case.group_id, case.user_id, message)
         except ChatMovedError:
@@ -125,7 +126,7 @@ class Prompter:
         self._notices[key] = (now, last)
         try:
             text = self._texts.say("hold.notice", group.language)
-            sent = await self._telegram.send(*key, Outgoing(text, topic_id=case.topic_id))
+            sent = await send_in_topic(self._telegram, *key, Outgoing(text, topic_id=case.topic_id))
             self._notices[key] = (now, sent)
             if last is not None:
                 await self._telegram.delete_messages(case.bot_id, case.group_id, [last])
