@@ -7,27 +7,10 @@ from dataclasses import dataclass
 import aiohttp
 
 from bot.simulator import Bot, Chat, Simulator, User
+from tests.kits.simulator import PERMISSIONS
 
 MUTE = {"can_send_messages": False}
-FREE = dict.fromkeys(
-    (
-        "can_send_messages",
-        "can_send_audios",
-        "can_send_documents",
-        "can_send_photos",
-        "can_send_videos",
-        "can_send_video_notes",
-        "can_send_voice_notes",
-        "can_send_polls",
-        "can_send_other_messages",
-        "can_add_web_page_previews",
-        "can_change_info",
-        "can_invite_users",
-        "can_pin_messages",
-        "can_manage_topics",
-    ),
-    True,
-)
+FREE = dict.fromkeys(PERMISSIONS, True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -11,13 +11,6 @@ from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
 from tests.kits.platform import Lounge, Platform, eventually, get
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-
-
-@pytest.fixture
-async def outside(lounge: Lounge, platform: Platform) -> AsyncIterator[Outside]:
-    """Run two instances with proxies before everything."""
-    async with outside_of(lounge, platform) as outside:
-        yield outside
 
 
 async def refused(outside: Outside) -> None:

@@ -1,21 +1,14 @@
 """Redis refuses, hangs, is slow, full, or comes back empty: nobody notices, and afterwards all is as before."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
 
-from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.kits.platform import Lounge, Platform, eventually
+from tests.faults.away import RECOVERY_SECONDS, Outside
+from tests.kits.platform import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-
-
-@pytest.fixture
-async def outside(lounge: Lounge, platform: Platform) -> AsyncIterator[Outside]:
-    """Run two instances with proxies before everything."""
-    async with outside_of(lounge, platform) as outside:
-        yield outside
 
 
 async def refused(outside: Outside) -> None:

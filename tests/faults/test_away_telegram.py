@@ -1,7 +1,7 @@
 """Telegram refuses, is slow, answers 5xx or 429 to everything: nobody is muted for it, and what waited is done."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,13 +13,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 # The circuit of a silent Telegram lets a probe through now and then, after an outage of seconds within seconds.
 _RECOVERY_SECONDS = 12.0
-
-
-@pytest.fixture
-async def outside(lounge: Lounge, platform: Platform) -> AsyncIterator[Outside]:
-    """Run two instances with proxies before everything."""
-    async with outside_of(lounge, platform) as outside:
-        yield outside
 
 
 async def refused(outside: Outside) -> None:

@@ -9,15 +9,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import pytest
 
 from bot.simulator import Chat, Delivery, Message, User
-from tests.faults.away import Outside, outside_of
-from tests.kits.platform import Lounge, Platform, add_group, eventually
+from tests.faults.away import Outside
+from tests.kits.platform import add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -25,13 +24,6 @@ _SECONDS = 60.0 if os.environ.get("FULL") else 8.0
 _RATE = 30.0
 _GROUPS = 4
 _COMMANDS = 6
-
-
-@pytest.fixture
-async def outside(lounge: Lounge, platform: Platform) -> AsyncIterator[Outside]:
-    """Run two instances with proxies before everything."""
-    async with outside_of(lounge, platform) as outside:
-        yield outside
 
 
 @dataclass

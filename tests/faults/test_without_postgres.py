@@ -9,19 +9,12 @@ import pytest
 
 from bot.services.outages import catching_up
 from bot.simulator import Fault, Hold, Message
-from tests.faults.away import RECOVERY_SECONDS, Outside, outside_of
-from tests.kits.platform import Lounge, Platform, add_group, eventually
+from tests.faults.away import RECOVERY_SECONDS, Outside
+from tests.kits.platform import add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 Outage = Callable[[Outside], AbstractAsyncContextManager[None]]
-
-
-@pytest.fixture
-async def outside(lounge: Lounge, platform: Platform) -> AsyncIterator[Outside]:
-    """Run two instances with proxies before everything."""
-    async with outside_of(lounge, platform) as outside:
-        yield outside
 
 
 @asynccontextmanager

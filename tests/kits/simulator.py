@@ -50,6 +50,26 @@ LEGACY = frozenset(
     }
 )
 
+PERMISSIONS = (
+    "can_send_messages",
+    "can_send_audios",
+    "can_send_documents",
+    "can_send_photos",
+    "can_send_videos",
+    "can_send_video_notes",
+    "can_send_voice_notes",
+    "can_send_polls",
+    "can_send_other_messages",
+    "can_add_web_page_previews",
+    "can_react_to_messages",
+    "can_edit_tag",
+    "can_change_info",
+    "can_invite_users",
+    "can_pin_messages",
+    "can_manage_topics",
+)
+"""Everything that may be granted to or taken from a member: ChatPermissions of Bot API 10.3."""
+
 
 def assert_valid_update(update: Mapping[str, object]) -> None:
     """Check one update against both models."""

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
 
 import sentry_sdk
 from sentry_sdk.types import Event, Hint
@@ -17,8 +16,6 @@ _SERIOUS = frozenset({"error", "critical", "exception"})
 # People and their chats are nobody's business there. A bot is: it is the operator's own.
 _LEFT_OUT = frozenset({"user", "group", "chat", "user_id", "chat_id", "group_id", "text", "name"})
 _FLUSH_SECONDS = 2.0
-
-ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def scrub(event: Event, _: Hint) -> Event:

@@ -23,15 +23,6 @@ pytestmark = [pytest.mark.servers]
 _CHATS = 100
 
 
-@pytest.fixture
-async def instance(platform: Platform) -> AsyncIterator[Served]:
-    """Run one instance that can be called directly and by HTTP."""
-    async with served(platform) as instance:
-        await platform.webhook_is_set()
-        await platform.sim.settled()
-        yield instance
-
-
 @pytest.fixture(autouse=True)
 def log() -> Iterator[list[MutableMapping[str, object]]]:
     """Collect what is logged; drawing a traceback for people takes longer than handling the update."""

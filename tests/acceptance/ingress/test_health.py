@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -12,15 +11,6 @@ from tests.kits.ingress import Caller, Served, raw, secret_of, served
 from tests.kits.platform import Lounge, Platform, eventually, free_port, get
 
 pytestmark = [pytest.mark.servers]
-
-
-@pytest.fixture
-async def instance(platform: Platform) -> AsyncIterator[Served]:
-    """Run one instance that can be called directly and by HTTP."""
-    async with served(platform) as instance:
-        await platform.webhook_is_set()
-        await platform.sim.settled()
-        yield instance
 
 
 async def health(caller: Caller) -> tuple[int, dict[str, object]]:

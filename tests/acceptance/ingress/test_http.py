@@ -3,28 +3,19 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.kits.ingress import Headers, Served, served
-from tests.kits.platform import Lounge, Platform
+from tests.kits.ingress import Headers, Served
+from tests.kits.platform import Lounge
 
 pytestmark = [pytest.mark.servers]
 
 _SECRET = b"x-telegram-bot-api-secret-token"
 _MIB = 1024 * 1024
-
-
-@pytest.fixture
-async def instance(platform: Platform) -> AsyncIterator[Served]:
-    """Run one instance that can be called directly and by HTTP."""
-    async with served(platform) as instance:
-        await platform.webhook_is_set()
-        await platform.sim.settled()
-        yield instance
 
 
 async def http(instance: Served, head: str, *chunks: bytes, patience: float = 5.0) -> bytes:

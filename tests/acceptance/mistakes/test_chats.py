@@ -5,6 +5,7 @@ import pytest
 from bot.simulator import Chat, Fault
 from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, stands
 from tests.kits.platform import Lounge, Platform, add_group, eventually
+from tests.kits.simulator import PERMISSIONS
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 
@@ -259,27 +260,7 @@ def answers(lounge: Lounge, *, is_member: bool) -> None:
         "user": {"id": lounge.stranger.id, "is_bot": False, "first_name": "Sam"},
         "is_member": is_member,
         "until_date": 0,
-        **dict.fromkeys(
-            (
-                "can_send_messages",
-                "can_send_audios",
-                "can_send_documents",
-                "can_send_photos",
-                "can_send_videos",
-                "can_send_video_notes",
-                "can_send_voice_notes",
-                "can_send_polls",
-                "can_send_other_messages",
-                "can_add_web_page_previews",
-                "can_react_to_messages",
-                "can_edit_tag",
-                "can_change_info",
-                "can_invite_users",
-                "can_pin_messages",
-                "can_manage_topics",
-            ),
-            False,
-        ),
+        **dict.fromkeys(PERMISSIONS, False),
     }
     lounge.sim.faults.add(
         Fault(

@@ -7,27 +7,10 @@ import pytest
 from bot.simulator import Fault, Hold
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.simulator import PERMISSIONS
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 
-PERMISSIONS = (
-    "can_send_messages",
-    "can_send_audios",
-    "can_send_documents",
-    "can_send_photos",
-    "can_send_videos",
-    "can_send_video_notes",
-    "can_send_voice_notes",
-    "can_send_polls",
-    "can_send_other_messages",
-    "can_add_web_page_previews",
-    "can_react_to_messages",
-    "can_edit_tag",
-    "can_change_info",
-    "can_invite_users",
-    "can_pin_messages",
-    "can_manage_topics",
-)
 TEXT_ONLY = {"can_send_messages": True}
 
 

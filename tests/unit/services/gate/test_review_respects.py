@@ -12,7 +12,6 @@ from tests.kits.world import GROUP, INSIDERS, NEWS, STRANGER, World
 
 AWAY = TelegramUnavailableError(method="getChatMember", description="away")
 MODERATED = MemberState(Role.RESTRICTED, frozenset(), None)
-LOOSE = replace(MODERATED, permissions=frozenset({"can_send_messages"}))
 
 
 async def resting(world: World) -> None:

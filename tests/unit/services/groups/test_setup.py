@@ -7,14 +7,13 @@ import pytest
 from bot.domain.consent import Answer, Ruling, Terms, rule
 from bot.domain.errors import GateTakenError, TelegramRefusedError
 from bot.domain.group import ChatInfo, ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId, UserId
+from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement
 from bot.services.groups.setup import Problem, Request
 from tests.kits.world import ADMIN, ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _BOT_USER = UserId(BOT)
-_BLOG = ChannelId(-2003)
 
 
 def _request(*references: str, **changes: object) -> Request:
