@@ -57,7 +57,7 @@ def release(directory: Path, level: int, **migrations: str) -> Path:
     shutil.copytree(ROOT / "bot", directory / "bot", ignore=shutil.ignore_patterns("__pycache__"))
     target = directory / "bot" / "_migrations"
     shutil.copytree(migrations_directory(), target, ignore=shutil.ignore_patterns("__pycache__"))
-    module = directory / "bot" / "core" / "migrations.py"
+    module = directory / "bot" / "core" / "postgres" / "migrations.py"
     module.write_text(module.read_text().replace(f"CODE_LEVEL = {CODE_LEVEL}", f"CODE_LEVEL = {level}"))
     before = max(path.name[:4] for path in (target / "versions").glob("[0-9]*.py"))
     script = (target / "versions" / "0001_initial.py").read_text()

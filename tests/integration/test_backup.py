@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from bot.app.backups import DeploymentBackups, Retention, backups_of, before_migration
@@ -203,6 +206,25 @@ async def test_a_role_without_the_right_dumps(settings: Settings, servers: Embed
     assert "p/l@in" not in Address.of(url).dsn
 
 
+async def test_a_role_that_is_kept_out_dumps(settings: Settings, servers: EmbeddedServers, servers_home: Path) -> None:
+    """Whose role may copy, and whom pg_hba.conf lets into databases alone, as it comes with images and packages."""
+    rules = servers_home / "home" / "servers" / "postgres" / "data" / "pg_hba.conf"
+    before = await asyncio.to_thread(rules.read_text)
+    backups, _ = deployment(settings)
+    try:
+        await asyncio.to_thread(rules.write_text, f"host replication all all reject\n{before}")
+        await execute(servers.database_url, "SELECT pg_reload_conf()")
+        await asyncio.sleep(1)
+        made = await backups.create(Why.COMMAND)
+        with pytest.raises(BackupError, match=r"pg_hba\.conf"):
+            await backups.create(Why.COMMAND, kind=Kind.FULL)
+    finally:
+        await asyncio.to_thread(rules.write_text, before)
+        await execute(servers.database_url, "SELECT pg_reload_conf()")
+
+    assert made.kind is Kind.DUMP
+
+
 async def test_a_migration_is_preceded_by_a_backup(settings: Settings, database_url: str) -> None:
     """Where there is a place for it; of an empty database there is nothing to back up."""
     earlier = (await read_state(database_url)).known[-2]
@@ -220,6 +242,39 @@ async def test_a_migration_is_preceded_by_a_backup(settings: Settings, database_
     assert made is not None
     assert (made.why, made.revision) == (Why.MIGRATION, earlier)
     assert again == made
+
+
+async def test_a_migration_whose_backup_fails(settings: Settings, database_url: str, place: Path) -> None:
+    """An embedded server's waits until there is one; an operator's own server is migrated, and the log says why."""
+    earlier = (await read_state(database_url)).known[-2]
+    await downgrade(database_url, to=earlier)
+    await asyncio.to_thread((place / "backups").write_text, "no directory")
+    embedded = settings.model_copy(update={"database_url": None})
+    async with open_stores(settings) as stores:
+        with pytest.raises(BackupError, match="nothing was migrated"):
+            await ensure_schema(database_url, migrate=True, before=partial(before_migration, embedded, stores))
+        waiting = await read_state(database_url)
+        before = partial(before_migration, settings, stores)
+        with capture_logs() as logs:
+            migrated = await ensure_schema(database_url, migrate=True, before=before)
+
+    assert (waiting.revision, waiting.pending) == (earlier, waiting.known[-1:])
+    assert migrated.pending == ()
+    assert "migration.without_backup" in [entry["event"] for entry in logs]
+
+
+async def test_a_full_disk_is_said_and_leaves_nothing(settings: Settings, place: Path) -> None:
+    """The system's own words in one sentence, and no half of a backup in the list."""
+    backups, _ = deployment(settings)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(BackupError, match="could not be written"):
+            await backups.create(Why.COMMAND, kind=Kind.DUMP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert await asyncio.to_thread(lambda: list((place / "backups").iterdir())) == []
 
 
 @pytest.mark.usefixtures("without_slot")

@@ -28,6 +28,8 @@ Progress = Callable[[int, int], None]
 _CHUNK = 1024 * 1024
 _SUMMARIES_SINCE = 170_000
 _INDEX_IN_TAR = "backup_manifest"
+# In whatever language the server speaks.
+_KEPT_OUT = "pg_hba.conf"
 _FACTS = """
 SELECT current_setting('server_version_num')::int AS version,
        (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user) AS may_copy,
@@ -106,11 +108,16 @@ class BackupMaker:
         try:
             return await self._off_the_loop(job, progress)
         except BackupError as error:
-            if chosen is not Kind.INCREMENTAL or kind is not None:
+            if kind is not None or chosen is Kind.DUMP:
+                raise
+            # Whoever may copy by its role may be kept out by pg_hba.conf, where `replication` is no database's name.
+            kept_out = _KEPT_OUT in str(error)
+            if chosen is Kind.FULL and not kept_out:
                 raise
             # The server may have lost the summaries that it needs: what always works is a copy of everything.
-            log.warning("backup.not_incremental", error=str(error))
-            return await self._off_the_loop(_Job(server, Kind.FULL, why, None, self._clock.now()), progress)
+            simpler = Kind.DUMP if kept_out else Kind.FULL
+            log.warning("backup.not_as_good", wanted=chosen.value, made=simpler.value, error=str(error))
+            return await self._off_the_loop(_Job(server, simpler, why, None, self._clock.now()), progress)
 
     def _parent(self, server: Server) -> Backup | None:
         if server.version < _SUMMARIES_SINCE or not server.summarizes:
@@ -123,6 +130,8 @@ class BackupMaker:
         work = asyncio.get_running_loop().run_in_executor(None, self._make, job, progress, halted)
         try:
             return await asyncio.shield(work)
+        except OSError as error:
+            raise BackupError(f"it could not be written: {error}") from error
         except asyncio.CancelledError:
             halted.set()
             await asyncio.wait([work])

