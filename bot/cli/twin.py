@@ -58,7 +58,7 @@ def check(*, as_json: _Json = False) -> None:
 
 
 def sync() -> None:
-    """Have both tell everything once more, for instance after a slot was lost."""
+    """Have both tell everything once more, also when one could not hold its log any longer and lost its slot."""
     _run("twin sync", lambda twins: twins.sync())
     typer.echo("Both tell all they hold; `gmbot twin check` says when they are equal.")
 

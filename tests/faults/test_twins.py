@@ -243,6 +243,37 @@ async def test_connections_that_break_cost_nothing(pair: Pair) -> None:
     assert len(await pair.rows(pair.here, "SELECT FROM protected_groups")) == 20
 
 
+async def test_a_lost_slot_is_made_anew(pair: Pair) -> None:
+    """Nothing that was changed or deleted meanwhile would ever come: all is told once more, what is gone, too."""
+    await pair.at(pair.here, *(GROUP.format(1, -number, "before") for number in range(1, 5)), CHANNEL.format(1, -20))
+    await pair.at(pair.here, LINK.format(1, -1, -20))
+    await pair.settled()
+    pair.cut()
+    for url in (pair.here, pair.there):
+        await pair.at(
+            url,
+            "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'",
+            "SELECT pg_drop_replication_slot('gmbot_twin')",
+        )
+    await pair.at(pair.here, GROUP.format(1, -2, "here"), "DELETE FROM group_channel_links")
+    await pair.at(pair.there, GROUP.format(1, -3, "there"), "DELETE FROM protected_groups WHERE group_id = -4")
+    await pair.heal()
+    faults = faults_of(*await pair.twins.compare())
+    await pair.twins.sync()
+    await pair.settled()
+    titles = await pair.rows(pair.here, "SELECT group_id, title FROM protected_groups ORDER BY 1 DESC")
+    await pair.at(pair.there, GROUP.format(1, -5, "after"))
+    await pair.settled()
+
+    assert [each for each in faults if "gmbot twin sync" in each] == [
+        "here holds no log for the other one any more: `gmbot twin sync`",
+        "there holds no log for the other one any more: `gmbot twin sync`",
+    ]
+    assert titles == [(-1, "before"), (-2, "here"), (-3, "there")]
+    assert await pair.rows(pair.there, "SELECT FROM group_channel_links") == []
+    assert ("after",) in await pair.rows(pair.here, "SELECT title FROM protected_groups")
+
+
 async def test_nothing_is_left_when_it_is_removed(servers: EmbeddedServers, other_servers: EmbeddedServers) -> None:
     """Neither schema, trigger, publication, subscription nor slot; and what does not fit is refused before."""
     async with fresh_database(servers) as here, fresh_database(other_servers) as there:

@@ -34,9 +34,14 @@ SELECT (SELECT count(*) FROM gmbot_twin.conflicts) AS conflicts,
          AS faults,
        (SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint FROM pg_replication_slots
         WHERE slot_name = 'gmbot_twin') AS behind_bytes,
-       coalesce((SELECT active FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'), false) AS sends
+       coalesce((SELECT active FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'), false) AS sends,
+       coalesce((SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'), true) AS lost
+"""
+_IS_LOST = """
+SELECT coalesce((SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'), true)
 """
 _END_SENDER = "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'"
+_MAKE_SLOT = "SELECT pg_create_logical_replication_slot('gmbot_twin', 'pgoutput')"
 _DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'gmbot_twin'"
 # Of our own tables only, whose names are in the script that is installed.
 _CONTENT = """
@@ -89,9 +94,13 @@ class Twins:
                 raise
 
     async def sync(self) -> None:
-        """Have both tell everything once more; the later change of each row stays."""
+        """Have both tell everything once more, deletions too; the later change of each row stays."""
         async with self._both() as connections:
             await _refuse_single(connections)
+            one, other = connections
+            for sender, receiver in ((one, other), (other, one)):
+                if await sender.fetchval(_IS_LOST):
+                    await self._begin_anew(sender, receiver)
             await self._announce(connections)
 
     async def compare(self) -> tuple[SideState, SideState]:
@@ -111,6 +120,14 @@ class Twins:
             return
         async with _connected(self._sides[0].url) as connection:
             await self._single([connection])
+
+    async def _begin_anew(self, sender: _Connection, receiver: _Connection) -> None:
+        """Make a slot in the place of one whose log the sender could not hold any longer."""
+        await receiver.execute("ALTER SUBSCRIPTION gmbot_twin DISABLE")
+        await sender.execute(_END_SENDER)
+        await sender.execute(_DROP_SLOT)
+        await sender.execute(_MAKE_SLOT, timeout=_QUESTION_SECONDS)
+        await receiver.execute("ALTER SUBSCRIPTION gmbot_twin ENABLE")
 
     async def _announce(self, connections: Sequence[_Connection]) -> None:
         for connection, epoch in zip(connections, _EPOCHS, strict=True):
