@@ -136,7 +136,9 @@ class Restorer:
             unpacked(path, self._catalogue.sealer, purpose) as source,
             tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK) as tar,  # type: ignore[call-overload]  # reads
         ):
-            tar.extractall(directory, filter="tar")
+            # What 3.11.4 and newer ask for; before, there were no filters.
+            tar.extraction_filter = getattr(tarfile, "tar_filter", None)
+            tar.extractall(directory)  # noqa: S202 - what we have sealed ourselves
             while source.read(_CHUNK):
                 """To the last piece, which says that nothing was cut off."""
 
