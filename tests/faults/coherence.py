@@ -1,18 +1,22 @@
-"""How soon every instance goes by a change of the configuration."""
+"""How soon every instance goes by a change of the configuration, or of a membership."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 import aiohttp
 import asyncpg
 
-from tests.kits.platform import Lounge, Platform
+from tests.kits.ingress import secret_of
+from tests.kits.platform import Lounge, Platform, eventually
 
 _GRAIN_SECONDS = 0.005
 # A page of metrics takes an instance milliseconds, which are not to be what is measured.
 _PAGE_GRAIN_SECONDS = 0.02
 _GAUGE = "gmbot_protected_groups "
+_PASSED = 'gmbot_updates_total{kind="message",result="verified"}'
 
 
 class Clocks:
@@ -65,3 +69,58 @@ class Clocks:
                     if f"{_GAUGE}{float(wanted)}" in lines:
                         return asyncio.get_running_loop().time()
             await asyncio.sleep(_PAGE_GRAIN_SECONDS)
+
+
+class Memories:
+    """Has the lounge's member write to each instance, and sees from its counters whether its memory let them pass.
+
+    A message that passes leaves no trace, so it may be written as often as one likes.
+    """
+
+    def __init__(self, lounge: Lounge, urls: Sequence[str]) -> None:
+        self._lounge = lounge
+        self._urls = urls
+        # Far beyond those of the simulator.
+        self._numbers = itertools.count(1_500_000_000)
+
+    async def know(self) -> None:
+        """Wait until each holds the member in its memory."""
+        for url in self._urls:
+            await eventually(lambda url=url: self.passes(url), "the member is known", within=30)
+
+    async def passes(self, url: str) -> bool:
+        """Whether the member passes the gate of an instance without a question to anybody."""
+        before = await self._verified(url)
+        number = next(self._numbers)
+        group, member = self._lounge.group, self._lounge.member
+        message = {
+            "message_id": number,
+            "date": int(time.time()),
+            "chat": {"id": group.id, "type": "supergroup", "title": group.title},
+            "from": {"id": member.id, "is_bot": False, "first_name": member.first_name},
+            "text": "Good morning",
+        }
+        bot = self._lounge.bot.id
+        headers = {"X-Telegram-Bot-Api-Secret-Token": secret_of(bot)}
+        async with aiohttp.ClientSession() as http:
+            update = {"update_id": number, "message": message}
+            async with http.post(f"{url}/telegram/{bot}", json=update, headers=headers) as answer:
+                await answer.read()
+        return await self._verified(url) > before
+
+    async def seconds_until(self, *, passes: bool) -> list[float]:
+        """Return for each instance how long from now it takes until the member passes there, or does not."""
+        began = asyncio.get_running_loop().time()
+
+        async def until(url: str) -> float:
+            while await self.passes(url) is not passes:
+                """Each look is a message and two pages of metrics, which is pause enough."""
+            return asyncio.get_running_loop().time() - began
+
+        async with asyncio.timeout(30):
+            return list(await asyncio.gather(*map(until, self._urls)))
+
+    async def _verified(self, url: str) -> float:
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(_PASSED))

@@ -10,9 +10,10 @@ import pytest
 
 from bot.core.postgres.migrations import CODE_LEVEL, migrations_directory, read_state
 from bot.simulator import Simulator
-from tests.faults.coherence import Clocks
+from tests.faults.coherence import Clocks, Memories
 from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
+from tests.faults.proxy import proxied
 from tests.faults.scaling import fleet, small_town, under_load
 from tests.kits.platform import Lounge, Platform, free_port, get
 
@@ -128,6 +129,38 @@ async def test_every_instance_goes_by_a_change_at_once(lounge: Lounge, platform:
 
     assert median(max(pair) for pair in zip(*found[:2], strict=True)) < HEARD_SECONDS
     assert median(found[2]) < POLLED_SECONDS
+
+
+async def test_every_instance_goes_by_a_changed_membership_at_once(lounge: Lounge, platform: Platform) -> None:
+    """Three processes hold a member in memory: one is told, all know; who was cut off knows when it hears again."""
+    async with (
+        proxied(platform.redis_url) as link,
+        platform.process(free_port()) as one,
+        platform.process(free_port(), WEBHOOK_URL=one.url) as two,
+        platform.process(free_port(), WEBHOOK_URL=one.url, REDIS_URL=link.url(platform.redis_url)) as three,
+    ):
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        memories = Memories(lounge, [two.url, three.url])
+        await memories.know()
+        found: list[float] = []
+        for _ in range(3):
+            lounge.sim.leave(lounge.member, lounge.news)
+            await lounge.sim.settled(30)
+            found += await memories.seconds_until(passes=False)
+            lounge.sim.join(lounge.member, lounge.news)
+            await lounge.sim.settled(30)
+            found += await memories.seconds_until(passes=True)
+        await link.refuse()
+        lounge.sim.leave(lounge.member, lounge.news)
+        await lounge.sim.settled(30)
+        before = await memories.passes(three.url)
+        await link.heal()
+        late = await memories.seconds_until(passes=False)
+
+    assert median(found) < HEARD_SECONDS
+    assert before
+    assert max(late) < POLLED_SECONDS
 
 
 async def test_twenty_bots_over_a_thousand_connections() -> None:
