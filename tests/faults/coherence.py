@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 import asyncpg
@@ -86,7 +87,7 @@ class Memories:
     async def know(self) -> None:
         """Wait until each holds the member in its memory."""
         for url in self._urls:
-            await eventually(lambda url=url: self.passes(url), "the member is known", within=30)
+            await eventually(partial(self.passes, url), "the member is known", within=30)
 
     async def passes(self, url: str) -> bool:
         """Whether the member passes the gate of an instance without a question to anybody."""
@@ -107,6 +108,20 @@ class Memories:
             async with http.post(f"{url}/telegram/{bot}", json=update, headers=headers) as answer:
                 await answer.read()
         return await self._verified(url) > before
+
+    async def turns(self, count: int) -> list[float]:
+        """Have the member leave and join again; return the seconds from Telegram's answer to the slowest instance."""
+        slowest: list[float] = []
+        sim, member, news = self._lounge.sim, self._lounge.member, self._lounge.news
+        await self.know()
+        for _ in range(count):
+            sim.leave(member, news)
+            await sim.settled(30)
+            slowest.append(max(await self.seconds_until(passes=False)))
+            sim.join(member, news)
+            await sim.settled(30)
+            slowest.append(max(await self.seconds_until(passes=True)))
+        return slowest
 
     async def seconds_until(self, *, passes: bool) -> list[float]:
         """Return for each instance how long from now it takes until the member passes there, or does not."""

@@ -142,15 +142,7 @@ async def test_every_instance_goes_by_a_changed_membership_at_once(lounge: Loung
         await platform.webhook_is_set()
         await lounge.protect(lounge.news)
         memories = Memories(lounge, [two.url, three.url])
-        await memories.know()
-        found: list[float] = []
-        for _ in range(3):
-            lounge.sim.leave(lounge.member, lounge.news)
-            await lounge.sim.settled(30)
-            found += await memories.seconds_until(passes=False)
-            lounge.sim.join(lounge.member, lounge.news)
-            await lounge.sim.settled(30)
-            found += await memories.seconds_until(passes=True)
+        found = await memories.turns(3)
         await link.refuse()
         lounge.sim.leave(lounge.member, lounge.news)
         await lounge.sim.settled(30)

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from statistics import median
 
 from bot.simulator import Simulator
-from tests.faults.coherence import Clocks
+from tests.faults.coherence import Clocks, Memories
 from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.scaling import fleet, small_town, under_load
@@ -86,9 +86,13 @@ async def configuration(say: Say) -> Sequence[Check]:
         await platform.webhook_is_set()
         say(f"{_CHANGES} changes")
         found = await Clocks(platform, [each.url for each in (one, two, deaf)]).delays(lounge, _CHANGES)
+        await lounge.protect(lounge.news)
+        say(f"{_CHANGES} changes of a membership")
+        told = await Memories(lounge, [one.url, two.url]).turns(_CHANGES // 2)
     heard = [round(max(pair), 3) for pair in zip(*found[:2], strict=True)]
     return [
         most("a change on every instance, median", median(heard), 0.1, " s"),
+        most("a membership on every instance, median", round(median(told), 3), 0.1, " s"),
         most("without the message, slowest", round(max(found[2]), 3), 1.0, " s"),
     ]
 
@@ -96,5 +100,10 @@ async def configuration(say: Say) -> Sequence[Check]:
 SCALING: Sequence[Part] = (
     Part(name="scaling", title="instances come and go under load", seconds=400, run=come_and_go),
     Part(name="bots", title="5, 20 and 100 bots at once", seconds=500, run=many_bots),
-    Part(name="configuration", title="a change reaches every instance", seconds=120, run=configuration),
+    Part(
+        name="configuration",
+        title="a change reaches every instance",
+        seconds=120,
+        run=configuration,
+    ),
 )

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from bot.core.redis.sentinel import is_watched, read_service, sentinel_of, service_pool
+from bot.core.redis.wire import WIRES
 from bot.domain.errors import NotReadyError
 
 # An update waits 300 ms for its verification in all; an instance without Redis asks Telegram instead.
@@ -45,6 +46,7 @@ async def open_redis(url: str) -> AsyncIterator[Redis]:
             pool: BlockingConnectionPool = service_pool(service, sentinel, **_OPTIONS)
         else:
             pool = BlockingConnectionPool.from_url(url, **_OPTIONS)
+        pool.connection_class = WIRES[pool.connection_class]
         client = Redis(connection_pool=pool)
         stack.push_async_callback(pool.disconnect)
         stack.push_async_callback(client.aclose)
