@@ -63,11 +63,17 @@ class Load:
             await asyncio.sleep(_PULSE_SECONDS)
 
     async def settle(self, seconds: float) -> None:
-        """Have everybody join who was silenced, and wait until all is acknowledged and done."""
-        deadline = self._clock.now() + seconds
-        while (now := self._clock.now()) < deadline:
+        """Have everybody join who was silenced, and wait until all is acknowledged and done.
+
+        Gives up when nothing has moved for so long: what is missing then is lost, and what moves is only late. Who was
+        not silenced joins after half of it; sooner, a word that was kept in an outage would come from a member.
+        """
+        moved_at, before = self._clock.now(), self._tally.stand
+        while (now := self._clock.now()) < moved_at + seconds:
             self._look(now)
-            late = now > deadline - seconds / 2
+            if self._tally.stand != before:
+                moved_at, before = now, self._tally.stand
+            late = now > moved_at + seconds / 2
             for stranger in list(self._tally.active.values()):
                 if stranger.joined_at is None and (stranger.join_at is not None or late):
                     self._tally.join(stranger, now)

@@ -117,6 +117,12 @@ class Tally:
         return len(self._pending)
 
     @property
+    def stand(self) -> tuple[int, ...]:
+        """What changes as long as anything is still being done."""
+        counts = self.counts
+        return len(self.active), self.lost, counts.mutes, counts.prompts, counts.deletions, counts.lifts
+
+    @property
     def most_failures(self) -> int:
         """How often the unluckiest update had to be delivered again."""
         return max(self._failures.values(), default=0)
