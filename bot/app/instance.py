@@ -1,9 +1,11 @@
 """One instance: settings in, a running application out, closed in reverse."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+
+from telegram import Bot
 
 from bot.app.backups import back_up_on_schedule, before_migration
 from bot.app.fleet import Fleet
@@ -13,16 +15,10 @@ from bot.app.services import Services, join_services
 from bot.app.twins import watch_twin
 from bot.app.warming import make_warmer, warm_on_schedule
 from bot.app.web import join_access, join_web
+from bot.app.work import keep_working
 from bot.app.world import World, given_secret, opened
 from bot.core.postgres.migrations import ensure_schema
-from bot.core.postgres.retention import Periods, Retention
 from bot.core.redis.membership_cache import Subscription
-from bot.core.repositories.actions import ScheduledActions
-from bot.core.repositories.api import ApiAnswers
-from bot.core.repositories.channel_requests import ChannelRequests
-from bot.core.repositories.letters import LetterStore
-from bot.core.repositories.reviews import ReviewStore
-from bot.core.repositories.set_ups import SetUpStore
 from bot.core.repositories.updates import UpdateStore
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
@@ -31,7 +27,7 @@ from bot.core.telemetry.traces import update_span
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import BotId
-from bot.handlers import build_dispatcher
+from bot.handlers import UseCases, build_dispatcher
 from bot.ingress.gate import Gate
 from bot.ingress.pollers import Pollers
 from bot.ingress.polling import Poller
@@ -39,16 +35,12 @@ from bot.ingress.receiver import Dispatch, Receiver
 from bot.ingress.site import Site
 from bot.ingress.stopgap import OutageHandling
 from bot.ingress.webhook import Webhook
-from bot.services.groups.rights import CHANNEL_LOST, RIGHTS_LOST, OwnRights
-from bot.services.hosting.menus import MenuKeeper
+from bot.services.groups.rights import CHANNEL_LOST, RIGHTS_LOST
 from bot.services.hosting.roster import STATES, Roster
 from bot.services.hosting.token_watch import check_bots
 from bot.services.hosting.webhooks import WebhookKeeper
+from bot.services.membership.warmer import Warmer
 from bot.services.outages.health import Health
-from bot.services.upkeep.actions import Actions
-from bot.services.upkeep.housekeeping import Housekeeping
-from bot.services.upkeep.reconciliation import Reconciliation
-from bot.services.upkeep.replays import Replays
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +94,10 @@ async def _wire(world: World, mode: Mode) -> Site:
     )
     intake = _intake(world, mode, telegram, receiver)
     warmer = partial(make_warmer, world, directory, services.answers)
+    handlers = partial(_handlers, telegram, warmer)
     fleet = Fleet(
         clients=world.telegram.bots,
-        builds=(
-            (
-                dispatchers,
-                lambda bot, client: build_dispatcher(client, use, partial(telegram.introduce, bot), warmer(bot)),
-            ),
-            (
-                standby,
-                lambda bot, client: build_dispatcher(
-                    client, use_meanwhile, partial(telegram.introduce, bot), warmer(bot)
-                ),
-            ),
-        ),
+        builds=((dispatchers, partial(handlers, use)), (standby, partial(handlers, use_meanwhile))),
         intake=intake,
         secrets=secrets,
         secret=given_secret(world.settings),
@@ -129,47 +111,8 @@ async def _wire(world: World, mode: Mode) -> Site:
         roster.poke()
 
     subscription = Subscription(redis=world.redis, answers=services.answers, clock=clock, on_config=changed)
-    house = Housekeeping(
-        instances=world.heartbeat,
-        chores=(
-            inbox.forget,
-            world.heartbeat.forget,
-            SetUpStore(database=world.database).forget,
-            ApiAnswers(database=world.database).forget,
-            ChannelRequests(database=world.database).forget,
-            *_retention(world),
-        ),
-        clock=clock,
-    )
-    actions = Actions(
-        store=ScheduledActions(database=world.database, instance=instance),
-        telegram=world.telegram.for_work,
-        ephemeral=world.telegram.newer_for_work,
-        clock=clock,
-    )
-    for name, work in (
-        ("protection", protection.run),
-        ("directory", directory.run),
-        ("activity", services.activity.run),
-        ("subscription", subscription.run),
-        ("renewal", services.renewal.run),
-        ("actions", actions.run),
-        ("door", services.door.run),
-        ("crowds", services.crowds.run),
-        ("reconciliation", _reconciliation(world, services).run),
-        ("outages", world.database.watch),
-        ("copies", kept.copies.run),
-        ("copying anew", kept.copying_anew.run),
-        ("catching up", partial(kept.catching_up.run, receiver.replay, receiver.give_up)),
-        ("replays", _replays(world, receiver, roster).run),
-        ("roster", roster.run),
-        ("tokens", partial(world.watch.run, roster, world.telegram.desk)),
-        ("heartbeat", house.beat),
-        ("housekeeping", house.sweep),
-    ):
-        world.tasks.keep(work, name=name)
-    _keep_menus(world, services, roster)
-    world.tasks.at_end(protection.drain)
+    keep_working(world, services, kept, roster, receiver, inbox)
+    world.tasks.keep(subscription.run, name="subscription")
     warm_on_schedule(world, lambda: [warmer(bot) for bot in roster.served()])
     _show(world, services, roster, kept)
     _show_intake(world, intake, subscription)
@@ -189,6 +132,13 @@ async def _wire(world: World, mode: Mode) -> Site:
         pages=join_web(world, services, access, health, warmer),
         instance=str(instance),
     )
+
+
+def _handlers(
+    telegram: TelegramClient, warmer: Callable[[BotId], Warmer], use: UseCases, bot: BotId, client: Bot
+) -> Dispatch:
+    """Make the handlers of one bot."""
+    return build_dispatcher(client, use, partial(telegram.introduce, bot), warmer(bot))
 
 
 def _show(world: World, services: Services, roster: Roster, kept: Kept) -> None:
@@ -218,59 +168,6 @@ def _show_intake(world: World, intake: WebhookKeeper | Pollers, subscription: Su
         gauge("gmbot_webhook_pending_updates", "Updates that wait at Telegram.", lambda: intake.waiting)
         text = "When Telegram last failed to deliver."
         gauge("gmbot_webhook_last_error_timestamp_seconds", text, lambda: intake.failed_at)
-
-
-def _reconciliation(world: World, services: Services) -> Reconciliation:
-    use = services.use
-    rights = OwnRights(
-        directory=use.directory,
-        groups=services.groups,
-        telegram=world.telegram.for_bulk,
-        texts=use.texts,
-        wake=services.protection.wake,
-    )
-    return Reconciliation(
-        reviews=ReviewStore(database=world.database),
-        rights=rights.changed,
-        directory=use.directory,
-        leader=world.leader,
-        clock=world.clock,
-    )
-
-
-def _keep_menus(world: World, services: Services, roster: Roster) -> None:
-    menus = MenuKeeper(
-        profile=world.telegram.profile,
-        notes=world.bots,
-        leader=world.leader,
-        texts=services.use.texts,
-        clock=world.clock,
-        served=roster.served,
-    )
-    if world.settings.bot_menu:
-        world.tasks.keep(menus.run, name="menus")
-
-
-def _retention(world: World) -> tuple[Callable[[], Awaitable[None]], ...]:
-    settings = world.settings
-    periods = Periods(
-        events=settings.event_retention_days,
-        cases=settings.case_retention_days,
-        audit=settings.audit_retention_days,
-        members=settings.member_retention_days,
-        letters=settings.letter_retention_days,
-    )
-    retention = Retention(database=world.database, periods=periods)
-    return retention.events, retention.figures, retention.cases, retention.audit, retention.members, retention.letters
-
-
-def _replays(world: World, receiver: Receiver, roster: Roster) -> Replays:
-    letters = LetterStore(database=world.database)
-    replays = Replays(letters=letters, receive=receiver.replay, bots=roster.served, clock=world.clock)
-    gauge = world.metrics.gauge
-    gauge("gmbot_dead_letters", "Updates given up, for a person to decide on.", lambda: replays.count.updates)
-    gauge("gmbot_dead_actions", "Actions given up, for a person to decide on.", lambda: replays.count.actions)
-    return replays
 
 
 def _intake(world: World, mode: Mode, telegram: TelegramClient, receiver: Receiver) -> WebhookKeeper | Pollers:

@@ -21,7 +21,7 @@ from bot.core.repositories.knocks import PostgresKnocks
 from bot.core.repositories.privacy import PersonalKeys, PersonalRows
 from bot.core.repositories.set_ups import SetUpStore
 from bot.core.settings import Settings
-from bot.core.texts import load_catalogs
+from bot.core.texts import Catalogs, load_catalogs
 from bot.handlers import UseCases
 from bot.services.gate.admission import Doorkeeper
 from bot.services.gate.crowds import SharedPrompts
@@ -31,7 +31,7 @@ from bot.services.gate.guard import Guard
 from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.protection import Protection
-from bot.services.gate.shift import Shift
+from bot.services.gate.shift import Follow, Shift
 from bot.services.gate.sparing import Judgement, Sparing
 from bot.services.groups.authority import Authority
 from bot.services.groups.channels import Channels
@@ -68,140 +68,205 @@ class Services:
     crowds: SharedPrompts
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What most services stand on."""
+
+    texts: Catalogs
+    answers: MembershipAnswers
+    local: LocalCache
+    groups: PostgresGroups
+    ledger: CaseStore
+    directory: Directory
+    activity: Activity
+    verification: Verification
+    sparing: Sparing
+
+    @property
+    def judgement(self) -> Judgement:
+        """What stands before everything that is done to somebody."""
+        return Judgement(verification=self.verification, sparing=self.sparing)
+
+
 async def join_services(world: World, kept: Kept, access: Access) -> Services:
     """Build the services on the opened world."""
-    settings, clock, metrics, tasks = world.settings, world.clock, world.metrics, world.tasks
-    instance, texts = world.heartbeat.instance_id, load_catalogs()
-    answers, local = answers_of(settings, world.redis, clock)
-    # Buttons and commands before what follows from joining and speaking.
-    telegram, working = world.telegram.for_presses, world.telegram.for_work
-    metrics.include(world.telegram.telemetry)
-    groups = PostgresGroups(database=world.database, turn=kept.catching_up.turn)
-    ledger = CaseStore(database=world.database, instance=instance, copies=kept.copies)
-    directory = Directory(store=groups)
-    await directory.refresh()
-    activity = Activity(store=groups, clock=clock)
-    verification = Verification(cache=answers, telegram=working, spawner=tasks, journal=metrics, clock=clock)
-    requests = ChannelRequests(database=world.database)
-    sparing = Sparing(store=groups, requests=requests, activity=activity, telegram=working, clock=clock)
-    prompter = Prompter(
-        telegram=working,
-        ephemeral=world.telegram.newer_for_work,
-        texts=texts,
-        bans=world.telegram.bans,
+    clock, telegram, base = world.clock, world.telegram.for_presses, _base(world, kept)
+    world.metrics.include(world.telegram.telemetry)
+    await base.directory.refresh()
+    prompter, preparations = _prompter(world, base), Preparations(monotonic=clock.monotonic)
+    protection = Protection(
+        ledger=base.ledger,
+        shifts=lambda: _shift(world, base, prompter, preparations, setup.moved),
         clock=clock,
     )
-
-    preparations = Preparations(monotonic=clock.monotonic)
-
-    def shift() -> Shift:
-        return Shift(
-            ledger=ledger,
-            telegram=working,
-            judgement=Judgement(verification=verification, sparing=sparing),
-            directory=directory,
-            prompter=prompter,
-            preparations=preparations,
-            follow=setup.moved,
-            clock=clock,
-            journal=metrics,
-        )
-
-    protection = Protection(ledger=ledger, shifts=shift, clock=clock)
     channels = Channels(
-        directory=directory,
+        directory=base.directory,
         store=PostgresChannels(database=world.database, turn=kept.catching_up.turn),
         telegram=telegram,
-        texts=texts,
+        texts=base.texts,
         wake=protection.wake,
-        poke=answers.publish_config,
+        poke=base.answers.publish_config,
     )
-    links = InviteLinks(telegram=telegram, groups=groups, directory=directory, poke=answers.publish_config)
+    links = InviteLinks(
+        telegram=telegram, groups=base.groups, directory=base.directory, poke=base.answers.publish_config
+    )
     setup = Setup(
-        directory=directory,
-        groups=groups,
-        ledger=ledger,
+        directory=base.directory,
+        groups=base.groups,
+        ledger=base.ledger,
         telegram=telegram,
         channels=channels,
         links=links,
         wake=protection.wake,
-        poke=answers.publish_config,
+        poke=base.answers.publish_config,
     )
-    doorkeeper = Doorkeeper(
-        directory=directory,
+    return Services(
+        use=_use_cases(world, base, access, protection, setup, channels, links),
+        groups=base.groups,
+        verification=base.verification,
+        answers=base.answers,
+        local=base.local,
+        activity=base.activity,
+        protection=protection,
+        renewal=Renewal(cache=base.answers, verification=base.verification, clock=clock),
+        crowds=_crowds(world, base),
+        door=_door(world, base),
+    )
+
+
+def _base(world: World, kept: Kept) -> _Base:
+    # What follows from joining and speaking; buttons and commands go before it.
+    clock, working = world.clock, world.telegram.for_work
+    answers, local = answers_of(world.settings, world.redis, clock)
+    groups = PostgresGroups(database=world.database, turn=kept.catching_up.turn)
+    activity = Activity(store=groups, clock=clock)
+    return _Base(
+        texts=load_catalogs(),
+        answers=answers,
+        local=local,
+        groups=groups,
+        ledger=CaseStore(database=world.database, instance=world.heartbeat.instance_id, copies=kept.copies),
+        directory=Directory(store=groups),
         activity=activity,
-        verification=verification,
-        sparing=sparing,
-        telegram=working,
-        clock=clock,
+        verification=Verification(
+            cache=answers, telegram=working, spawner=world.tasks, journal=world.metrics, clock=clock
+        ),
+        sparing=Sparing(
+            store=groups,
+            requests=ChannelRequests(database=world.database),
+            activity=activity,
+            telegram=working,
+            clock=clock,
+        ),
     )
-    asked = Verification(cache=answers, telegram=telegram, spawner=tasks, journal=metrics, clock=clock)
-    use = UseCases(
+
+
+def _prompter(world: World, base: _Base) -> Prompter:
+    return Prompter(
+        telegram=world.telegram.for_work,
+        ephemeral=world.telegram.newer_for_work,
+        texts=base.texts,
+        bans=world.telegram.bans,
+        clock=world.clock,
+    )
+
+
+def _shift(world: World, base: _Base, prompter: Prompter, preparations: Preparations, follow: Follow) -> Shift:
+    return Shift(
+        ledger=base.ledger,
+        telegram=world.telegram.for_work,
+        judgement=base.judgement,
+        directory=base.directory,
+        prompter=prompter,
+        preparations=preparations,
+        follow=follow,
+        clock=world.clock,
+        journal=world.metrics,
+    )
+
+
+def _crowds(world: World, base: _Base) -> SharedPrompts:
+    return SharedPrompts(
+        store=PostgresCrowds(database=world.database, instance=world.heartbeat.instance_id),
+        directory=base.directory,
+        telegram=world.telegram.for_work,
+        texts=base.texts,
+        clock=world.clock,
+    )
+
+
+def _door(world: World, base: _Base) -> Door:
+    return Door(
+        store=PostgresKnocks(database=world.database, instance=world.heartbeat.instance_id),
+        directory=base.directory,
+        judgement=base.judgement,
+        telegram=world.telegram.for_work,
+        texts=base.texts,
+        clock=world.clock,
+    )
+
+
+def _use_cases(
+    world: World,
+    base: _Base,
+    access: Access,
+    protection: Protection,
+    setup: Setup,
+    channels: Channels,
+    links: InviteLinks,
+) -> UseCases:
+    clock, telegram, newer = world.clock, world.telegram.for_presses, world.telegram.newer_for_presses
+    database, directory, groups = world.database, base.directory, base.groups
+    wake, poke, doorkeeper = protection.wake, base.answers.publish_config, _doorkeeper(world, base)
+    asked = Verification(cache=base.answers, telegram=telegram, spawner=world.tasks, journal=world.metrics, clock=clock)
+    return UseCases(
         directory=directory,
         doorkeeper=doorkeeper,
         events=MemberEvents(
-            directory=directory, activity=activity, cache=answers, ledger=ledger, doorkeeper=doorkeeper
+            directory=directory,
+            activity=base.activity,
+            cache=base.answers,
+            ledger=base.ledger,
+            doorkeeper=doorkeeper,
         ),
-        rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=texts, wake=protection.wake),
-        policies=Policies(
-            directory=directory, groups=groups, clock=clock, wake=protection.wake, poke=answers.publish_config
-        ),
+        rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=base.texts, wake=wake),
+        policies=Policies(directory=directory, groups=groups, clock=clock, wake=wake, poke=poke),
         privacy=Privacy(
-            rows=PersonalRows(database=world.database),
-            keys=PersonalKeys(redis=world.redis),
-            clock=clock,
-            poke=answers.publish_config,
+            rows=PersonalRows(database=database), keys=PersonalKeys(redis=world.redis), clock=clock, poke=poke
         ),
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,
         access=access,
-        statistics=Statistics(figures=PostgresFigures(database=world.database), ledger=ledger, draw=draw_days),
+        statistics=Statistics(figures=PostgresFigures(database=database), ledger=base.ledger, draw=draw_days),
         clinic=Clinic(telegram=telegram, links=links),
-        tidying=Tidying(broom=ScheduledActions(database=world.database, instance=instance), directory=directory),
+        tidying=Tidying(
+            broom=ScheduledActions(database=database, instance=world.heartbeat.instance_id), directory=directory
+        ),
         onboarding=Onboarding(
-            setup=setup, directory=directory, set_ups=SetUpStore(database=world.database), telegram=telegram
+            setup=setup, directory=directory, set_ups=SetUpStore(database=database), telegram=telegram
         ),
         channels=channels,
         verification=asked,
-        sparing=sparing,
-        ledger=ledger,
+        sparing=base.sparing,
+        ledger=base.ledger,
         telegram=telegram,
         presses=telegram,
-        ephemeral=world.telegram.newer_for_presses,
-        guard=Guard(
-            directory=directory,
-            judgement=Judgement(verification=asked, sparing=sparing),
-            telegram=world.telegram.newer_for_presses,
-        ),
-        texts=texts,
+        ephemeral=newer,
+        guard=Guard(directory=directory, judgement=Judgement(verification=asked, sparing=base.sparing), telegram=newer),
+        texts=base.texts,
         bans=world.telegram.bans,
         clock=clock,
     )
-    renewal = Renewal(cache=answers, verification=verification, clock=clock)
-    return Services(
-        use=use,
-        groups=groups,
-        verification=verification,
-        answers=answers,
-        local=local,
-        activity=activity,
-        protection=protection,
-        renewal=renewal,
-        crowds=SharedPrompts(
-            store=PostgresCrowds(database=world.database, instance=instance),
-            directory=directory,
-            telegram=working,
-            texts=texts,
-            clock=clock,
-        ),
-        door=Door(
-            store=PostgresKnocks(database=world.database, instance=instance),
-            directory=directory,
-            judgement=Judgement(verification=verification, sparing=sparing),
-            telegram=working,
-            texts=texts,
-            clock=clock,
-        ),
+
+
+def _doorkeeper(world: World, base: _Base) -> Doorkeeper:
+    return Doorkeeper(
+        directory=base.directory,
+        activity=base.activity,
+        verification=base.verification,
+        sparing=base.sparing,
+        telegram=world.telegram.for_work,
+        clock=world.clock,
     )
 
 
