@@ -33,6 +33,11 @@ class Catalogs:
         text = self._template(key, language, values).format(**values)
         return text if len(text) <= _TOAST_LENGTH else text[: _TOAST_LENGTH - 1] + "…"
 
+    def name(self, language: str) -> str:
+        """Return what those who speak a language call it."""
+        name = Locale.parse(language).get_display_name() or language
+        return name[:1].upper() + name[1:]
+
     def supported(self, language: str | None) -> str:
         """Return the nearest language the bot speaks: `pt-br` is `pt_BR`, `de-AT` is `de`."""
         tag = (language or FALLBACK).replace("-", "_").lower()

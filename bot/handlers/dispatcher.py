@@ -31,7 +31,7 @@ from bot.handlers.members import Members
 from bot.handlers.messages import GroupMessages
 from bot.handlers.onboarding import PREFIX as ONBOARD
 from bot.handlers.onboarding import Onboard
-from bot.handlers.pausing import Pausing
+from bot.handlers.pausing import LANGUAGE, Pausing
 from bot.handlers.personal import Personal
 from bot.handlers.press import VerifyPress
 from bot.handlers.protect import CONFIRM, Protect
@@ -158,6 +158,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("pause", kept(replies.for_admins(pausing.pause)), new), 0),
         (CommandHandler("resume", kept(replies.for_admins(pausing.resume)), new), 0),
         (CommandHandler("language", kept(replies.for_admins(pausing.language)), new), 0),
+        (CallbackQueryHandler(kept(replies.used(pausing.pressed)), f"^{LANGUAGE}"), 0),
         (CommandHandler("text", kept(replies.for_admins(words.text, to_look=True)), new), 0),
         (CommandHandler("privacy", personal.privacy, new), 0),
         (CommandHandler("forget_me", kept(personal.forget), new), 0),

@@ -5,8 +5,8 @@ from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GroupId, UserId
-from bot.domain.message import Button
+from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Locked
 from bot.handlers.inquiry import LARGEST_ID, meant
 from bot.handlers.reading import bot_of
@@ -33,7 +33,7 @@ class Exemptions:
             return
         user, who = UserId(message.from_user.id), meant(message)
         if who is None:
-            await self._list(update, group)
+            await self._replies.reply(update, *await self._listed(update, group))
         elif not await self._may(message, group, user):
             await self._replies.reply(update, self._replies.say(update, "press.locked"))
         else:
@@ -51,6 +51,15 @@ class Exemptions:
         except TelegramError:
             key, name = "press.unknown", ""
         await self._replies.toast(update, key, name=name)
+        group = self._use.directory.group(bot_of(update), chat)
+        if key == "exempt.removed" and group is not None:
+            text, rows = await self._listed(update, group)
+            try:
+                message = MessageId(query.message.message_id)
+                await self._use.presses.edit(group.bot_id, chat, message, Outgoing(text, rows))
+            except TelegramError:
+                # It shows somebody too many; a press on them says that it is out of date.
+                return
 
     async def _take_back(self, update: Update, chat: GroupId, number: str) -> tuple[str, str]:
         """Do it if the presser may; return the toast's key, and whom it is about."""
@@ -72,8 +81,8 @@ class Exemptions:
             return group.policy.locked is Locked.OFF
         return await self._use.authority.of(group, user) is Say.YES
 
-    async def _list(self, update: Update, group: ProtectedGroup) -> None:
+    async def _listed(self, update: Update, group: ProtectedGroup) -> tuple[str, tuple[tuple[Button, ...], ...]]:
         exempt = await self._use.policies.exemptions(group.bot_id, group.group_id)
         rows = tuple((Button(f"✕ {each.user_name}", data=f"{TAKE_BACK}{each.user_id}"),) for each in exempt)
         first = self._replies.say(update, "exempt.list" if rows else "exempt.nobody")
-        await self._replies.reply(update, f"{self._replies.say(update, 'exempt.usage')}\n\n{first}", rows)
+        return f"{self._replies.say(update, 'exempt.usage')}\n\n{first}", rows

@@ -60,11 +60,25 @@ class VerifyPress:
                 self._baskets.add(update, [Want((case,), Wanted.FREE, Cause.PRESS)])
                 return "press.free", {}, ()
             case Missing(channels):
+                if await self._may_write(group, user):
+                    return "press.anyway", {}, ()
                 self._note(update, group, user, "still_missing", channels)
                 return self._missing(group, user, channels)
             case Doubt():
                 self._note(update, group, user, "unknown")
                 return "press.unknown", {}, ()
+
+    async def _may_write(self, group: ProtectedGroup, user: UserId) -> bool:
+        """Whether nobody keeps them from writing although channels are missing: admins, and whom the group spares."""
+        bot, chat = group.bot_id, group.group_id
+        if await self._use.ledger.open_case(bot, chat, user) is not None:
+            return False
+        if user in group.exempt or await self._use.doorkeeper.is_admin(bot, chat, user):
+            return True
+        try:
+            return await self._use.sparing.of(group, user) is not None
+        except TelegramError:
+            return False
 
     def _missing(self, group: ProtectedGroup, user: UserId, channels: tuple[ChannelId, ...]) -> Told:
         """Say what to join, or that joining will not help."""

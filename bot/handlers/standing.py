@@ -33,7 +33,7 @@ class Standing:
         if group is None or not group.gating:
             await self._replies.reply(update, self._replies.say(update, "press.not_gated"))
         elif message.sender_chat is not None or user == GROUP_ANONYMOUS_BOT or user in group.exempt:
-            await self._replies.reply(update, self._replies.say(update, "press.already_free"))
+            await self._replies.reply(update, self._replies.say(update, "press.anyway"))
         else:
             key, values, missing = await self._press.verify(update, group, user)
             buttons = joins(group, missing, self._use.texts)

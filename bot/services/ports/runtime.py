@@ -46,6 +46,10 @@ class Texts(Protocol):
         """Return the sentence as plain text of at most 200 characters, for the answer to a button."""
         ...
 
+    def name(self, language: str) -> str:
+        """Return what those who speak a language call it."""
+        ...
+
     def supported(self, language: str | None) -> str:
         """Return the nearest language the bot speaks."""
         ...

@@ -35,6 +35,26 @@ async def test_members_hear_about_themselves(lounge: Lounge, platform: Platform,
     assert "Nothing is required here" in await answer(lounge, lounge.stranger, "/verify")
 
 
+async def test_who_may_write_anyway_is_told_so(lounge: Lounge, platform: Platform) -> None:
+    """Admins, the exempt, and whom the group spares: nobody is sent into a channel that they need not join."""
+    await lounge.protect(lounge.news)
+    admin = lounge.sim.add_user("Ada")
+    lounge.sim.join(admin, lounge.group)
+    await lounge.until_muted(admin)
+    await finished(lounge, platform)
+    lounge.sim.promote(lounge.group, admin, can_restrict_members=True)
+    await finished(lounge, platform)
+    assert "without being in the channels" in await answer(lounge, admin, "/verify")
+
+    lounge.sim.say(lounge.owner, lounge.group, "/settings grandfather=on")
+    await finished(lounge, platform)
+    assert "without being in the channels" in await answer(lounge, lounge.stranger, "/verify")
+    lounge.sim.say(lounge.owner, lounge.group, "/settings grandfather=off")
+    await finished(lounge, platform)
+    await answer(lounge, lounge.owner, f"/exempt {lounge.stranger.id}")
+    assert "without being in the channels" in await answer(lounge, lounge.stranger, "/verify")
+
+
 async def test_verify_frees_whose_event_was_lost(lounge: Lounge, platform: Platform) -> None:
     """Where only messages are removed one can still ask, and the prompt goes with the answer."""
     await lounge.protect(lounge.news)
@@ -79,6 +99,7 @@ async def test_an_admin_exempts_somebody_and_takes_it_back(lounge: Lounge, platf
     assert "Only admins" in (refused.answer.text or "")
     assert taken.answer is not None
     assert "has to be in the channels again" in (taken.answer.text or "")
+    assert {button["callback_data"] for button in buttons(panel)} == {f"x:{lounge.member.id}"}
     lounge.sim.say(lounge.stranger, lounge.group, "and now?")
     await lounge.until_muted(lounge.stranger)
 
@@ -90,7 +111,7 @@ async def test_a_pause_frees_everybody_until_it_is_over(lounge: Lounge, platform
 
     assert "Paused." in await answer(lounge, lounge.owner, "/pause")
     await lounge.until_free(lounge.stranger)
-    assert "paused already" in await answer(lounge, lounge.owner, "/pause")
+    assert "paused me already" in await answer(lounge, lounge.owner, "/pause")
     lounge.sim.demote(lounge.news, lounge.bot, by=lounge.owner)
     lounge.sim.promote(lounge.news, lounge.bot, by=lounge.owner, can_invite_users=True)
     await finished(lounge, platform)
@@ -99,7 +120,7 @@ async def test_a_pause_frees_everybody_until_it_is_over(lounge: Lounge, platform
     await finished(lounge, platform)
     assert stands(lounge, message)
 
-    assert "check again" in await answer(lounge, lounge.owner, "/resume")
+    assert "check again who is in News" in await answer(lounge, lounge.owner, "/resume")
     assert "not paused" in await answer(lounge, lounge.owner, "/resume")
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await lounge.until_muted(lounge.stranger)
@@ -123,7 +144,15 @@ async def test_a_resume_without_rights_says_what_is_missing(lounge: Lounge, plat
 async def test_a_group_has_a_language_of_its_own(lounge: Lounge, platform: Platform) -> None:
     """What is said to everybody is said in it; another `/protect` does not change it."""
     await lounge.protect(lounge.news)
-    assert "de" in await answer(lounge, lounge.owner, "/language xx")
+    assert "Which language" in await answer(lounge, lounge.owner, "/language xx")
+    panel = from_bot(lounge)[-1]
+    assert {"Deutsch", "فارسی", "Português (Brasil)"} <= {button["text"] for button in buttons(panel)}
+    refused = lounge.sim.press(lounge.member, lounge.group, panel, "l:de")
+    await lounge.settled()
+    assert refused.answer is not None
+    assert "Only admins" in (refused.answer.text or "")
+    lounge.sim.press(lounge.owner, lounge.group, panel, "l:ru")
+    await lounge.until_said("Теперь я говорю")
     assert "Ab jetzt" in await answer(lounge, lounge.owner, "/language de")
     await lounge.protect(lounge.news)
 
