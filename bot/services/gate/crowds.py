@@ -16,6 +16,7 @@ from bot.domain.ids import MessageId
 from bot.domain.restriction import PROMPT_LIFE
 from bot.services.gate.pauses import doubled
 from bot.services.gate.prompts import shared_prompt
+from bot.services.gate.retiring import is_past_deleting, retire
 from bot.services.gate.topics import send_in_topic
 from bot.services.groups.directory import Directory
 from bot.services.ports.prompts import Crowds
@@ -99,6 +100,11 @@ class SharedPrompts:
 
     async def _delete(self, crowd: Crowd) -> None:
         if crowd.message_id is None:
+            return
+        if is_past_deleting(crowd.sent_at, self._clock.now()):
+            group = self._directory.group(crowd.bot_id, crowd.group_id)
+            text = self._texts.say("prompt.over", self._texts.supported(group.language if group else None))
+            await retire(self._telegram, crowd.bot_id, crowd.group_id, crowd.message_id, text)
             return
         try:
             await self._telegram.delete_messages(crowd.bot_id, crowd.group_id, [crowd.message_id])

@@ -14,6 +14,7 @@ from bot.domain.policy import Prompts
 from bot.domain.recent import Recent
 from bot.domain.restriction import EPHEMERAL_LIFE, Case
 from bot.services.gate.prompts import prompt
+from bot.services.gate.retiring import retire
 from bot.services.gate.topics import send_in_topic
 from bot.services.ports.prompts import Bans, EphemeralMessages
 from bot.services.ports.runtime import Clock, Texts
@@ -78,6 +79,12 @@ class Prompter:
         except TelegramRefusedError as error:
             log.info("case.prompt_not_ephemeral", case=case.case_id, description=error.description)
             return Posted(ephemeral_id=EphemeralId(0))
+
+    async def retire(self, case: Case, group: ProtectedGroup | None) -> None:
+        """Leave one line of a prompt that cannot be deleted any more. Raises as `retire` does."""
+        if case.prompt_message_id is not None:
+            text = self._texts.say("prompt.over", case.language if group is None else group.language)
+            await retire(self._telegram, case.bot_id, case.group_id, case.prompt_message_id, text)
 
     async def take_back(self, case: Case) -> None:
         """Delete the prompt that only the member sees. Raises TelegramUnavailableError."""

@@ -36,6 +36,7 @@ from bot.services.gate.kicks import kick
 from bot.services.gate.pauses import after_refusal, without_answer
 from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
+from bot.services.gate.retiring import is_past_deleting
 from bot.services.gate.sparing import Judgement
 from bot.services.groups.directory import Directory
 from bot.services.ports.ledger import CaseLedger
@@ -347,7 +348,9 @@ class Shift:
         return await self._ledger.lifted(case)
 
     async def _delete_prompt(self, case: Case) -> Case | None:
-        if case.prompt_message_id is not None:
+        if is_past_deleting(case.prompt_sent_at, self._clock.now()) and await self._hold(case):
+            await self._prompter.retire(case, self._directory.group(case.bot_id, case.group_id))
+        elif case.prompt_message_id is not None:
             await delete_all(self._telegram, case, (case.prompt_message_id,), self._hold)
         elif case.prompt_ephemeral_id is not None and await self._hold(case):
             await self._prompter.take_back(case)

@@ -90,6 +90,7 @@ class PolicyChoices(Asked):
     commands: Commands | UnsetType = UNSET
     prompts: Prompts | UnsetType = UNSET
     join_requests: JoinRequests | UnsetType = UNSET
+    pending_minutes: str | UnsetType = UNSET
     tidy_minutes: str | UnsetType = UNSET
     service_messages: ServiceMessages | UnsetType = UNSET
     locked: Annotated[Locked | UnsetType, msgspec.Meta(description="For the group's owner, in the chat.")] = UNSET

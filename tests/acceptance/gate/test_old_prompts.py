@@ -64,6 +64,26 @@ async def test_a_young_prompt_is_left_alone(lounge: Lounge, platform: Platform) 
     assert [each.id for each in lounge.prompts(lounge.stranger)] == [prompt]
 
 
+async def test_a_prompt_too_old_to_delete_becomes_one_line(lounge: Lounge, platform: Platform) -> None:
+    """No instance ran in its last hour: it keeps no button, and another one stands for whoever is still there."""
+    old = await gated(lounge, platform)
+
+    await let_pass(platform, lounge, 49)
+    await eventually(
+        lambda: len(lounge.prompts(lounge.stranger)) == 1 and lounge.prompts(lounge.stranger)[0].id != old, "anew"
+    )
+    await platform.at_rest()
+    left = next(each for each in lounge.sim.messages(lounge.group) if each.id == old)
+    assert left.text == "This has been settled."
+    assert not left.buttons
+
+    await let_pass(platform, lounge, 49)
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await lounge.until_free(lounge.stranger)
+    await platform.at_rest()
+    assert lounge.prompts(lounge.stranger) == []
+
+
 async def test_freed_after_days_nothing_stays(lounge: Lounge, platform: Platform) -> None:
     """The last prompt is young enough to be deleted."""
     before = await gated(lounge, platform)

@@ -56,7 +56,7 @@ async def test_an_old_prompt_is_replaced(world: World) -> None:
     """The member is muted still, and still has to see what to join."""
     await world.speak(STRANGER, 7)
     await world.work()
-    world.clock.advance(48 * 3600)
+    world.clock.advance(47 * 3600)
     await world.work()
 
     assert len(world.telegram.called("send")) == 2
