@@ -13,8 +13,9 @@ from bot.domain.stats import Day
 _BACK, _GRID, _TEXT = "#17212b", "#33414f", "#c3ced9"
 SERIES = (("joined", "#5b9bf0"), ("passed", "#5fc862"), ("stopped", "#f0953f"), ("by_event", "#a97bf0"))
 _WIDTH, _HEIGHT = 960, 480
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 28, 60
-_FONT_SIZE = 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 104, 44, 30, 72
+# Still read where a phone shows the picture at a third of its width.
+_FONT_SIZE = 34
 _MOST_LABELS = 7
 _STEPS = 4
 
