@@ -16,6 +16,8 @@ from bot.services.ports.runtime import Clock, Spawner
 
 _NOTE_SECONDS = 0.5
 _KEEP_SECONDS = 3600
+# What is told twice a second and has not been for so long is gone with its instance.
+_RUNNING_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Warmings:
         )
 
     async def _run(self, job: Job) -> None:
-        latest = job
+        latest, last = job, replace(job, state="failed", detail="it was broken off")
 
         def watch(stats: WarmupStats, expected: int) -> None:
             nonlocal latest
@@ -91,19 +93,24 @@ class Warmings:
                 await self._clock.sleep(_NOTE_SECONDS)
                 await self._put_quietly(latest)
 
-        async with asyncio.TaskGroup() as tasks:
-            reporting = tasks.create_task(report())
-            try:
-                stats = await self._warmer(job.bot_id).group(job.group_id, watch=watch)
-            except BotError as error:
-                last = replace(latest, state="failed", detail=str(error))
-            else:
-                told = f"{stats['verified']} members, {stats['not_verified']} not, {stats['errors']} without an answer"
-                total = stats["total_users"]
-                last = replace(job, state="done", done=total, expected=total, detail=told)
-            finally:
-                reporting.cancel()
-        await self._put_quietly(last)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reporting = tasks.create_task(report())
+                try:
+                    last = await self._verified(job, watch)
+                except BotError as error:
+                    last = replace(last, detail=str(error))
+                finally:
+                    reporting.cancel()
+        finally:
+            got = last if last.state == "done" else latest
+            await self._put_quietly(replace(last, done=got.done, expected=got.expected))
+
+    async def _verified(self, job: Job, watch: Callable[[WarmupStats, int], None]) -> Job:
+        stats = await self._warmer(job.bot_id).group(job.group_id, watch=watch)
+        told = f"{stats['verified']} members, {stats['not_verified']} not, {stats['errors']} without an answer"
+        total = stats["total_users"]
+        return replace(job, state="done", done=total, expected=total, detail=told)
 
     async def _put_quietly(self, job: Job) -> None:
         with suppress(NotReadyError):
@@ -112,7 +119,8 @@ class Warmings:
     async def _put(self, job: Job) -> None:
         state = {"state": job.state, "done": job.done, "expected": job.expected, "detail": job.detail}
         whose = {"bot_id": job.bot_id, "group_id": job.group_id}
-        await self._jobs.put(f"job:{job.job}", {**state, **whose}, seconds=_KEEP_SECONDS)
+        seconds = _RUNNING_SECONDS if job.state == "running" else _KEEP_SECONDS
+        await self._jobs.put(f"job:{job.job}", {**state, **whose}, seconds=seconds)
 
 
 def _number(state: Mapping[str, object], name: str) -> int:
