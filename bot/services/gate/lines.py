@@ -26,6 +26,8 @@ class Lines:
         self._places: dict[CaseId, int] = {}
         self._lengths: Counter[BotId] = Counter()
         self._workers: Counter[BotId] = Counter()
+        # From the moment they are handed out: their worker may begin later.
+        self._at_work: set[CaseId] = set()
         self._takers: deque[asyncio.Future[_Turn]] = deque()
         self._numbers = itertools.count()
 
@@ -36,16 +38,19 @@ class Lines:
         """Return the bots for which more cases wait."""
         return [bot for bot, waiting in self._lengths.items() if waiting > length]
 
-    def join(self, bot: BotId, case: CaseId, *, first: bool) -> None:
-        """Let a case wait, once; one that waits already may be moved forward."""
+    def join(self, bot: BotId, case: CaseId, *, first: bool) -> bool:
+        """Let a case wait, once; one that waits already may be moved forward. False when it has a worker."""
+        if case in self._at_work:
+            return False
         place = _FIRST if first else _IN_TURN
         held = self._places.get(case)
         if held is not None and held <= place:
-            return
+            return True
         self._lengths[bot] += held is None
         self._places[case] = place
         heapq.heappush(self._lines.setdefault(bot, []), (place, next(self._numbers), case))
         self._hand_out()
+        return True
 
     async def take(self) -> _Turn:
         """Wait for a case; `leave` gives the worker's place back."""
@@ -56,11 +61,12 @@ class Lines:
             return await taker
         except asyncio.CancelledError:
             if taker.done() and not taker.cancelled():
-                self.leave(taker.result()[0])
+                self.leave(*taker.result())
             raise
 
-    def leave(self, bot: BotId) -> None:
-        """Give back the place of a worker of the bot."""
+    def leave(self, bot: BotId, case: CaseId) -> None:
+        """Give back the case, and the place of a worker of the bot."""
+        self._at_work.discard(case)
         self._workers[bot] -= 1
         self._hand_out()
 
@@ -73,6 +79,7 @@ class Lines:
             del self._places[case]
             self._lengths[bot] -= 1
             self._workers[bot] += 1
+            self._at_work.add(case)
             taker.set_result((bot, case))
 
     def _next(self) -> BotId | None:

@@ -44,11 +44,7 @@ class Protection:
 
     def wake(self, bot: BotId, cases: Sequence[CaseId], *, first: bool = False) -> None:
         """Look at these cases of a bot now; at those of people who are to be freed `first`."""
-        for case in cases:
-            if case in self._busy:
-                self._again.add(case)
-            else:
-                self._lines.join(bot, case, first=first)
+        self._again.update(case for case in cases if not self._lines.join(bot, case, first=first))
 
     @property
     def backlog(self) -> int:
@@ -83,26 +79,25 @@ class Protection:
     async def _work(self) -> None:
         while True:
             bot, case_id = await self._lines.take()
+            is_put_off = False
             try:
-                if not self._draining.is_set():
-                    await self._turn(bot, case_id)
+                is_put_off = self._draining.is_set() or await self._turn(case_id)
             finally:
-                self._lines.leave(bot)
+                self._lines.leave(bot, case_id)
+                is_woken = case_id in self._again
+                self._again.discard(case_id)
+                # What failed is tried again when it is due, however often it was woken while it was worked on.
+                if is_woken and not is_put_off:
+                    self.wake(bot, [case_id])
 
-    async def _turn(self, bot: BotId, case_id: CaseId) -> None:
+    async def _turn(self, case_id: CaseId) -> bool:
         self._busy.add(case_id)
-        is_put_off = False
         try:
-            is_put_off = await self._one(case_id)
+            return await self._one(case_id)
         finally:
             self._busy.discard(case_id)
             if self._draining.is_set() and not self._busy:
                 self._idle.set()
-            is_woken = case_id in self._again
-            self._again.discard(case_id)
-            # What failed is tried again when it is due, however often it was woken while it was worked on.
-            if is_woken and not is_put_off:
-                self.wake(bot, [case_id])
 
     async def _one(self, case_id: CaseId) -> bool:
         """Work on a case; whether it is to be left alone until it is due."""

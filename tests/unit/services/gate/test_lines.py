@@ -50,7 +50,7 @@ async def test_no_bot_has_more_than_its_share() -> None:
     is_held = not waiting.done()
     _joined(lines, TWO, 4)
     other = await asyncio.wait_for(waiting, 1)
-    lines.leave(ONE)
+    lines.leave(ONE, CaseId(1))
 
     assert taken == [1, 2]
     assert is_held
@@ -59,14 +59,16 @@ async def test_no_bot_has_more_than_its_share() -> None:
 
 
 async def test_a_case_waits_once() -> None:
-    """However often it comes; when it has been taken it may come again."""
+    """However often it comes; it may come again when its worker has left."""
     lines = Lines(most=10)
     _joined(lines, ONE, 1, 1, 2)
     waiting = len(lines)
     taken = await _taken(lines, 2)
+    waits = lines.join(ONE, CaseId(1), first=True)
+    lines.leave(ONE, CaseId(1))
     _joined(lines, ONE, 1)
 
-    assert (waiting, taken) == (2, [1, 2])
+    assert (waiting, taken, waits) == (2, [1, 2], False)
     assert await _taken(lines, 1) == [1]
 
 

@@ -84,6 +84,34 @@ async def test_a_case_woken_while_it_is_worked_on_is_looked_at_again(worker: _Wo
     assert len(leased) >= 2
 
 
+async def test_a_case_woken_twice_in_a_row_has_one_worker(world: World) -> None:
+    """Two updates of an album may wake it before the worker that has it begins."""
+    # Time stands still while a shift is at work: the sweep has a clock of its own.
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=FakeClock())
+    task = asyncio.get_running_loop().create_task(protection.run())
+    await _turns(5)
+    await world.speak(STRANGER)
+    case_id, asked = world.row().case.case_id, [0, 0]
+
+    async def count(name: str) -> None:
+        if name == "membership":
+            asked[:] = asked[0] + 1, max(asked[1], asked[0] + 1)
+            await _turns(10)
+            asked[0] -= 1
+
+    world.telegram.hook = count
+    for _ in range(2):
+        protection.wake(BOT, [case_id])
+    await _turns()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    # Both channels are asked about at once, and not twice.
+    assert asked == [0, 2]
+    assert len(world.telegram.called("mute")) == 1
+
+
 async def test_a_case_woken_while_it_fails_waits_until_it_is_due(world: World) -> None:
     """Its message and the sweep may both wake it; the first repetition keeps its pause all the same."""
     # Time stands still while a shift is at work: the sweep has a clock of its own.
