@@ -11,6 +11,7 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId
 from bot.handlers import UseCases
 from bot.services.gate.events import MemberEvents
+from bot.services.gate.overwritten import Overwritten
 from bot.services.groups.channels import Channels
 from bot.services.groups.links import InviteLinks
 from bot.services.groups.policies import Policies
@@ -31,6 +32,7 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         cache=services.answers,
         ledger=cases,
         doorkeeper=use.doorkeeper,
+        overwritten=Overwritten(ledger=cases, telegram=working, clock=world.clock),
     )
     rights = OwnRights(directory=use.directory, groups=groups, telegram=presses, texts=use.texts, wake=lambda *_: None)
     policies = Policies(

@@ -28,6 +28,7 @@ from bot.services.gate.crowds import SharedPrompts
 from bot.services.gate.door import Door
 from bot.services.gate.events import MemberEvents
 from bot.services.gate.guard import Guard
+from bot.services.gate.overwritten import Overwritten
 from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.protection import Protection
@@ -228,6 +229,7 @@ def _use_cases(
             cache=base.answers,
             ledger=base.ledger,
             doorkeeper=doorkeeper,
+            overwritten=Overwritten(ledger=base.ledger, telegram=world.telegram.for_work, clock=clock),
         ),
         rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=base.texts, wake=wake),
         policies=Policies(directory=directory, groups=groups, clock=clock, wake=wake, poke=poke),

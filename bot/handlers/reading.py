@@ -3,10 +3,10 @@
 from telegram import CallbackQuery, ChatJoinRequest, ChatMemberUpdated, Message, Update, User
 
 from bot.domain.ids import BotId, EphemeralId, GroupId, MessageId, TopicId, UpdateId, UserId
+from bot.domain.member_change import MemberChange
 from bot.domain.membership import Stamp
 from bot.domain.permissions import read_member
 from bot.services.gate.admission import Speaker
-from bot.services.gate.events import MemberChange
 
 
 def bot_of(update: Update) -> BotId:

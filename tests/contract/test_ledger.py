@@ -178,6 +178,22 @@ async def test_a_postponed_case_that_changed_is_due_at_once(desk: Desk) -> None:
     assert await desk.ledger.due(10) == [(case.bot_id, case.case_id)]
 
 
+async def test_whose_restriction_it_may_be(desk: Desk) -> None:
+    """One with the end of a case, open or closed; and any, of a user of whom nothing is known."""
+    case, until = await desk.leased(), desk.now().replace(microsecond=0) + timedelta(days=250)
+    who = (case.bot_id, case.group_id, case.user_id)
+    unknown = await desk.ledger.imposed(case.bot_id, case.group_id, UserId(99), until)
+    before = await desk.ledger.imposed(*who, until)
+    fresh = await desk.ledger.muting(case, prior=None, until=until)
+    assert fresh is not None
+    mine, other = await desk.ledger.imposed(*who, until), await desk.ledger.imposed(*who, until + timedelta(days=1))
+    await desk.ledger.close(fresh, outcome="freed")
+
+    assert (unknown, before, mine, other) == (True, True, True, False)
+    assert await desk.ledger.imposed(*who, until)
+    assert not await desk.ledger.imposed(*who, until + timedelta(days=1))
+
+
 async def test_what_is_due_for_some_bots_may_be_left_out(desk: Desk) -> None:
     """A sweep that knows of a bot's crowd looks for what waits for the others."""
     case = await desk.leased()

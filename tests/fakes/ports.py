@@ -94,6 +94,7 @@ class FakeTelegram:
         self.links: dict[ChannelId, str] = {}
         self.revoked: set[str] = set()
         self.sent: dict[MessageId, tuple[int, Outgoing]] = {}
+        self.lifts: list[tuple[UserId, MemberState, MemberState]] = []
         self.deleted: set[MessageId] = set()
         self.edited: dict[MessageId, Outgoing] = {}
         self.whispered: dict[EphemeralId, tuple[UserId, Outgoing]] = {}
@@ -144,7 +145,9 @@ class FakeTelegram:
 
     async def put_back(self, _: BotId, group: GroupId, user: UserId, prior: Prior | None) -> None:
         await self._call("put_back", group, user, prior)
+        before = self.state(group, user)
         self._restrict(group, user, prior)
+        self.lifts.append((user, before, self.state(group, user)))
         await self.hook("after put_back")
 
     async def delete_messages(self, _: BotId, chat: GroupId, messages: Sequence[MessageId]) -> None:

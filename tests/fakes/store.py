@@ -509,6 +509,16 @@ class FakeLedger:
         row = self._store.find(bot, group, user)
         return None if row is None else row.case.case_id
 
+    async def imposed(self, bot: BotId, group: GroupId, user: UserId, until: datetime) -> bool:
+        await self._store.hook("imposed")
+        cases = [row.case for row in self._store.rows.values()]
+        ends = [
+            case.our_until
+            for case in cases
+            if (case.bot_id, case.group_id, case.user_id) == (bot, group, user) and case.our_until is not None
+        ]
+        return not ends or until in ends
+
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         await self._store.hook("prompt_stands")
         here = [row.case for row in self._store.open_rows() if (row.case.bot_id, row.case.group_id) == (bot, group)]

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from bot.simulator import Fault, Hold
+from tests.acceptance.kit import gated
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
@@ -153,6 +154,32 @@ async def test_telegram_lies_once(lounge: Lounge, platform: Platform) -> None:
 
     assert lounge.calls("restrictChatMember") == []
     assert message.id in {standing.id for standing in lounge.sim.messages(lounge.group)}
+
+
+@pytest.mark.usefixtures("instance")
+@pytest.mark.parametrize("allowed", [{}, MEDIA_BAN], ids=["mute", "media ban"])
+async def test_a_moderator_acts_between_our_look_and_our_lift(
+    lounge: Lounge, platform: Platform, allowed: dict[str, bool]
+) -> None:
+    """The lift replaces what they imposed; the update about it says so, and it is put back exactly."""
+    await lounge.protect(lounge.news)
+    await gated(lounge, platform, lounge.stranger)
+    lounge.sim.faults.add(Fault(kind="delay", method="restrictChatMember", user=lounge.stranger.id, seconds=0.5))
+    lounge.sim.join(lounge.stranger, lounge.news)
+    await lounge.until_running("restrictChatMember")
+    lounge.sim.restrict(lounge.group, lounge.stranger, by=lounge.owner, permissions=allowed)
+    theirs = lounge.sim.member(lounge.group, lounge.stranger).permissions
+
+    def stands() -> bool:
+        return lounge.sim.member(lounge.group, lounge.stranger).permissions == theirs
+
+    await eventually(lambda: len(lounge.calls("restrictChatMember")) == 3, "a mute, a lift, and what was replaced")
+    await lounge.settled()
+    await platform.at_rest()
+
+    assert stands()
+    assert lounge.sim.member(lounge.group, lounge.stranger).until_date == 0
+    assert await platform.open_cases() == []
 
 
 @pytest.mark.usefixtures("instance")

@@ -11,12 +11,14 @@ from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, Receipt
+from bot.domain.member_change import MemberChange
 from bot.domain.membership import Stamp
 from bot.domain.permissions import MemberState, Role
 from bot.domain.restriction import Wanted
 from bot.services.gate.admission import Admission, Doorkeeper, Speaker
 from bot.services.gate.crowds import SharedPrompts
-from bot.services.gate.events import MemberChange, MemberEvents
+from bot.services.gate.events import MemberEvents
+from bot.services.gate.overwritten import Overwritten
 from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.shift import Shift
@@ -143,6 +145,7 @@ class World:
             cache=self.cache,
             ledger=self.ledger,
             doorkeeper=self.doorkeeper,
+            overwritten=Overwritten(ledger=self.ledger, telegram=self.telegram, clock=self.clock),
         )
 
     @property

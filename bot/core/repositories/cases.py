@@ -139,6 +139,11 @@ class CaseStore:
         row = await self._database.row("open_case_of", bot, group, user)
         return None if row is None else CaseId(row["restriction_id"])
 
+    async def imposed(self, bot: BotId, group: GroupId, user: UserId, until: datetime) -> bool:
+        """Whether a restriction with this end may be ours: of a case, or of a user of whom nothing is known."""
+        row = await self._database.row("restriction_is_ours", bot, group, user, until)
+        return row is None or row["ours"] is not False
+
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         """Whether the message is the prompt of an open case, or may be one that is just being sent."""
         return await self._database.row("prompt_stands", bot, group, message) is not None

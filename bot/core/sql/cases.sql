@@ -192,3 +192,14 @@ WHERE closed_at IS NULL AND done IN ('muting', 'muted') AND our_until IS NOT NUL
   AND (bot_id, group_id, user_id) > ($1, $2, $3)
 ORDER BY bot_id, group_id, user_id
 LIMIT $4;
+
+-- restriction_is_ours --
+-- NULL when nothing is known of the user here. Two halves, because each has its index.
+SELECT bool_or(our_until = $4) AS ours
+FROM (
+  SELECT our_until FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NULL
+  UNION ALL
+  SELECT our_until FROM restrictions
+  WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND closed_at IS NOT NULL
+) AS cases;

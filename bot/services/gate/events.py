@@ -1,7 +1,5 @@
 """What Telegram tells of members: joins and leaves in channels, and everything that happens to them in groups."""
 
-from dataclasses import dataclass
-
 from bot.domain.event import Cause
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
@@ -19,43 +17,17 @@ from bot.domain.intent import (
     Want,
     WentAway,
 )
-from bot.domain.membership import Allow, Membership, Require, Stamp, judge
-from bot.domain.permissions import MemberState, Role
+from bot.domain.member_change import MemberChange
+from bot.domain.membership import Allow, Membership, Require, judge
+from bot.domain.permissions import Role
 from bot.domain.policy import JoinRequests
 from bot.domain.restriction import Wanted
 from bot.services.gate.admission import Doorkeeper, Speaker
+from bot.services.gate.overwritten import Overwritten
 from bot.services.groups.directory import Directory
 from bot.services.membership.activity import Activity
 from bot.services.ports.ledger import CaseReader
 from bot.services.ports.membership import MembershipCache
-
-
-@dataclass(frozen=True, slots=True)
-class MemberChange:
-    """One `chat_member` update."""
-
-    bot_id: BotId
-    chat_id: int
-    user_id: UserId
-    user_name: str
-    is_bot: bool
-    actor: UserId
-    old: MemberState
-    new: MemberState
-    stamp: Stamp
-    language: str | None = None
-    invite_link: str | None = None
-    """The link by which the user came, where Telegram tells."""
-
-    @property
-    def joined(self) -> bool:
-        """The user is in the chat and was not."""
-        return self.new.is_member and not self.old.is_member
-
-    @property
-    def left(self) -> bool:
-        """The user was in the chat and is not."""
-        return self.old.is_member and not self.new.is_member
 
 
 class MemberEvents:
@@ -69,12 +41,14 @@ class MemberEvents:
         cache: MembershipCache,
         ledger: CaseReader,
         doorkeeper: Doorkeeper,
+        overwritten: Overwritten,
     ) -> None:
         self._directory = directory
         self._activity = activity
         self._cache = cache
         self._ledger = ledger
         self._doorkeeper = doorkeeper
+        self._overwritten = overwritten
 
     async def in_channel(self, change: MemberChange) -> tuple[Intent, ...]:
         """Record the membership; free whom it frees in every group, and look again at whom it does not."""
@@ -141,7 +115,7 @@ class MemberEvents:
         if change.is_bot or self._directory.group(change.bot_id, group) is None:
             return ()
         if change.actor == UserId(change.bot_id):
-            return _echo(change, group)
+            return *_echo(change, group), *await self._overwritten.put_right(change, group)
         if change.old.is_admin or change.new.is_admin:
             self._doorkeeper.admins_changed(change.bot_id, group)
         intents: list[Intent] = []

@@ -1,6 +1,7 @@
 """The open cases while PostgreSQL is away: what Redis has of them, and what Telegram itself shows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, CaseId, ChannelId, EphemeralId, GroupId, MessageId, UserId
@@ -37,6 +38,12 @@ class CopiedCases:
         if (await self._telegram.member_state(bot, group, user)).role is Role.RESTRICTED:
             raise StoreUnavailableError("the user is restricted, and no copy says by whom")
         return None
+
+    async def imposed(self, bot: BotId, group: GroupId, user: UserId, until: datetime) -> bool:
+        """Say that we did, where a copy says so; whether we did not is in PostgreSQL."""
+        if any((copy.group_id, copy.our_until) == (group, until) for copy in await self._copies.of_user(bot, user)):
+            return True
+        raise StoreUnavailableError("no copy says whose restriction it was")
 
     async def prompt_stands(self, bot: BotId, group: GroupId, message: MessageId) -> bool:
         """Say that it does: nobody can tell, and a prompt too many is no harm."""

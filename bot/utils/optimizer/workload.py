@@ -55,6 +55,8 @@ def _reads() -> Sequence[Probe]:
         Probe("muting_cases", lambda s: (*_of(s.open_case, "bot_id", "group_id", "user_id"), 200), (_OPEN,),
               spare=2_000),
         Probe("cases_of_user", lambda s: _of(s.open_case, "bot_id", "user_id", "channel_id"), (_USER,)),
+        Probe("restriction_is_ours", lambda s: (*_of(s.open_case, "bot_id", "group_id", "user_id"), s.now),
+              (_OPEN_HERE, "restrictions_closed_user")),
         Probe("open_case_of", lambda s: _of(s.open_case, "bot_id", "group_id", "user_id"), (_OPEN_HERE,)),
         Probe(
             "prompt_stands",

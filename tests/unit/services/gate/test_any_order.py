@@ -17,11 +17,11 @@ from bot.domain.event import Cause
 from bot.domain.group import GroupSetup, ProtectedGroup
 from bot.domain.ids import CaseId, ChannelId, UserId
 from bot.domain.intent import Want
+from bot.domain.member_change import MemberChange
 from bot.domain.membership import Allow, Require, judge
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnLeave, Policy, Prompts
 from bot.domain.restriction import Done, Wanted
-from bot.services.gate.events import MemberChange
 from bot.services.gate.preparations import Preparations
 from tests.fakes.store import FakeLedger, Row, SharedPrompt
 from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, World
@@ -88,6 +88,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.steps = 0
         self.acting = False
         self.reading_before_a_lift = False
+        self.in_the_gap: UserId | None = None
 
     def run(self, work: Coroutine[object, object, T]) -> T:
         return self.runner.run(work)
@@ -178,6 +179,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.run(self._deliver_all(user))
         self._work(interruptions)
 
+    @rule(user=users)
+    def be_freed_and_restricted(self, user: UserId) -> None:
+        """Have a moderator restrict somebody between the look at them and their lift, which replaces that."""
+        self.run(self._speak(user))
+        self._work([])
+        self.run(self._join_all(user))
+        self.run(self._deliver_all(user))
+        self.in_the_gap = user
+        self._work([])
+        self.in_the_gap = None
+
     def _work(self, interruptions: list[tuple[int, str, UserId]]) -> None:
         """Pass over what is due as a worker does, interrupted after so many steps each."""
         at = 0
@@ -224,9 +236,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _between_steps(self, step: str) -> None:
         await asyncio.sleep(0)
+        if step == "after put_back":
+            self._tell_of_a_lift()
         # The configuration is read under a lock: whoever came in between would wait for themselves.
         if self.acting or step == "changed_since":
             return
+        if step == "put_back":
+            await self._restrict_in_the_gap()
         if step in {"lease", "after put_back", "after ban"}:
             self.reading_before_a_lift = False
         elif step == "member_state":
@@ -265,7 +281,7 @@ class AnyOrder(RuleBasedStateMachine):
             case "no answer":
                 return
             case "restrict" | "unrestrict" | "ban" if self.reading_before_a_lift:
-                # Nobody can see what a moderator does between the look at a member and the call that follows.
+                # Nobody can see what else a moderator does between the look at a member and the call that follows.
                 return
             case _:
                 acts: dict[str, Callable[[], Awaitable[None]]] = {
@@ -281,6 +297,21 @@ class AnyOrder(RuleBasedStateMachine):
                 }
                 await acts[what]()
                 await self._deliver_all(user)
+
+    async def _restrict_in_the_gap(self) -> None:
+        """Do what the update about the lift will name, where the lift gives more than the moderator leaves."""
+        user, self.in_the_gap = self.in_the_gap, None
+        if user is not None and self._lasting(self.theirs[user]) is None:
+            self.acting = True
+            await self._moderate(user, Prior(_NO_LINKS, None))
+            self.acting = False
+
+    def _tell_of_a_lift(self) -> None:
+        """Have Telegram tell of our own call, and of what it has replaced."""
+        user, old, new = self.world.telegram.lifts[-1]
+        if old != new:
+            change = self.world.change(GROUP, user, new, actor=UserId(BOT))
+            self.queues[user].append(replace(change, old=old))
 
     def _group(self) -> ProtectedGroup:
         group = self.world.directory.group(BOT, GROUP)

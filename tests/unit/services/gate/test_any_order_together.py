@@ -21,11 +21,11 @@ from bot.domain.errors import ClaimLostError, StoreUnavailableError, TelegramUna
 from bot.domain.event import Cause
 from bot.domain.ids import ChannelId, UpdateId, UserId
 from bot.domain.intent import Intent, Want
+from bot.domain.member_change import MemberChange
 from bot.domain.membership import Allow, judge
 from bot.domain.permissions import MemberState, Prior, Role
 from bot.domain.policy import Policy
 from bot.domain.restriction import Done, Wanted
-from bot.services.gate.events import MemberChange
 from tests.kits.world import BOT, GROUP, World
 from tests.unit.services.gate.test_any_order import (
     CHANNELS,
@@ -243,6 +243,8 @@ class Together(AnyOrder):
             assert instance in self.absent, "a mute without a second absence"
         elif step == "after mute":
             self._echo()
+        elif step == "after put_back":
+            self._tell_of_a_lift()
 
     async def _struck(self, turn: Turn) -> None:
         self.steps += 1

@@ -10,11 +10,11 @@ from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, Teleg
 from bot.domain.ids import MessageId
 from bot.domain.intent import AsksAgain
 from bot.domain.knock import Knock
+from bot.domain.member_change import MemberChange
 from bot.domain.membership import Require
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, JoinRequests, Policy
 from bot.services.gate.door import Door
-from bot.services.gate.events import MemberChange
 from tests.kits.world import BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 _APPROVE = Policy(join_requests=JoinRequests.APPROVE)
