@@ -18,6 +18,7 @@ from bot.core.redis.connection import announce_change, open_redis
 from bot.core.repositories.api import ApiTokens
 from bot.core.repositories.bots import BotStore
 from bot.core.repositories.groups import PostgresGroups
+from bot.core.repositories.owners import OwnerStore
 from bot.core.repositories.privacy import PersonalKeys, PersonalRows
 from bot.core.settings import Settings
 from bot.core.stores import open_stores
@@ -25,6 +26,7 @@ from bot.core.telegram.opening import Telegram, open_telegram
 from bot.domain.hosting import HostedBot
 from bot.services.hosting.bots import Hosting
 from bot.services.operating.api_access import ApiAccess
+from bot.services.operating.owners import OwnerDesk
 from bot.services.operating.privacy import Privacy
 
 
@@ -36,6 +38,7 @@ class Administration:
     clock: SystemClock
     hosting: Hosting
     privacy: Privacy
+    owners: OwnerDesk
     api: ApiAccess
     bots: BotStore
     groups: PostgresGroups
@@ -91,6 +94,7 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
             privacy=Privacy(
                 rows=PersonalRows(database=database), keys=PersonalKeys(redis=redis), clock=clock, poke=poke
             ),
+            owners=OwnerDesk(book=OwnerStore(database=database)),
             api=ApiAccess(book=ApiTokens(database=database), clock=clock),
             bots=bots,
             groups=PostgresGroups(database=database),

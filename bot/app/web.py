@@ -21,6 +21,7 @@ from bot.core.repositories.api import ApiAnswers, ApiTokens
 from bot.core.repositories.events import EventStore
 from bot.core.repositories.letters import LetterStore, name_of
 from bot.core.repositories.operating import OperatingStore
+from bot.core.repositories.owners import OwnerStore
 from bot.core.settings import Settings
 from bot.core.telemetry.measurements import measure
 from bot.domain.hosting import SIMULATED
@@ -36,6 +37,7 @@ from bot.services.operating.explaining import Explaining
 from bot.services.operating.groups import GroupDesk
 from bot.services.operating.jobs import Warmings
 from bot.services.operating.lists import Lookup
+from bot.services.operating.owners import OwnerDesk
 from bot.services.outages.health import Health
 from bot.web import Desk, Web, build_web
 from bot.web.address import Proxies
@@ -112,6 +114,7 @@ def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer
             groups=use.directory, gates=use.policies, rights=use.rights, telegram=use.telegram, notes=store
         ),
         bots=BotDesk(hosting=_hosting(world, services), wait_seconds=_FREEING_SECONDS),
+        owners=OwnerDesk(book=OwnerStore(database=world.database)),
         letters=LetterDesk(owner=owner, replay=replay, drop=drop, notes=store),
         warmings=Warmings(
             groups=use.directory,
@@ -133,7 +136,7 @@ def access_for(settings: Settings, redis: "Redis", database: Database, clock: Sy
     """Build what lets operators in, also where no instance runs around it."""
     return Access(
         shelf=Shelf(redis=redis),
-        owners=OperatingStore(database=database),
+        owners=OwnerStore(database=database),
         operators=frozenset(UserId(each) for each in settings.operator_ids),
         base_url=public_url(settings),
         clock=clock,
@@ -185,6 +188,7 @@ async def _examine(world: World, services: Services) -> Sequence[Answer]:
         redis=world.redis,
         telegram=world.telegram,
         privacy=services.use.privacy,
+        owners=OwnerDesk(book=OwnerStore(database=world.database)),
         api=_api_access(world),
     )
     checks = await checks_of(world.settings, admin)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bot.app import administration
 from bot.cli.operating import AT_THE_SHELL, ask_for_token, execute, print_fields, print_json, print_table
+from bot.cli.owners import build_owner
 from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import BotSummary
@@ -46,6 +47,7 @@ def build_bots() -> typer.Typer:
     )
     for name, command in named:
         bots.command(name)(command)
+    bots.add_typer(build_owner(), name="owner")
     return bots
 
 

@@ -6,6 +6,7 @@ from bot.services.operating.bots import BotDesk, LetterDesk
 from bot.services.operating.groups import GroupDesk
 from bot.services.operating.jobs import Warmings
 from bot.services.operating.lists import Lookup
+from bot.services.operating.owners import OwnerDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +16,6 @@ class Desk:
     lookup: Lookup
     groups: GroupDesk
     bots: BotDesk
+    owners: OwnerDesk
     letters: LetterDesk
     warmings: Warmings

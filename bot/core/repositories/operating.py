@@ -146,10 +146,6 @@ class OperatingStore:
             steps.setdefault(row["at"], {})[row["outcome"]] = row["events"]
         return [Tick(at, counts) for at, counts in steps.items()]
 
-    async def bots_of_owner(self, user: UserId) -> frozenset[BotId]:
-        """Return the bots that are registered as somebody's own."""
-        return frozenset(BotId(row["bot_id"]) for row in await self._database.rows("bots_of_owner", user))
-
     async def note(self, by: By, bot: BotId, action: str, chat: int | None, detail: Mapping[str, object]) -> None:
         """Write into the audit log what changes no row of its own."""
         async with self._database.session() as session:

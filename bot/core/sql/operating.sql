@@ -156,9 +156,6 @@ WHERE at >= now() - make_interval(hours => $3) AND ($1::bigint[] IS NULL OR bot_
 GROUP BY 1, 2
 ORDER BY 1, 2;
 
--- bots_of_owner --
-SELECT bot_id FROM owners WHERE user_id = $1;
-
 -- feed --
 -- What was decided, changed or given up in the last $1 seconds: read from what is committed anyway, so that the live
 -- feed costs whoever decides nothing.

@@ -1,9 +1,10 @@
 """What logging in asks of the outside world."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.domain.ids import BotId, UserId
+from bot.domain.operator import By
 
 
 class Shelf(Protocol):
@@ -21,6 +22,17 @@ class Shelf(Protocol):
     async def count(self, name: str, *, seconds: int) -> int:
         """Count once more, and return how often that was within so many seconds."""
         ...
+
+
+class OwnerBook(Protocol):
+    """Whose the bots are, as operators change it. Raises StoreUnavailableError."""
+
+    async def owners_of_bot(self, bot: BotId) -> Sequence[UserId]: ...
+    async def add_owner(self, bot: BotId, user: UserId, by: By) -> bool:
+        """Note an owner; False when it is one already. Raises NotHostedError."""
+        ...
+
+    async def drop_owner(self, bot: BotId, user: UserId, by: By) -> bool: ...
 
 
 class Owners(Protocol):

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.domain.api import Scope
 from bot.web.api.operations import Call, Operation
-from bot.web.api.shapes import Bot, NewBot, NewToken, Nothing, Removal, Rows, Stopping
+from bot.web.api.shapes import Bot, Changed, NewBot, NewToken, Nothing, Owner, Removal, Rows, Stopping
 from bot.web.api.views import bot_shape
 from bot.web.desk import Desk
 
@@ -14,6 +14,7 @@ class Bots:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk.bots
+        self._owners = desk.owners
 
     def operations(self) -> list[Operation[Any, Any]]:
         """Return them all."""
@@ -77,7 +78,51 @@ class Bots:
                 204,
                 (409, 503),
             ),
+            Operation(
+                "list_owners",
+                "GET",
+                f"{one}/owners",
+                Scope.READ,
+                "List whose a bot is",
+                Nothing,
+                Nothing,
+                Rows[Owner],
+                self._whose,
+            ),
+            Operation(
+                "add_owner",
+                "POST",
+                f"{one}/owners",
+                admin,
+                "Let somebody see and run this bot alone",
+                Nothing,
+                Owner,
+                Changed,
+                self._own,
+            ),
+            Operation(
+                "remove_owner",
+                "DELETE",
+                f"{one}/owners/{{user}}",
+                admin,
+                "Take the bot from somebody",
+                Nothing,
+                Nothing,
+                Changed,
+                self._disown,
+            ),
         ]
+
+    async def _whose(self, call: Call, _: Nothing, __: Nothing) -> object:
+        owners = await self._owners.owners(call.who, (await call.bot()).bot_id)
+        return Rows(items=tuple(Owner(user=user) for user in owners), next=None)
+
+    async def _own(self, call: Call, _: Nothing, body: Owner) -> object:
+        return Changed(changed=await self._owners.add(call.who, (await call.bot()).bot_id, body.user))
+
+    async def _disown(self, call: Call, _: Nothing, __: Nothing) -> object:
+        bot, user = await call.bot(), call.number("user")
+        return Changed(changed=await self._owners.remove(call.who, bot.bot_id, user))
 
     async def _list(self, call: Call, _: Nothing, __: Nothing) -> object:
         return Rows(items=tuple(bot_shape(bot) for bot in await self._desk.bots(call.who)), next=None)

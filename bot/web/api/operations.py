@@ -32,11 +32,16 @@ class Call:
 
     async def group(self) -> tuple[BotId, GroupId]:
         """Return the bot and the group that the path names. Raises NotFoundError."""
-        bot, text = await self.bot(), self.path["group"]
+        bot = await self.bot()
+        return bot.bot_id, GroupId(self.number("group"))
+
+    def number(self, what: str) -> int:
+        """Return a number that the path names. Raises NotFoundError."""
+        text = self.path[what]
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_ID):
-            raise NotFoundError("there is no such group")
-        return bot.bot_id, GroupId(int(text))
+            raise NotFoundError(f"there is no such {what}")
+        return int(text)
 
     async def only(self, bot: str | None) -> BotId | None:
         """Return the bot that a filter names. Raises NotHostedError."""

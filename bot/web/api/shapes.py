@@ -57,6 +57,12 @@ class NewToken(Asked):
     token: str
 
 
+class Owner(Asked):
+    """Whose a bot is: somebody's Telegram id."""
+
+    user: Id
+
+
 class Stopping(Asked):
     """How to stop a bot."""
 

@@ -16,6 +16,7 @@ class Bots:
     def __init__(self, *, pages: Pages) -> None:
         self._pages = pages
         self._desk = pages.parts.desk.bots
+        self._owners = pages.parts.desk.owners
 
     async def list(self, request: Request, session: Session) -> Response:
         """Show all bots."""
@@ -33,7 +34,17 @@ class Bots:
     async def show(self, request: Request, session: Session) -> Response:
         """Show one bot."""
         bot = await self._desk.find(session.operator, str(number(request.path_params["bot"], "bot")))
-        return self._pages.show(request, session, "bot", bot=bot)
+        owners = await self._owners.owners(session.operator, bot.bot_id)
+        return self._pages.show(request, session, "bot", bot=bot, owners=owners)
+
+    async def own(self, request: Request, session: Session) -> Response:
+        """Give the bot to somebody, or take it from them."""
+        who, form = session.operator, await request.form()
+        bot, user = BotId(number(request.path_params["bot"], "bot")), number(form.get("user", ""), "user")
+        if form.get("sure") == "remove":
+            removed = await self._owners.remove(who, bot, user)
+            return told(request, f"bots/{bot}", "owner-gone" if removed else "already")
+        return told(request, f"bots/{bot}", "owner" if await self._owners.add(who, bot, user) else "already")
 
     async def act(self, request: Request, session: Session) -> Response:
         """Do something to a bot."""

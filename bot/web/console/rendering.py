@@ -27,6 +27,8 @@ _DONE: Mapping[str, str] = MappingProxyType(
         "disabled": "The bot is disabled.",
         "secret": "The webhook has a new secret; the former one counts until Telegram uses the new one.",
         "token": "The token was exchanged.",
+        "owner": "They may see and run this bot from now on: by /console in a private chat with any of the bots.",
+        "owner-gone": "It is not theirs any more.",
         "added": "The bot is hosted. Instances serve it within two seconds.",
         "removed": "The bot was removed.",
         "replayed": "An instance takes it up within seconds.",
