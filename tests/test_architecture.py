@@ -30,6 +30,7 @@ BUILDERS = frozenset(
         "GroupId",
         "MappingProxyType",
         "NewType",
+        "Operator",
         "Path",
         "Raw",
         "Scale",

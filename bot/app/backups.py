@@ -1,7 +1,7 @@
 """Backups, joined to a deployment: inside an instance, before migrations, and for the command."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from bot.app.world import World
 from bot.core.backup.catalogue import Catalogue
 from bot.core.backup.log import UNFINISHED_SECONDS, LogKeeper
 from bot.core.backup.making import BackupMaker, Progress
+from bot.core.backup.restoring import Restorer
 from bot.core.backup.sealing import Sealer
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database, open_database
@@ -24,12 +25,13 @@ from bot.core.stores import Stores, keys_at_rest
 from bot.domain.backup import Backup, Kind, Why, newest_before
 from bot.domain.errors import BackupError, SettingsError
 from bot.domain.ids import BotId, UserId
+from bot.domain.operator import Actor, By, Source
 from bot.services.upkeep.backup_schedule import BackupSchedule
 
 log = structlog.stdlib.get_logger()
 
 _NO_BOT = BotId(0)
-_NOBODY = UserId(0)
+_AT_THE_SHELL = Actor(UserId(0), Source.CLI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +74,31 @@ class DeploymentBackups:
         """Everything that was committed before this moment has been put away."""
         return self._keeper.kept_until
 
-    async def create(self, why: Why, *, kind: Kind | None = None, progress: Progress = lambda *_: None) -> Backup:
+    async def create(
+        self, why: Why, *, kind: Kind | None = None, by: By = _AT_THE_SHELL, progress: Progress = lambda *_: None
+    ) -> Backup:
         """Make a backup, note it in the audit, and let go what is not to be kept."""
         maker = BackupMaker(
             database_url=self._url, catalogue=self._catalogue, release=version("gmbot"), clock=self._clock
         )
         backup = await maker.create(why, kind=kind, progress=progress)
         self._gap.clear()
-        await note(self._url, "backup_create", {"backup": backup.name, "why": why.value, "bytes": backup.size})
+        await note(self._url, "backup_create", {"backup": backup.name, "why": why.value, "bytes": backup.size}, by=by)
         gone = await asyncio.to_thread(
             self._catalogue.prune, now=self._clock.now(), keep=self._retention.keep, days=self._retention.days
         )
         log.info("backup.made", backup=backup.name, size=backup.size, gone=[each.name for each in gone])
         return backup
+
+    async def entries(self) -> Sequence[tuple[Backup, str | None]]:
+        """Return all that were finished, the oldest first, with what is wrong with each."""
+        found = await asyncio.to_thread(self._catalogue.entries)
+        return [(entry.backup, None if entry.fault is None else str(entry.fault)) for entry in found]
+
+    async def check(self, name: str) -> tuple[int, int]:
+        """Check every byte of a backup, of what it rests on and of its log; return bytes, and files of the log."""
+        backup = await asyncio.to_thread(self._catalogue.find, name)
+        return await Restorer(catalogue=self._catalogue, clock=self._clock, tell=lambda _: None).check(backup)
 
     async def newest(self) -> Backup | None:
         """Return the newest one that is sound."""
@@ -176,16 +190,16 @@ async def back_up_before_migration(settings: Settings, stores: Stores) -> str | 
     return None
 
 
-async def note(database_url: str, action: str, detail: dict[str, object]) -> None:
+async def note(database_url: str, action: str, detail: dict[str, object], *, by: By = _AT_THE_SHELL) -> None:
     """Put a line into the audit, where there is one."""
     async with open_database(database_url, pool_size=1, statements=load_statements()) as database:
-        await _note(database, action, detail)
+        await _note(database, action, detail, by)
 
 
-async def _note(database: Database, action: str, detail: dict[str, object]) -> None:
+async def _note(database: Database, action: str, detail: dict[str, object], by: By) -> None:
     try:
         async with database.session() as session:
-            await audit(session, _NO_BOT, _NOBODY, action, None, detail)
+            await audit(session, _NO_BOT, by, action, None, detail)
     except asyncpg.UndefinedTableError:
         log.debug("backup.no_audit")
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from telegram import Bot
 
-from bot.app.backups import back_up_on_schedule, before_migration
+from bot.app.backups import back_up_on_schedule, backups_of, before_migration
 from bot.app.fleet import Fleet
 from bot.app.kept import Kept, keep_for_later
 from bot.app.outage import without_postgresql
@@ -41,6 +41,7 @@ from bot.services.hosting.token_watch import check_bots
 from bot.services.hosting.webhooks import WebhookKeeper
 from bot.services.membership.warmer import Warmer
 from bot.services.outages.health import Health
+from bot.services.ports.upkeep import BackupRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,10 @@ async def running(settings: Settings, mode: Mode) -> AsyncIterator[Site]:
         world = await stack.enter_async_context(opened(settings, stores))
         back_up_on_schedule(world, stores)
         watch_twin(world, stores)
-        yield await _wire(world, mode)
+        yield await _wire(world, mode, None if settings.backup_place is None else backups_of(settings, stores))
 
 
-async def _wire(world: World, mode: Mode) -> Site:
+async def _wire(world: World, mode: Mode, room: BackupRoom | None) -> Site:
     """Start an instance's work, and return what it serves."""
     clock, metrics, telegram = world.clock, world.metrics, world.telegram.for_presses
     dispatchers: dict[BotId, Dispatch] = {}
@@ -129,7 +130,7 @@ async def _wire(world: World, mode: Mode) -> Site:
         webhook=Webhook(receiver=receiver, secrets=secrets),
         health=health,
         metrics=metrics.exposition,
-        pages=join_web(world, services, access, health, warmer),
+        pages=join_web(world, services, access, health, warmer, room),
         instance=str(instance),
     )
 

@@ -23,6 +23,7 @@ from bot.core.repositories.letters import LetterStore, name_of
 from bot.core.repositories.operating import OperatingStore
 from bot.core.repositories.owners import OwnerStore
 from bot.core.settings import Settings
+from bot.core.telemetry.logging import current_level, set_level
 from bot.core.telemetry.measurements import measure
 from bot.domain.hosting import SIMULATED
 from bot.domain.ids import BotId, UserId
@@ -31,14 +32,18 @@ from bot.services.hosting.bots import Hosting
 from bot.services.membership.warmer import Warmer
 from bot.services.operating.access import Access
 from bot.services.operating.api_access import ApiAccess
+from bot.services.operating.backups import BackupDesk
 from bot.services.operating.bots import BotDesk, LetterDesk
 from bot.services.operating.doctor import Answer, Doctor
 from bot.services.operating.explaining import Explaining
 from bot.services.operating.groups import GroupDesk
-from bot.services.operating.jobs import Warmings
+from bot.services.operating.jobs import Jobs
 from bot.services.operating.lists import Lookup
+from bot.services.operating.log_level import LogLevel
 from bot.services.operating.owners import OwnerDesk
+from bot.services.operating.warmings import Warmings
 from bot.services.outages.health import Health
+from bot.services.ports.upkeep import BackupRoom
 from bot.web import Desk, Web, build_web
 from bot.web.address import Proxies
 from bot.web.api import api_routes
@@ -51,15 +56,21 @@ _FREEING_SECONDS = 20.0
 
 
 def join_web(
-    world: World, services: Services, access: Access, health: Health, warmer: Callable[[BotId], Warmer]
+    world: World,
+    services: Services,
+    access: Access,
+    health: Health,
+    warmer: Callable[[BotId], Warmer],
+    room: BackupRoom | None,
 ) -> Web:
     """Build what operators see, and start what the live feed takes."""
     settings, instance = world.settings, world.heartbeat.instance_id
-    desk, ending = join_desk(world, services, warmer), asyncio.Event()
+    desk, ending = join_desk(world, services, warmer, room), asyncio.Event()
     feed = Feed(redis=world.redis, clock=world.clock)
     tail = FeedTail(database=world.database, redis=world.redis, clock=world.clock, instance=instance)
     world.tasks.keep(tail.run, name="feed")
     world.tasks.keep(feed.run, name="feed to watchers")
+    world.tasks.keep(desk.log_level.run, name="log level")
     console = build_console(
         Parts(
             desk=desk,
@@ -94,8 +105,12 @@ def join_web(
     )
 
 
-def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer]) -> Desk:
+def join_desk(
+    world: World, services: Services, warmer: Callable[[BotId], Warmer], room: BackupRoom | None = None
+) -> Desk:
     """Build what operators may ask for and do."""
+    shelf = Shelf(redis=world.redis)
+    jobs = Jobs(shelf=shelf, spawner=world.tasks, clock=world.clock)
     use, store = services.use, OperatingStore(database=world.database)
     letters = LetterStore(database=world.database)
 
@@ -116,14 +131,10 @@ def join_desk(world: World, services: Services, warmer: Callable[[BotId], Warmer
         bots=BotDesk(hosting=_hosting(world, services), wait_seconds=_FREEING_SECONDS),
         owners=OwnerDesk(book=OwnerStore(database=world.database)),
         letters=LetterDesk(owner=owner, replay=replay, drop=drop, notes=store),
-        warmings=Warmings(
-            groups=use.directory,
-            warmer=warmer,
-            jobs=Shelf(redis=world.redis),
-            notes=store,
-            spawner=world.tasks,
-            clock=world.clock,
-        ),
+        warmings=Warmings(groups=use.directory, warmer=warmer, jobs=jobs, notes=store),
+        backups=BackupDesk(room=room, jobs=jobs, shelf=shelf, notes=store),
+        log_level=LogLevel(shelf=shelf, notes=store, clock=world.clock, usual=current_level(), apply=set_level),
+        jobs=jobs,
     )
 
 

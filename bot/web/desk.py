@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from bot.services.operating.backups import BackupDesk
 from bot.services.operating.bots import BotDesk, LetterDesk
 from bot.services.operating.groups import GroupDesk
-from bot.services.operating.jobs import Warmings
+from bot.services.operating.jobs import Jobs
 from bot.services.operating.lists import Lookup
+from bot.services.operating.log_level import LogLevel
 from bot.services.operating.owners import OwnerDesk
+from bot.services.operating.warmings import Warmings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,6 @@ class Desk:
     owners: OwnerDesk
     letters: LetterDesk
     warmings: Warmings
+    backups: BackupDesk
+    log_level: LogLevel
+    jobs: Jobs

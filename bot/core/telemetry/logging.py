@@ -33,6 +33,16 @@ def blotted(value: object) -> object:
     return value
 
 
+def current_level() -> str:
+    """Return what is logged now."""
+    return logging.getLevelName(logging.getLogger().getEffectiveLevel()).lower()
+
+
+def set_level(level: str) -> None:
+    """Log this and what is graver from now on."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def configure_logging(*, level: str, form: Literal["json", "console"], watch: Sequence[Processor] = ()) -> None:
     """Set up structlog, and send the standard library's loggers the same way.
 

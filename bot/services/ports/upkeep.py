@@ -1,12 +1,13 @@
 """What upkeep asks of the outside world: due work, dead letters, cases to review, backups, heartbeats."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.backup import Backup, Why
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, MessageId
 from bot.domain.intent import DeadCount, DeadUpdate, Deletion, EphemeralDeletion, Unban
+from bot.domain.operator import By
 
 
 class ActionStore(Protocol):
@@ -53,6 +54,19 @@ class Reviews(Protocol):
 
     async def put_under_review(self, *, before: datetime, limit: int) -> Sequence[CaseId]:
         """Have cases compared that were neither done nor reviewed since `before`, the oldest first."""
+        ...
+
+
+class BackupRoom(Protocol):
+    """Where backups lie. Raises BackupError."""
+
+    async def entries(self) -> Sequence[tuple[Backup, str | None]]:
+        """Return all that were finished, the oldest first, with what is wrong with each."""
+        ...
+
+    async def create(self, why: Why, *, by: By, progress: Callable[[int, int], None]) -> Backup: ...
+    async def check(self, name: str) -> tuple[int, int]:
+        """Check every byte; return how many, and how many files of the log."""
         ...
 
 

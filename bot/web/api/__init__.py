@@ -16,6 +16,7 @@ from bot.web.api.groups import Groups
 from bot.web.api.lists import Lists
 from bot.web.api.openapi import openapi
 from bot.web.api.operations import Operation
+from bot.web.api.upkeep import Upkeep
 from bot.web.desk import Desk
 
 __all__ = ["api_routes"]
@@ -23,7 +24,12 @@ __all__ = ["api_routes"]
 
 def api_routes(desk: Desk, *, access: ApiAccess, answers: Answers, version: str) -> list[BaseRoute]:
     """Return the routes of the API, without their prefix."""
-    operations = [*Bots(desk).operations(), *Groups(desk).operations(), *Lists(desk).operations()]
+    operations = [
+        *Bots(desk).operations(),
+        *Groups(desk).operations(),
+        *Lists(desk).operations(),
+        *Upkeep(desk).operations(),
+    ]
     document, page = msgspec.json.encode(openapi(operations, version=version)), _page(operations)
 
     async def described(_: Request) -> Response:

@@ -207,7 +207,7 @@ class Groups:
         return warming_shape(await self._desk.warmings.start(call.who, *await call.group()))
 
     async def _warming(self, call: Call, _: Nothing, __: Nothing) -> object:
-        return warming_shape(await self._desk.warmings.job(call.who, call.path["job"]))
+        return warming_shape(await self._desk.jobs.job(call.who, call.path["job"]))
 
     async def _send(self, call: Call, _: Nothing, body: NewMessage) -> object:
         return Sent(parts=(await self._desk.groups.send(call.who, *await call.group(), body.text)).parts)

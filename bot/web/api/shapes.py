@@ -244,6 +244,46 @@ class Warming(Shape):
     detail: str
 
 
+class Work(Shape):
+    """How far a piece of work is."""
+
+    job: str
+    what: str
+    state: Annotated[str, msgspec.Meta(description="`running`, `done` or `failed`.")]
+    done: int
+    expected: int
+    detail: str
+
+
+class BackupShape(Shape):
+    """A backup."""
+
+    name: str
+    kind: str
+    why: str
+    begun_at: datetime
+    ended_at: datetime
+    bytes: int
+    schema: str | None
+    release: str
+    fault: Annotated[str | None, msgspec.Meta(description="Why it is not to be relied on.")]
+
+
+class LogChoice(Asked):
+    """How much to log, and for how long."""
+
+    level: Annotated[str, msgspec.Meta(description="`debug`, `info`, `warning` or `error`.")]
+    minutes: Annotated[int, msgspec.Meta(description="From 1 to 1440.")]
+
+
+class LogShape(Shape):
+    """How much is logged; null: as the settings say."""
+
+    level: str
+    usual: str
+    until: datetime | None
+
+
 class Channel(Shape):
     """A channel that groups require."""
 

@@ -17,6 +17,7 @@ from bot.web.console.page import Pages
 from bot.web.console.parts import Parts, Setting
 from bot.web.console.records import Records
 from bot.web.console.rendering import Templates
+from bot.web.console.upkeep import Upkeep
 from bot.web.refusals import Refusal
 
 __all__ = ["Console", "Parts", "Setting", "build_console"]
@@ -36,7 +37,7 @@ def build_console(parts: Parts) -> Console:
     pages = Pages(parts=parts, templates=Templates(assets=assets, clock=parts.clock))
     doors = Doors(access=parts.access)
     entering, overview, bots = Entering(pages=pages, doors=doors), Overview(pages=pages, doors=doors), Bots(pages=pages)
-    groups, records = Groups(pages=pages), Records(pages=pages)
+    groups, records, upkeep = Groups(pages=pages), Records(pages=pages), Upkeep(pages=pages)
     inside: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/", overview.show),
         ("GET", "/series", overview.series),
@@ -59,9 +60,13 @@ def build_console(parts: Parts) -> Console:
         ("GET", "/performance", records.performance),
         ("GET", "/operations", records.operations),
         ("GET", "/operations/doctor", records.doctor),
+        ("GET", "/operations/backups", upkeep.backups),
+        ("POST", "/operations/backups", upkeep.back_up),
+        ("POST", "/operations/backups/verify", upkeep.verify),
         ("POST", "/letters/{action}", records.letter),
         ("GET", "/audit", records.audit),
         ("GET", "/settings", records.settings),
+        ("POST", "/settings/log", upkeep.log),
         ("POST", "/logout", entering.leave),
     )
     outside = (

@@ -92,8 +92,8 @@ class Groups:
         return told(request, f"groups/{bot}/{group}", "policy")
 
     async def job(self, request: Request, session: Session) -> Response:
-        """Show how far verification in advance is."""
-        job = await self._desk.warmings.job(session.operator, request.path_params["job"])
+        """Show how far long work is."""
+        job = await self._desk.jobs.job(session.operator, request.path_params["job"])
         return self._pages.show(request, session, "job", job=job)
 
 

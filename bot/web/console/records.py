@@ -9,6 +9,7 @@ from bot.domain.errors import InvalidInputError
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.services.operating.access import Session
 from bot.services.operating.lists import EventQuery
+from bot.services.operating.log_level import LEVELS
 from bot.web.console.doors import number
 from bot.web.console.page import Pages, chosen_bot, told
 
@@ -100,4 +101,12 @@ class Records:
         """Show the settings in force, without secrets, and who serves."""
         instances = await self._lookup.instances(session.operator)
         settings = self._parts.settings if session.operator.bots is None else ()
-        return self._pages.show(request, session, "settings", settings=settings, instances=instances)
+        return self._pages.show(
+            request,
+            session,
+            "settings",
+            settings=settings,
+            instances=instances,
+            logged=self._parts.desk.log_level.now,
+            levels=LEVELS,
+        )

@@ -27,6 +27,7 @@ _DONE: Mapping[str, str] = MappingProxyType(
         "disabled": "The bot is disabled.",
         "secret": "The webhook has a new secret; the former one counts until Telegram uses the new one.",
         "token": "The token was exchanged.",
+        "log": "All instances log so within two seconds, until the time is over.",
         "owner": "They may see and run this bot from now on: by /console in a private chat with any of the bots.",
         "owner-gone": "It is not theirs any more.",
         "added": "The bot is hosted. Instances serve it within two seconds.",
@@ -52,7 +53,9 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals.update(asset=assets.url, done=_DONE)
-        self._environment.filters.update(ago=self._ago, stamp=_stamp, number=_number, words=_words, json=json.dumps)
+        self._environment.filters.update(
+            ago=self._ago, stamp=_stamp, number=_number, megabytes=_megabytes, words=_words, json=json.dumps
+        )
 
     def page(self, template: str, status: int, /, **values: object) -> HTMLResponse:
         """Render a template."""
@@ -87,6 +90,10 @@ def _stamp(moment: datetime | None) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:,.2f} MB"
 
 
 def _words(text: str | None) -> str:

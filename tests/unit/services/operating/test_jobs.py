@@ -9,7 +9,8 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.operator import Actor, By, Operator, Rank, Source
 from bot.domain.warming import WarmupStats
-from bot.services.operating.jobs import Warmings
+from bot.services.operating.jobs import Jobs
+from bot.services.operating.warmings import Warmings
 from tests.fakes.access import FakeShelf
 from tests.fakes.ports import FakeClock, FakeSpawner
 from tests.kits.platform import eventually
@@ -49,13 +50,12 @@ class Desk:
 
     def __init__(self, world: World, warmer: Warmer) -> None:
         self.shelf, self.spawner = FakeShelf(), FakeSpawner()
+        self.jobs = Jobs(shelf=self.shelf, spawner=self.spawner, clock=FakeClock())
         self.warmings = Warmings(
             groups=world.directory,
             warmer=lambda _: warmer,
-            jobs=self.shelf,
+            jobs=self.jobs,
             notes=Notes(),
-            spawner=self.spawner,
-            clock=FakeClock(),
         )
 
     async def started(self) -> str:
@@ -64,7 +64,7 @@ class Desk:
 
     async def state(self, name: str) -> str:
         """Tell how it is."""
-        return (await self.warmings.job(WHO, name)).state
+        return (await self.jobs.job(WHO, name)).state
 
 
 async def test_a_job_whose_instance_died_is_not_running_for_ever(world: World) -> None:
