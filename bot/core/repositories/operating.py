@@ -103,7 +103,12 @@ class OperatingStore:
 
     async def audit(self, bots: Bots, *, chat: int | None, cursor: str | None, limit: int) -> Page[AuditRow]:
         """Return who changed what, the newest first."""
-        rows, after = _cut(await self._database.rows("list_audit", _before(cursor), bots, chat, limit + 1), limit)
+        before, many = _before(cursor), limit + 1
+        if bots is None:
+            rows = await self._database.rows("list_audit", before, chat, many)
+        else:
+            rows = await self._database.rows("list_audit_of_bots", before, bots, chat, many)
+        page, after = _cut(rows, limit)
         found = tuple(
             AuditRow(
                 row["audit_id"],
@@ -115,7 +120,7 @@ class OperatingStore:
                 row["chat_id"],
                 row["detail"],
             )
-            for row in rows
+            for row in page
         )
         return Page(found, None if after is None else cursor_of(after["audit_id"]))
 

@@ -3,16 +3,19 @@ INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, cha
 
 -- get_bot_events --
 -- A page ends where the next begins, at (at, event_id): a page far back costs what the first one costs.
+-- By the row alone PostgreSQL leaves no partition out, so `at` is said twice.
 SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds
 FROM verification_events
-WHERE bot_id = $1 AND (at, event_id) < (coalesce($2, 'infinity'::timestamptz), coalesce($3::bigint, 0))
+WHERE bot_id = $1 AND at <= coalesce($2, 'infinity'::timestamptz)
+  AND (at, event_id) < (coalesce($2, 'infinity'::timestamptz), coalesce($3::bigint, 0))
 ORDER BY at DESC, event_id DESC
 LIMIT $4;
 
 -- get_group_events --
 SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds
 FROM verification_events
-WHERE bot_id = $1 AND group_id = $2 AND (at, event_id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4::bigint, 0))
+WHERE bot_id = $1 AND group_id = $2 AND at <= coalesce($3, 'infinity'::timestamptz)
+  AND (at, event_id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4::bigint, 0))
 ORDER BY at DESC, event_id DESC
 LIMIT $5;
 
@@ -20,6 +23,7 @@ LIMIT $5;
 SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds
 FROM verification_events
 WHERE bot_id = $1 AND user_id = $2 AND ($3::bigint IS NULL OR group_id = $3)
+  AND at <= coalesce($4, 'infinity'::timestamptz)
   AND (at, event_id) < (coalesce($4, 'infinity'::timestamptz), coalesce($5::bigint, 0))
 ORDER BY at DESC, event_id DESC
 LIMIT $6;

@@ -69,7 +69,8 @@ ORDER BY c.name, c.bot_id, c.channel_id;
 -- Of all bots, or of those an operator may see.
 SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds
 FROM verification_events
-WHERE (at, event_id) < (coalesce($1, 'infinity'::timestamptz), coalesce($2::bigint, 0))
+WHERE at <= coalesce($1, 'infinity'::timestamptz)
+  AND (at, event_id) < (coalesce($1, 'infinity'::timestamptz), coalesce($2::bigint, 0))
   AND ($3::bigint[] IS NULL OR bot_id = ANY($3)) AND ($4::text[] IS NULL OR outcome = ANY($4))
 ORDER BY at DESC, event_id DESC
 LIMIT $5;
@@ -100,8 +101,22 @@ LIMIT $5;
 
 -- list_audit --
 SELECT audit_id, at, bot_id, actor, source, action, chat_id, detail FROM audit_log
-WHERE audit_id < $1 AND ($2::bigint[] IS NULL OR bot_id = ANY($2)) AND ($3::bigint IS NULL OR chat_id = $3)
+WHERE audit_id < $1 AND ($2::bigint IS NULL OR chat_id = $2)
 ORDER BY audit_id DESC
+LIMIT $3;
+
+-- list_audit_of_bots --
+-- The newest of each bot are few, however many others there are. Said as a range, and so with an order that only the
+-- index of bots has: by the other one PostgreSQL would read everybody's until it has enough of theirs.
+SELECT a.audit_id, a.at, a.bot_id, a.actor, a.source, a.action, a.chat_id, a.detail
+FROM unnest($2::bigint[]) AS seen (bot_id)
+CROSS JOIN LATERAL (
+  SELECT * FROM audit_log
+  WHERE bot_id BETWEEN seen.bot_id AND seen.bot_id AND audit_id < $1 AND ($3::bigint IS NULL OR chat_id = $3)
+  ORDER BY bot_id DESC, audit_id DESC
+  LIMIT $4
+) a
+ORDER BY a.audit_id DESC
 LIMIT $4;
 
 -- list_letters --

@@ -14,7 +14,7 @@ _MADE = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON .*?;", re.DOTALL)
 _DROPPED = re.compile(r"DROP INDEX (\w+);")
 _PARTITIONED = " ON verification_events "
 # They read whole tables by their nature: at the start, or for a person.
-_WHOLE = frozenset({"groups_changed_since", "letters", "dead_actions", "bot_summaries"})
+_WHOLE = frozenset({"groups_changed_since", "letters", "dead_actions", "bot_summaries", "pseudonymise_audit"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bot.utils.optimizer.connecting import catalog, connected, database_named
 from bot.utils.optimizer.scale import Scale
 from bot.utils.optimizer.seeding import Index, Progress, copy_rows, drop_indexes, make_indexes
 
+_STALE = "stale"
 _SETTINGS = (
     # What is measured is to be all that runs.
     "ALTER SYSTEM SET autovacuum = off",
@@ -37,9 +38,16 @@ class Lab:
             await connection.execute("VACUUM")
 
     async def analyze(self) -> None:
-        """Collect statistics."""
+        """Collect statistics, and keep a copy that has none. Nobody may be connected to the database."""
+        async with connected(self.named("postgres")) as connection:
+            await connection.execute(f"CREATE DATABASE {_STALE} TEMPLATE seeded STRATEGY file_copy", timeout=600)
         async with connected(self.database_url) as connection:
             await connection.execute("ANALYZE", timeout=600)
+
+    @property
+    def stale_url(self) -> str:
+        """The copy without statistics."""
+        return self.named(_STALE)
 
     def named(self, name: str) -> str:
         """Return the URL of another database of this server."""

@@ -93,10 +93,13 @@ class Laboratory:
 
     async def examine(self, probe: Probe, *, runs: int, seconds: float = 5.0) -> Finding:
         """Measure a statement and explain it a few times; `seconds` bound the measurement."""
-        parents = await parents_of_indexes(self._connection)
         times = await self.time(probe, runs=runs, seconds=seconds)
-        plans = [await self._explained(probe, sample, parents) for sample in self._samples[:_PLANS]]
-        return Finding(probe, times, tuple(plans))
+        return Finding(probe, times, await self.plans(probe))
+
+    async def plans(self, probe: Probe) -> tuple[Plan, ...]:
+        """Explain a statement for a few samples."""
+        parents = await parents_of_indexes(self._connection)
+        return tuple([await self._explained(probe, sample, parents) for sample in self._samples[:_PLANS]])
 
     async def time(self, probe: Probe, *, runs: int, seconds: float = 5.0) -> Times:
         """Measure a statement, warm."""
