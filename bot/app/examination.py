@@ -22,7 +22,7 @@ from bot.core.checks import (
 )
 from bot.core.postgres.migrations import upgrade
 from bot.core.settings import Settings
-from bot.domain.errors import BotError, StoreUnavailableError
+from bot.domain.errors import BotError
 from bot.domain.finding import Finding, failure, note
 from bot.domain.group import ProtectedGroup
 from bot.domain.hosting import HostedBot
@@ -43,7 +43,9 @@ async def examination(
             admin = await stack.enter_async_context(administration(settings, any_schema=True))
             found = await stores.schema(admin.database_url)
         except (BotError, OSError) as error:
-            checks.append(Check("DB-1", _STORES, _plain([_unopened(error)])))
+            checks.append(
+                Check("DB-1", _STORES, _plain([failure(str(error), "put this right first, then run the doctor again")]))
+            )
             yield checks
             return
         checks += _of_stores(settings, admin)
@@ -69,12 +71,6 @@ def _of_settings(settings: Settings, secret_files: Sequence[tuple[str, Path]]) -
         Check("SEC-1", _SETTINGS, _plain(configuration.account())),
         Check("WH-2", _SETTINGS, _plain(configuration.webhook_address(settings))),
     ]
-
-
-def _unopened(error: Exception) -> Finding:
-    if isinstance(error, StoreUnavailableError):
-        return failure(f"PostgreSQL does not answer: {error}", "start it, and check DATABASE_URL")
-    return failure(str(error), "put this right first, then run the doctor again")
 
 
 def _of_stores(settings: Settings, admin: Administration) -> list[Check]:

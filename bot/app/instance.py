@@ -200,4 +200,6 @@ def _intake(world: World, mode: Mode, telegram: TelegramClient, receiver: Receiv
 def _refuse_another_key(roster: Roster) -> None:
     """Refuse to start when no bot can be opened: then the key is wrong, and not a bot."""
     if roster.bots and all(bot.token is None for bot in roster.bots.values()):
-        raise SettingsError("ENCRYPTION_KEY does not fit the tokens in the database")
+        raise SettingsError(
+            "ENCRYPTION_KEY does not fit the tokens in the database; set the key that they were sealed with"
+        )

@@ -27,9 +27,9 @@ def healthcheck(
         answer = connection.getresponse()
         typer.echo(answer.read().decode(errors="replace").strip())
     except (OSError, http.client.HTTPException) as error:
-        typer.echo(
-            f"gmbot healthcheck: no instance answers on {settings.host}, port {settings.port}: {error}", err=True
-        )
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        where = f"{settings.host}, port {settings.port}"
+        typer.echo(f"gmbot healthcheck: no instance answers on {where}: {reason}; is HOST and PORT its own?", err=True)
         raise typer.Exit(1) from error
     if answer.status != http.HTTPStatus.OK:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.core.setting_faults import describe_faults, meant, refuse_odd_urls, urls_in
 from bot.domain.errors import SettingsError
 from bot.domain.hosting import SIMULATED
 from bot.domain.schedule import Schedule, parse_schedule
@@ -96,8 +97,8 @@ class Settings(BaseSettings):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            faults = (f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
-            raise SettingsError("; ".join(faults)) from error
+            raise SettingsError(describe_faults(error.errors())) from error
+        refuse_odd_urls(urls_in({name.upper(): value for name, value in values.items()}))
         _refuse_contradictions(settings)
         if settings.database_url is not None or settings.gmbot_home is not None:
             return settings
@@ -138,6 +139,8 @@ def _read(environment: Mapping[str, str], name: str) -> str | None:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{name}_FILE: {path} does not hold text") from error
     return value or None
 
 
@@ -145,7 +148,9 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {name.upper() for name in Settings.model_fields}
     for name in sorted(environment):
         if name.startswith("GMBOT_") and name.removesuffix("_FILE") not in known:
-            raise SettingsError(f"{name} is not a setting of GMBot; is it misspelt?")
+            guess = meant(name.removesuffix("_FILE"), known)
+            advice = f"did you mean {guess}?" if guess else "docs/operations/configuration.md lists them all"
+            raise SettingsError(f"{name} is not a setting of GMBot; {advice}")
 
 
 def _refuse_contradictions(settings: Settings) -> None:

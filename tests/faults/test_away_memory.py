@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from bot.core.cache import LocalCache
 from bot.core.clock import SystemClock
@@ -82,6 +83,22 @@ async def memory_of(redis_url: str, *, off_by: timedelta = timedelta(0)) -> Asyn
         yield memory
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_redis_that_was_never_there_is_told_of_once() -> None:
+    """An instance that was started with a wrong REDIS_URL works without, and says so."""
+    clock = Skewed(off_by=timedelta(0))
+    local = LocalCache(size=100, monotonic=clock.monotonic)
+    async with open_redis("redis://127.0.0.1:1/0") as redis:
+        answers = MembershipAnswers(redis=redis, local=local, clock=clock, positive=600, negative=60, jitter=15)
+        subscription = Subscription(redis=redis, answers=answers, clock=clock, on_config=lambda: None)
+        with capture_logs() as events:
+            listening = asyncio.create_task(subscription.run())
+            await asyncio.sleep(0.5)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    assert [(event["event"], event["log_level"]) for event in events] == [("redis.away", "warning")]
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from bot.core.backup.catalogue import DATA, INDEX, Catalogue
 from bot.core.backup.packing import Sink, packed, unpacked
 from bot.core.backup.tools import Address, Source, Tools, find_tools, reading
 from bot.core.clock import SystemClock
-from bot.core.postgres.connecting import connect
+from bot.core.postgres.connecting import connect, unreachable
 from bot.domain.backup import Backup, Kind, LogRange, Why, parent_for
-from bot.domain.errors import BackupError, StoreUnavailableError
+from bot.domain.errors import BackupError
 
 Progress = Callable[[int, int], None]
 """Hears how many bytes of how many are done; the second is an estimate."""
@@ -82,7 +82,7 @@ async def ask_server(database_url: str) -> Server:
         finally:
             await connection.close()
     except (OSError, asyncpg.PostgresError) as error:
-        raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
+        raise unreachable(database_url, error) from error
     return Server(**facts, revision=revision)
 
 

@@ -12,6 +12,8 @@ from bot.core.embedded.files import write_private
 from bot.core.embedded.locking import FileLock, Users
 from bot.core.waiting import Clock, until
 
+OTHER_HOME = "choose another GMBOT_HOME, or "
+
 # Longer than the slowest start, which replays a long log after a crash.
 _LOCK_TIMEOUT_SECONDS = 180.0
 
@@ -55,12 +57,13 @@ class ServersHome:
         try:
             ensure_home(self._root / "users")
         except OSError as error:
-            raise EmbeddedUnavailableError(f"the home {self._root.parent} cannot be made: {error}") from error
+            raise EmbeddedUnavailableError(
+                f"this user may not use the home {self._root.parent}: {error.strerror}", first=OTHER_HOME
+            ) from error
         account = Account.for_home(self._root)
         if not account.can_enter(self._root):
             raise EmbeddedUnavailableError(
-                f"PostgreSQL does not run as root, and user {account.uid} cannot enter {self._root}: "
-                "choose another GMBOT_HOME"
+                f"PostgreSQL does not run as root, and user {account.uid} cannot enter {self._root}", first=OTHER_HOME
             )
         return account
 

@@ -12,7 +12,7 @@ import structlog
 from bot.core.clock import SystemClock
 from bot.core.embedded.binaries import find_binaries
 from bot.core.embedded.errors import EmbeddedUnavailableError
-from bot.core.embedded.home import ServersHome
+from bot.core.embedded.home import OTHER_HOME, ServersHome
 from bot.core.embedded.locking import FileLock
 from bot.core.embedded.postgres import Postgres
 from bot.core.embedded.valkey import Valkey
@@ -92,7 +92,10 @@ class _Pair:
                 )
                 self._membership = self._home.users.join()
         except PermissionError as error:
-            raise EmbeddedUnavailableError(f"this user may not use {error.filename}") from error
+            raise EmbeddedUnavailableError(
+                f"this user may not use the home {self._home.root.parent}: {error.filename} is another user's",
+                first=OTHER_HOME,
+            ) from error
 
     async def start(self) -> list[str]:
         """Adopt or start the servers and return their URLs."""

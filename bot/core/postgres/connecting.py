@@ -1,6 +1,7 @@
 """Connections to PostgreSQL's primary, whichever of the named hosts it is. Nothing here waits for a dead host."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
@@ -9,6 +10,8 @@ from weakref import WeakSet
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
+
+from bot.domain.errors import StoreUnavailableError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _Outcome: TypeAlias = "asyncpg.Connection[asyncpg.Record] | Exception"
@@ -51,6 +54,18 @@ def hosts_of(url: str) -> Sequence[tuple[str, int]]:
     """Return the hosts that a URL names in its usual place; none when it names them in another way."""
     places = urlsplit(url).netloc.rpartition("@")[2]
     return [_host(place) for place in places.split(",") if place]
+
+
+def unreachable(url: str, error: Exception) -> StoreUnavailableError:
+    """Say which server did not let us in, and why, without the password."""
+    places = ", ".join(f"{host}:{port}" for host, port in hosts_of(url)) or "its socket"
+    if isinstance(error, asyncpg.PostgresError):
+        return StoreUnavailableError(f"PostgreSQL at {places} refuses: {error}; correct DATABASE_URL")
+    reason = str(error) or "no answer that PostgreSQL would give"
+    if isinstance(error, OSError) and error.errno:
+        # Of a name that is not found the number is below zero; event loops word the others in their own ways.
+        reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason
+    return StoreUnavailableError(f"PostgreSQL at {places} does not answer: {reason}; start it, or correct DATABASE_URL")
 
 
 def several(url: str) -> bool:

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from bot.core.clock import SystemClock
-from bot.core.postgres.connecting import Connector
+from bot.core.postgres.connecting import Connector, unreachable
 from bot.core.telemetry.traces import step
 from bot.domain.errors import StoreUnavailableError
 
@@ -294,7 +294,7 @@ async def open_database(
         async with pool.acquire():
             pass
     except _REFUSED as error:
-        raise StoreUnavailableError(str(error) or type(error).__name__) from error
+        raise unreachable(url, error) from error
     try:
         yield Database(
             pool=pool,

@@ -12,9 +12,8 @@ from typing import Protocol
 import asyncpg
 
 from bot.core.clock import SystemClock
-from bot.core.postgres.connecting import Connection, connect
+from bot.core.postgres.connecting import Connection, connect, unreachable
 from bot.core.postgres.schema_errors import MigrationError, SchemaTooNewError, SchemaTooOldError
-from bot.domain.errors import StoreUnavailableError
 
 __all__ = ["MigrationError", "SchemaState", "SchemaTooNewError", "SchemaTooOldError", "ensure_schema", "read_state"]
 
@@ -194,7 +193,7 @@ async def _connect(database_url: str) -> Connection:
     try:
         return await connect(database_url, seconds=_CONNECT_TIMEOUT_SECONDS)
     except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
-        raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
+        raise unreachable(database_url, error) from error
 
 
 async def _state(database_url: str, known: tuple[str, ...]) -> SchemaState:

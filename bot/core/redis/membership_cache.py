@@ -284,13 +284,15 @@ class Subscription:
     async def run(self) -> None:
         """Listen until cancelled, subscribing again after every break."""
         pause = _FIRST_PAUSE_SECONDS
+        # An instance that was started with a wrong REDIS_URL works without, and would never say so.
+        quiet = False
         while True:
             try:
                 await self._listen()
             except _AWAY as error:
-                if self._connected:
-                    log.warning("redis.subscription_lost", error=str(error))
-                    pause = _FIRST_PAUSE_SECONDS
+                if self._connected or not quiet:
+                    log.warning("redis.away", error=str(error) or type(error).__name__)
+                    pause, quiet = _FIRST_PAUSE_SECONDS, True
                 self._connected = False
                 self._answers.deaf()
                 await self._clock.sleep(pause)

@@ -12,6 +12,7 @@ from telegram.error import (
     BadRequest,
     ChatMigrated,
     Conflict,
+    EndPointNotFound,
     Forbidden,
     InvalidToken,
     NetworkError,
@@ -51,19 +52,25 @@ def translated(method: str) -> Iterator[None]:
         if _unreadable(error):
             raise TelegramUnavailableError(method=method, description=_short(error)) from error
         raise PollingConflictError(method=method, description=error.message) from error
-    except (BadRequest, Forbidden, InvalidToken) as error:
-        if _unreadable(error):
-            raise TelegramUnavailableError(method=method, description=_short(error)) from error
-        if isinstance(error, InvalidToken) and error.message.lower().startswith(_UNAUTHORIZED):
+    except (BadRequest, Forbidden, InvalidToken, EndPointNotFound) as error:
+        said = _said(error)
+        if _unreadable(said):
+            raise TelegramUnavailableError(method=method, description=_short(said)) from error
+        if isinstance(said, InvalidToken) and said.message.lower().startswith(_UNAUTHORIZED):
             pause = TOKEN_PAUSE_SECONDS
-            raise TokenRefusedError(method=method, description=error.message, retry_after=pause) from error
-        raise TelegramRefusedError(method=method, description=error.message) from error
+            raise TokenRefusedError(method=method, description=said.message, retry_after=pause) from error
+        raise TelegramRefusedError(method=method, description=said.message) from error
     except (NetworkError, TelegramError) as error:
         raise TelegramUnavailableError(method=method, description=_short(error)) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # JSON of a shape that the library does not expect.
         description = f"an answer that cannot be read ({type(error).__name__})"
         raise TelegramUnavailableError(method=method, description=description) from error
+
+
+def _said(error: TelegramError) -> TelegramError:
+    """Return what Telegram said of a method that the library only passes on: it takes each 401 and 404 for a slip."""
+    return error.__cause__ if isinstance(error.__cause__, InvalidToken) else error
 
 
 def _unreadable(error: TelegramError) -> bool:

@@ -11,6 +11,13 @@ from bot.domain.ids import BotId
 from bot.services.groups.following import Follower
 from bot.services.ports.hosting import BotRows, Crew
 
+_REMEDIES = MappingProxyType(
+    {
+        "refused": "copy the token again from @BotFather: gmbot bots rotate-token, or BOT_TOKEN and a restart",
+        "sealed": "set ENCRYPTION_KEY, or ENCRYPTION_KEY_FORMER, to the key it was sealed with",
+    }
+)
+
 log = structlog.stdlib.get_logger()
 
 
@@ -59,7 +66,11 @@ class Roster(Follower):
         elif before is not None and before.at_work:
             self._crew.let_go(bot.bot_id)
         if before is None or _state(before) != _state(bot):
-            log.info("bot.state", bot=bot.bot_id, state=_state(bot))
+            state = _state(bot)
+            if state in _REMEDIES:
+                log.warning("bot.state", bot=bot.bot_id, state=state, remedy=_REMEDIES[state])
+            else:
+                log.info("bot.state", bot=bot.bot_id, state=state)
 
 
 def _state(bot: HostedBot) -> str:

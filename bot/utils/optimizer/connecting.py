@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from bot.core.postgres.connecting import Connection, connect, several
+from bot.core.postgres.connecting import Connection, connect, several, unreachable
 from bot.core.postgres.statements import load_statements
-from bot.domain.errors import StoreUnavailableError
 
 __all__ = ["Connection", "catalog", "connected", "database_named"]
 
@@ -25,7 +24,7 @@ async def connected(database_url: str, *, read_only: bool = False) -> AsyncItera
         target = SessionAttribute.primary if several(database_url) else None
         connection = await connect(database_url, seconds=10, settings=settings, target=target)
     except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
-        raise StoreUnavailableError(f"PostgreSQL does not answer: {error}") from error
+        raise unreachable(database_url, error) from error
     try:
         yield connection
     finally:

@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from bot.cli import build_cli
 
@@ -47,6 +49,24 @@ def test_the_commands_are_listed() -> None:
     assert all(command in outcome.stdout for command in _commands())
 
 
+def _subcommands() -> list[tuple[str, str]]:
+    found = []
+    for group in build_cli().registered_groups:
+        commands = group.typer_instance.registered_commands if group.typer_instance else ()
+        found += [(str(group.name), str(each.name or (each.callback and each.callback.__name__))) for each in commands]
+    return [(group, name.strip("_").replace("_", "-")) for group, name in found]
+
+
+@pytest.mark.parametrize(("group", "command"), _subcommands())
+def test_each_subcommand_explains_itself(group: str, command: str) -> None:
+    """With its options, and no word about what went wrong."""
+    outcome = CliRunner().invoke(build_cli(), [group, command, "--help"], env={"COLUMNS": "200"})
+
+    assert outcome.exit_code == 0, outcome.output
+    assert f"{group} {command}" in outcome.output
+    assert "--help" in outcome.output
+
+
 @pytest.mark.parametrize("command", _commands())
 def test_each_command_explains_itself(command: str) -> None:
     """Without any setting, server or network."""
@@ -69,7 +89,14 @@ def test_an_unknown_command_is_an_error() -> None:
     ("arguments", "environment", "part"),
     [
         (("serve",), {"BOT_TOKEN": "hello"}, "BOT_TOKEN does not look like one"),
-        (("serve",), {"GMBOT_HOEM": "/x"}, "GMBOT_HOEM is not a setting"),
+        (("serve",), {"GMBOT_HOEM": "/x"}, "did you mean GMBOT_HOME?"),
+        (("serve",), {"PORT": "eight"}, "PORT must be a whole number"),
+        (("serve",), {"DATABASE_URL": "db.example"}, "DATABASE_URL must begin with postgresql://"),
+        (("serve",), {"REDIS_URL": "cache.example"}, "REDIS_URL must begin with redis://"),
+        (("serve",), {"ENCRYPTION_KEY": ""}, "ENCRYPTION_KEY must be set"),
+        (("serve",), {"WEBHOOK_URL": "http://gate.example"}, "WEBHOOK_URL must be https"),
+        (("serve",), {"PORT": "0"}, "PostgreSQL at 127.0.0.1:1 does not answer: Connection refused; start it, or"),
+        (("bots", "list"), {}, "PostgreSQL at 127.0.0.1:1 does not answer: Connection refused; start it, or correct"),
         (("serve", "--mode", "webhook"), {"BOT_TOKEN": TOKEN}, "WEBHOOK_URL must be set"),
         (("serve",), {"BOT_TOKEN": TOKEN, "PORT": "0"}, "gmbot serve: "),
         (("migrate", "--check"), {}, "gmbot migrate: "),
@@ -85,6 +112,33 @@ def test_what_keeps_a_command_from_starting_is_one_sentence(
     assert part in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert TOKEN not in outcome.stderr + outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [(("srve",), "Did you mean 'serve'?"), (("serve", "--prot", "1"), "No such option: --prot")],
+)
+def test_a_slip_is_an_error_with_advice(arguments: tuple[str, ...], advice: str) -> None:
+    """Status 2, what was meant, and where help is."""
+    outcome = _gmbot(*arguments)
+
+    assert outcome.returncode == 2
+    assert advice in outcome.stderr
+    assert "--help" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize("kind", ["file", "below"])
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, kind: str) -> None:
+    """With what to choose instead."""
+    home = tmp_path / "home"
+    home.write_text("a file")
+    outcome = _gmbot("serve", GMBOT_HOME=str(home if kind == "file" else home / "below"), PORT="0")
+
+    assert outcome.returncode == 1
+    assert f"this user may not use the home {home}" in outcome.stderr
+    assert "Not a directory; choose another GMBOT_HOME, or set DATABASE_URL and REDIS_URL" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -183,6 +183,16 @@ async def test_a_refused_token_tells_nothing_of_anybody(way: Line) -> None:
     assert not isinstance(error, TelegramRefusedError)
 
 
+async def test_a_refused_token_is_known_from_polling_alone(way: Line) -> None:
+    """Whatever the library makes of a 401 there, also after it has learned who the bot is."""
+    for said in (refusal(401, "Unauthorized"), refusal(404, "Not Found")):
+        way.api.write = answering(json.loads(said)["error_code"], said)
+        error = await end_of(way.client.updates(BOT, offset=0, seconds=0, allowed=("message",)))
+
+        assert isinstance(error, TokenRefusedError) == (b"401" in said)
+        assert "Endpoint" not in str(error)
+
+
 @pytest.mark.parametrize("status", [*REFUSING, *SILENT])
 @pytest.mark.parametrize("form", NO_JSON_OBJECT)
 async def test_what_is_not_telegrams_form_is_silence(way: Line, status: int, form: str) -> None:

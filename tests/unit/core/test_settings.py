@@ -77,7 +77,9 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "part"),
     [
-        ({"GMBOT_HOEM": "/x"}, "GMBOT_HOEM is not a setting"),
+        ({"GMBOT_HOEM": "/x"}, "GMBOT_HOEM is not a setting of GMBot; did you mean GMBOT_HOME?"),
+        ({"GMBOT_COLOUR": "red"}, "docs/operations/configuration.md lists them all"),
+        ({"BOT_TOKEN_FILE": "/bin/sh"}, "BOT_TOKEN_FILE: /bin/sh does not hold text"),
         ({"BOT_TOKEN": "hello"}, "BOT_TOKEN does not look like one"),
         ({"BOT_TOKEN": TOKEN, "BOT_TOKEN_FILE": "/x"}, "BOT_TOKEN and BOT_TOKEN_FILE are both set"),
         ({"BOT_TOKEN_FILE": "/nowhere/token"}, "BOT_TOKEN_FILE: /nowhere/token cannot be read"),
@@ -88,11 +90,23 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         ({"REDIS_URL": ""}, "set both DATABASE_URL and REDIS_URL"),
         ({"DATABASE_URL": ""}, "set both DATABASE_URL and REDIS_URL"),
         ({"ENCRYPTION_KEY": ""}, "ENCRYPTION_KEY must be set beside DATABASE_URL"),
-        ({"PORT": "many"}, "PORT"),
-        ({"PORT": "70000"}, "PORT"),
-        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
-        ({"CACHE_JITTER_PERCENT": "91"}, "CACHE_JITTER_PERCENT"),
-        ({"OPERATOR_IDS": "me"}, "OPERATOR_IDS"),
+        ({"PORT": "many"}, "PORT must be a whole number"),
+        ({"PORT": "70000"}, "PORT must be at most 65535"),
+        ({"DB_POOL_SIZE": "1"}, "DB_POOL_SIZE must be at least 2"),
+        ({"SENTRY_TRACES_SAMPLE_RATE": "some"}, "SENTRY_TRACES_SAMPLE_RATE must be a number"),
+        ({"MIGRATE_ON_START": "perhaps"}, "MIGRATE_ON_START must be 1 or 0"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be 'debug', 'info', 'warning' or 'error'"),
+        ({"CACHE_JITTER_PERCENT": "91"}, "CACHE_JITTER_PERCENT must be at most 90"),
+        ({"OPERATOR_IDS": "me"}, "OPERATOR_IDS must be a whole number"),
+        ({"WARM_SCHEDULE": "nightly"}, "WARM_SCHEDULE 'nightly' is neither a time like 03:00"),
+        ({"TELEGRAM_API_URL": "telegram"}, "TELEGRAM_API_URL must begin with http:// or https://"),
+        ({"TELEGRAM_API_URL": "http://"}, "TELEGRAM_API_URL must begin with http:// or https://"),
+        ({"WEBHOOK_URL": "gate.example"}, "WEBHOOK_URL must begin with http:// or https://"),
+        ({"DATABASE_URL": "mysql://a:b@c/d"}, "DATABASE_URL must begin with postgresql:// or postgres://"),
+        ({"DATABASE_URL": "postgresql://u:p@one:5432,two:x/d"}, "DATABASE_URL names a port that is no number"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://"),
+        ({"REDIS_URL": "redis://h:70000/0"}, "REDIS_URL names a port that is no number"),
+        ({"REDIS_URL": "redis://:p@h/zero"}, "REDIS_URL must end in the number of a database"),
     ],
 )
 def test_what_is_wrong_is_named(environment: dict[str, str], part: str) -> None:
@@ -101,6 +115,31 @@ def test_what_is_wrong_is_named(environment: dict[str, str], part: str) -> None:
         Settings.from_env({**SERVERS, **environment})
 
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        {"DATABASE_URL": "postgres://u@[::1]:5432,db-2.example/gmbot?sslmode=require"},
+        {"DATABASE_URL": "postgresql:///gmbot?host=/run/postgresql"},
+        {"REDIS_URL": "rediss://user:p@cache.example:6380"},
+        {"REDIS_URL": "redis+sentinel://:p@one:26379,two:26379/gmbot/0"},
+        {"TELEGRAM_API_URL": "HTTPS://api.telegram.org"},
+    ],
+)
+def test_a_url_that_works_is_left_alone(urls: dict[str, str]) -> None:
+    """Several hosts, sockets, TLS, sentinels."""
+    settings = Settings.from_env({**SERVERS, **urls})
+
+    assert settings.redis_url is not None
+
+
+def test_a_fault_is_told_once_for_each_setting() -> None:
+    """Not once for each value in it."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({**SERVERS, "OPERATOR_IDS": "me,you"})
+
+    assert str(caught.value) == "OPERATOR_IDS must be a whole number"
 
 
 def test_a_fault_does_not_tell_the_secret() -> None:
@@ -146,5 +185,5 @@ def test_a_schedule_is_read_when_the_instance_starts() -> None:
 
     assert settings.warm_schedule == parse_schedule("03:00")
     assert Settings.from_env(SERVERS).warm_schedule is None
-    with pytest.raises(SettingsError, match=r"WARM_SCHEDULE: .*neither a time like 03:00 nor the five fields of cron"):
+    with pytest.raises(SettingsError, match=r"WARM_SCHEDULE .*neither a time like 03:00 nor the five fields of cron"):
         Settings.from_env({**SERVERS, "WARM_SCHEDULE": "at night"})

@@ -1,9 +1,10 @@
 """The roster: what an instance does with the bots of the deployment, as the database tells of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.errors import InvalidInputError, NotReadyError
 from bot.domain.hosting import HostedBot, bot_id_of, checked_name
@@ -105,6 +106,23 @@ async def test_a_refused_bot_is_taken_on_and_does_not_work() -> None:
     assert list(scene.roster.served()) == [1]
     with pytest.raises(NotReadyError, match="1 bots have a token that Telegram refuses"):
         await check_bots(scene.roster)
+
+
+def remedies(events: Sequence[Mapping[str, object]]) -> dict[object, object]:
+    """Return what a log says is to be done, by bot."""
+    return {event["bot"]: event.get("remedy") for event in events if event["event"] == "bot.state"}
+
+
+async def test_a_bot_that_cannot_work_is_a_warning_with_a_remedy() -> None:
+    """At each start: nobody reads a state that is only told when it changes."""
+    scene = Scene(replace(ONE, refused_at=START), replace(TWO, token=None), replace(ONE, bot_id=BotId(3)))
+    with capture_logs() as events:
+        await scene.roster.refresh()
+
+    told = remedies([event for event in events if event["log_level"] == "warning"])
+    assert "rotate-token" in str(told[BotId(1)])
+    assert "ENCRYPTION_KEY" in str(told[BotId(2)])
+    assert remedies(events)[BotId(3)] is None
 
 
 @pytest.mark.parametrize("name", ["gate", "Gate-2_b", "x" * 64])
