@@ -21,6 +21,7 @@ from bot.core.repositories.knocks import PostgresKnocks
 from bot.core.repositories.privacy import PersonalKeys, PersonalRows
 from bot.core.repositories.set_ups import SetUpStore
 from bot.core.settings import Settings
+from bot.core.telemetry.traces import case_span, verification_span
 from bot.core.texts import Catalogs, load_catalogs
 from bot.handlers import UseCases
 from bot.services.gate.admission import Doorkeeper
@@ -99,6 +100,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         ledger=base.ledger,
         shifts=lambda: _shift(world, base, prompter, preparations, setup.moved),
         clock=clock,
+        trace=case_span,
     )
     channels = Channels(
         directory=base.directory,
@@ -150,7 +152,12 @@ def _base(world: World, kept: Kept) -> _Base:
         directory=Directory(store=groups),
         activity=activity,
         verification=Verification(
-            cache=answers, telegram=working, spawner=world.tasks, journal=world.metrics, clock=clock
+            cache=answers,
+            telegram=working,
+            spawner=world.tasks,
+            journal=world.metrics,
+            clock=clock,
+            trace=verification_span,
         ),
         sparing=Sparing(
             store=groups,
@@ -219,7 +226,14 @@ def _use_cases(
     clock, telegram, newer = world.clock, world.telegram.for_presses, world.telegram.newer_for_presses
     database, directory, groups = world.database, base.directory, base.groups
     wake, poke, doorkeeper = protection.wake, base.answers.publish_config, _doorkeeper(world, base)
-    asked = Verification(cache=base.answers, telegram=telegram, spawner=world.tasks, journal=world.metrics, clock=clock)
+    asked = Verification(
+        cache=base.answers,
+        telegram=telegram,
+        spawner=world.tasks,
+        journal=world.metrics,
+        clock=clock,
+        trace=verification_span,
+    )
     return UseCases(
         directory=directory,
         doorkeeper=doorkeeper,

@@ -64,10 +64,7 @@ class MembershipAnswers:
         self._clock = clock
         self._ttl = {Membership.MEMBER: positive, Membership.ABSENT: negative}
         self._jitter = jitter
-        self._read = _script(redis, "read")
-        self._begin = _script(redis, "begin")
-        self._store = _script(redis, "store")
-        self._record = _script(redis, "record")
+        self._scripts = {name: _script(redis, name) for name in ("read", "begin", "store", "record")}
         # Replies of Redis that are on their way; an event about the same key overtakes them.
         self._expected: dict[Key, object] = {}
         self._untold: Recent[Key, _Untold] = Recent(_MOST_UNTOLD)
@@ -108,7 +105,7 @@ class MembershipAnswers:
         expected = {(bot, channel, user): self._expect((bot, channel, user)) for channel in channels}
         known: dict[ChannelId, Membership] = {}
         try:
-            reply = cast("list[bytes]", await self._run(self._read, [_name(key) for key in expected], []))
+            reply = cast("list[bytes]", await self._run("read", [_name(key) for key in expected], []))
             for (key, token), answer, left in zip(expected.items(), reply[0::2], reply[1::2], strict=True):
                 if answer:
                     known[key[1]] = Membership(answer.decode())
@@ -124,7 +121,7 @@ class MembershipAnswers:
         """Start a question. Without Redis its number says, below zero, how many events could not be told by then."""
         try:
             keys = [_name((bot, channel, user)), _COUNTER]
-            return int(cast("int", await self._run(self._begin, keys, [_GENERATION_MS])))
+            return int(cast("int", await self._run("begin", keys, [_GENERATION_MS])))
         except _AWAY:
             return -self._events_untold
 
@@ -139,7 +136,7 @@ class MembershipAnswers:
         token = self._expect(key)
         try:
             args = [generation, answer.value, seconds * 1000, keep]
-            held = cast("bytes", await self._run(self._store, [_name(key)], args)).decode()
+            held = cast("bytes", await self._run("store", [_name(key)], args)).decode()
             if not held:
                 return None
             self._take(key, token, Membership(held), seconds)
@@ -198,7 +195,7 @@ class MembershipAnswers:
         seconds, keep = self._life(answer)
         message = f"{bot}:{channel}:{user}:{answer.value}:{seconds}"
         args = [answer.value, seconds * 1000, keep, stamp.date, stamp.update_id, _EVENTS, message]
-        return bool(await self._run(self._record, [_name(key), _COUNTER], args, patience=_EVENT_SECONDS))
+        return bool(await self._run("record", [_name(key), _COUNTER], args, patience=_EVENT_SECONDS))
 
     def _told(self, key: Key, stamp: Stamp) -> None:
         untold = self._untold.get(key)
@@ -206,15 +203,15 @@ class MembershipAnswers:
             del self._untold[key]
 
     async def _run(
-        self, script: AsyncScript, keys: list[str], args: list[str | int], *, patience: float = _ANSWER_SECONDS
+        self, script: str, keys: list[str], args: list[str | int], *, patience: float = _ANSWER_SECONDS
     ) -> object:
         """Run a script; after a silence nobody waits for the next one, for a while."""
         if self._clock.monotonic() < self._away_until:
             raise RedisConnectionError("Redis did not answer a moment ago")
         try:
-            with step("redis", "script"):
+            with step("redis", script):
                 async with asyncio.timeout(patience):
-                    return cast("object", await script(keys=keys, args=args))
+                    return cast("object", await self._scripts[script](keys=keys, args=args))
         except _SILENT:
             self._away_until = self._clock.monotonic() + _AWAY_SECONDS
             raise

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
 from bot.core.repositories.priors import prior_from_json, prior_to_json
+from bot.core.telemetry.traces import step
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, CaseId, GroupId, MessageId, UserId
 from bot.domain.recent import Recent
@@ -123,8 +124,9 @@ class CaseCopies:
         try:
             if now < self._away_until:
                 raise TimeoutError
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._copy(keys=keys, args=[case.version, text, case.case_id, KEEP_MS])
+            with step("redis", "copy_case"):
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await self._copy(keys=keys, args=[case.version, text, case.case_id, KEEP_MS])
         except _AWAY as error:
             if now >= self._away_until:
                 log.info("copies.redis_away", error=str(error) or type(error).__name__)

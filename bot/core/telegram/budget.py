@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Priority, Window
 from bot.core.telegram.own_budget import SLOW_START_SECONDS, Grant, OwnBudget
+from bot.core.telemetry.traces import step
 
 # A script takes well below a millisecond; a call that is waited for must not wait for a Redis that hangs.
 _ANSWER_SECONDS = 0.25
@@ -124,8 +125,9 @@ class SharedBudget:
         """Ask Redis; once more if this process stood still: taking a place or telling a pause twice is no harm."""
         asked = self._monotonic()
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                return await ask()
+            with step("redis", "budget"):
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    return await ask()
         except _AWAY:
             if self._monotonic() - asked < _ANSWER_SECONDS + _STALL_SECONDS:
                 raise

@@ -1,7 +1,8 @@
-"""Traces by OpenTelemetry, if an operator wants them: one span for each update, and one for each thing it waits for.
+"""Traces by OpenTelemetry, if an operator wants them: a span for each update and each turn of a case.
 
-Without OTEL_EXPORTER_OTLP_ENDPOINT nothing of OpenTelemetry is imported here. Spans carry names of statements and
-methods, the bot and the update: no text, no address, no user and no chat, so no token or person can be in them.
+Below it is one for each thing it waits for. Without OTEL_EXPORTER_OTLP_ENDPOINT nothing of OpenTelemetry is imported
+here. Spans carry names of statements, scripts and methods, the bot, the update and the case: no text, no address, no
+user and no chat, so no token or person can be in them.
 """
 
 import sys
@@ -52,33 +53,53 @@ def tracing(endpoint: str | None, *, environment: str, release: str, sampled: fl
 @contextmanager
 def update_span(kind: str, bot: int, update: int) -> Iterator[None]:
     """Trace an update beyond the gate."""
-    api = _opentelemetry()
-    if api is None:
+    with _root(f"update {kind}", {"gmbot.bot": bot, "gmbot.update": update}):
         yield
-        return
-    attributes = {"gmbot.bot": bot, "gmbot.update": update}
-    with _tracer(api).start_as_current_span(
-        f"update {kind}", attributes=attributes, record_exception=False, set_status_on_exception=False
-    ):
+
+
+@contextmanager
+def case_span(bot: int, case: int) -> Iterator[None]:
+    """Trace a turn of the worker at a case: mutes, lifts and prompts."""
+    with _root("case", {"gmbot.bot": bot, "gmbot.case": case}):
+        yield
+
+
+@contextmanager
+def verification_span() -> Iterator[None]:
+    """Trace a verification that memory does not answer, below what waits for it."""
+    with step("gmbot", "verification"):
         yield
 
 
 @contextmanager
 def step(system: str, name: str) -> Iterator[None]:
-    """Trace something that an update waits for; what belongs to no update is not traced."""
+    """Trace something that an update or a case waits for; what belongs to neither is not traced."""
     api = _opentelemetry()
     if api is None or not api.get_current_span().is_recording():
         yield
         return
     # An error is named by its kind: its text may say anything.
+    kind = api.SpanKind.INTERNAL if system == "gmbot" else api.SpanKind.CLIENT
     with _tracer(api).start_as_current_span(
-        f"{system} {name}", kind=api.SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
+        f"{system} {name}", kind=kind, record_exception=False, set_status_on_exception=False
     ) as span:
         try:
             yield
         except Exception as error:
             span.set_attribute("error.type", type(error).__name__)
             raise
+
+
+@contextmanager
+def _root(name: str, attributes: dict[str, int]) -> Iterator[None]:
+    api = _opentelemetry()
+    if api is None:
+        yield
+        return
+    with _tracer(api).start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ):
+        yield
 
 
 def _opentelemetry() -> ModuleType | None:

@@ -1,8 +1,8 @@
 """The worker: brings about in Telegram what the ledger wants, one case at a time, under a lease."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import structlog
 
@@ -29,13 +29,23 @@ _DRAIN_SECONDS = 3.0
 log = structlog.stdlib.get_logger()
 
 
+CaseTrace = Callable[[BotId, CaseId], AbstractContextManager[None]]
+"""Traces a turn at one case."""
+
+
+def _untraced(bot: BotId, case: CaseId) -> AbstractContextManager[None]:
+    del bot, case
+    return nullcontext()
+
+
 class Protection:
     """Works on cases that were woken in this process, and on those that nobody works on."""
 
-    def __init__(self, *, ledger: CaseLedger, shifts: ShiftMaker, clock: Clock) -> None:
+    def __init__(self, *, ledger: CaseLedger, shifts: ShiftMaker, clock: Clock, trace: CaseTrace = _untraced) -> None:
         self._ledger = ledger
         self._shifts = shifts
         self._clock = clock
+        self._trace = trace
         self._lines = Lines(most=_MOST_OF_A_BOT)
         self._busy: set[CaseId] = set()
         self._again: set[CaseId] = set()
@@ -81,7 +91,8 @@ class Protection:
             bot, case_id = await self._lines.take()
             is_put_off = False
             try:
-                is_put_off = self._draining.is_set() or await self._turn(case_id)
+                with self._trace(bot, case_id):
+                    is_put_off = self._draining.is_set() or await self._turn(case_id)
             finally:
                 self._lines.leave(bot, case_id)
                 is_woken = case_id in self._again

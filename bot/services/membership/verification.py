@@ -1,7 +1,8 @@
 """Whether a user is in the required channels: memory, then the shared cache, then Telegram."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
@@ -23,12 +24,14 @@ class Verification:
         spawner: Spawner,
         journal: Journal,
         clock: Clock,
+        trace: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._cache = cache
         self._questions = Questions(cache=cache, ask=telegram.membership, journal=journal, clock=clock)
         self._spawner = spawner
         self._journal = journal
         self._clock = clock
+        self._trace = trace
         self._asking: dict[_Question, asyncio.Future[Membership]] = {}
 
     async def standing(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
@@ -41,7 +44,8 @@ class Verification:
         missing = [channel for channel, answer in answers.items() if answer is None]
         self._journal.looked_up("memory", hits=len(answers) - len(missing), misses=len(missing))
         if missing:
-            answers.update(await self._look_up(bot, user, missing))
+            with self._trace():
+                answers.update(await self._look_up(bot, user, missing))
         return {channel: answer or Membership.UNKNOWN for channel, answer in answers.items()}
 
     async def examine(self, bot: BotId, user: UserId, channels: Sequence[ChannelId]) -> Standing:
@@ -56,7 +60,8 @@ class Verification:
                 answers[channel] = Membership.MEMBER
             else:
                 unsure.append(channel)
-        asked = await asyncio.gather(*(self._questions.put(bot, user, channel) for channel in unsure))
+        with self._trace():
+            asked = await asyncio.gather(*(self._questions.put(bot, user, channel) for channel in unsure))
         answers.update(zip(unsure, asked, strict=True))
         return {channel: answers[channel] for channel in channels}
 

@@ -36,6 +36,15 @@ class Collector:
                 self.spans += scope.spans
         return web.Response()
 
+    def names_below(self, name: str) -> set[str]:
+        """Return the names of all spans below spans of this name, however deep."""
+        found: set[str] = set()
+        level = [span for span in self.spans if span.name == name]
+        while level:
+            level = [below for span in level for below in self.below(span)]
+            found |= {span.name for span in level}
+        return found
+
     def below(self, parent: Span) -> list[Span]:
         """Return the spans directly below one."""
         return [span for span in self.spans if span.parent_span_id == parent.span_id]
@@ -65,10 +74,11 @@ async def test_an_update_is_one_span_with_what_it_waited_for_below(
         assert instance.pid
 
     roots = [span for span in collector.spans if not span.parent_span_id]
-    assert {span.name for span in roots} >= {"update message"}
-    names = {below.name for root in roots for below in collector.below(root)}
-    assert {"postgresql claim_update", "telegram getChatMember"} <= names
-    assert any(name.startswith("redis ") for name in names)
+    assert {span.name for span in roots} >= {"update message", "case"}
+    of_updates = collector.names_below("update message")
+    assert {"postgresql claim_update", "gmbot verification", "redis read", "telegram getChatMember"} <= of_updates
+    of_cases = collector.names_below("case")
+    assert {"postgresql lease_case", "redis budget", "telegram restrictChatMember", "gmbot verification"} <= of_cases
     ids = [span.span_id for span in collector.spans]
     assert len(set(ids)) == len(ids)
     for secret in (platform.bot.token, "a secret text", "Sam", lounge.sim.url, str(lounge.stranger.id)):
