@@ -14,18 +14,21 @@ from bot.core.checks import (
     configuration,
     delivery,
     groups,
+    reaching,
     replication,
     sentinels,
     stores,
     telegram,
     twins,
 )
+from bot.core.clock import SystemClock
 from bot.core.postgres.migrations import upgrade
-from bot.core.settings import Settings
-from bot.domain.errors import BotError
+from bot.core.settings import Settings, almost_named
+from bot.domain.errors import BotError, InvalidInputError
 from bot.domain.finding import Finding, failure, note
 from bot.domain.group import ProtectedGroup
-from bot.domain.hosting import HostedBot
+from bot.domain.hosting import HostedBot, bot_id_of
+from bot.domain.secret import Secret
 from bot.services.hosting.webhooks import ALLOWED_UPDATES, CONNECTIONS
 from bot.services.operating.doctor import Check
 
@@ -65,12 +68,24 @@ async def checks_of(settings: Settings, admin: Administration) -> list[Check]:
 
 def _of_settings(settings: Settings, secret_files: Sequence[tuple[str, Path]]) -> list[Check]:
     return [
-        Check("CFG-1", _SETTINGS, _plain(configuration.settings_fit(settings))),
+        Check("CFG-1", _SETTINGS, _plain(configuration.settings_fit(settings, almost_named()))),
         Check("CFG-2", _SETTINGS, _plain(configuration.secret_files(secret_files))),
         Check("CFG-4", _SETTINGS, _plain(configuration.versions())),
         Check("SEC-1", _SETTINGS, _plain(configuration.account())),
         Check("WH-2", _SETTINGS, _plain(configuration.webhook_address(settings))),
+        *_of_ways(settings),
     ]
+
+
+def _of_ways(settings: Settings) -> list[Check]:
+    clock = SystemClock()
+    checks = [Check("NET-1", _TELEGRAM, lambda: reaching.bot_api(settings.telegram_api_url, clock.now()))]
+    url = settings.webhook_url
+    if url is not None and url.startswith("https://"):
+        checks.append(Check("WH-3", _UPDATES, lambda: reaching.certificate(url, clock.now())))
+    if url is not None:
+        checks.append(Check("OBS-1", _UPDATES, lambda: delivery.open_doors(url)))
+    return checks
 
 
 def _of_stores(settings: Settings, admin: Administration) -> list[Check]:
@@ -109,9 +124,11 @@ def _of_backups(settings: Settings, admin: Administration) -> list[Check]:
 
 async def _of_bots(settings: Settings, admin: Administration) -> list[Check]:
     bots = [bot for bot in await admin.hosted() if bot.enabled]
-    if not bots:
-        return [Check("TG-1", _TELEGRAM, _plain([note("no bot is hosted yet", "gmbot bots add")]))]
     checks = [Check("TG-1", _TELEGRAM, partial(telegram.identity, bot, admin.telegram.desk)) for bot in bots]
+    if settings.bot_token is not None:
+        checks += _of_newcomer(Secret(settings.bot_token.get_secret_value()), bots, admin)
+    if not checks:
+        return [Check("TG-1", _TELEGRAM, _plain([note("no bot is hosted yet", "gmbot bots add")]))]
     for bot in bots:
         if bot.token is not None:
             checks.append(
@@ -123,6 +140,17 @@ async def _of_bots(settings: Settings, admin: Administration) -> list[Check]:
                     Check("WH-4", _UPDATES, partial(delivery.round_trip, settings.webhook_url, bot.bot_id, secret))
                 )
     return checks
+
+
+def _of_newcomer(token: Secret, known: Sequence[HostedBot], admin: Administration) -> list[Check]:
+    """Look at a BOT_TOKEN that was not taken over yet, so that a slip is found before the first start."""
+    try:
+        bot = HostedBot(bot_id_of(token), "", token, (), enabled=True, refused_at=None, seq=0)
+    except InvalidInputError as error:
+        return [Check("TG-1", _TELEGRAM, _plain([failure(f"BOT_TOKEN: {error}", "copy it again from @BotFather")]))]
+    if bot.bot_id in {each.bot_id for each in known}:
+        return []
+    return [Check("TG-1", _TELEGRAM, partial(telegram.identity, bot, admin.telegram.desk))]
 
 
 async def _webhook(admin: Administration, settings: Settings, bot: HostedBot) -> Sequence[Finding]:

@@ -46,7 +46,7 @@ def describe_faults(faults: Iterable[ErrorDetails]) -> str:
 
 def meant(name: str, known: Collection[str]) -> str:
     """Return the setting that is spelt almost like this, or nothing."""
-    return next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.85)), "")
 
 
 def refuse_odd_urls(urls: Mapping[str, str]) -> None:

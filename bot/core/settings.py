@@ -130,6 +130,17 @@ def files_named() -> list[tuple[str, str]]:
     return [(name, environment[name]) for name in names if environment.get(name)]
 
 
+def almost_named() -> list[tuple[str, str]]:
+    """Return what the environment holds that is spelt almost like a setting which it does not hold."""
+    known, environment = {name.upper() for name in Settings.model_fields}, os.environ
+    guesses = [(name, meant(name.removesuffix("_FILE"), known - {name})) for name in sorted(environment)]
+    return [
+        (name, guess)
+        for name, guess in guesses
+        if guess and name.removesuffix("_FILE") not in known and not {guess, f"{guess}_FILE"} & environment.keys()
+    ]
+
+
 def _read(environment: Mapping[str, str], name: str) -> str | None:
     value, path = environment.get(name), environment.get(f"{name}_FILE")
     if value and path:

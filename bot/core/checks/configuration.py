@@ -4,6 +4,7 @@ import os
 import platform
 import stat
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,9 +19,11 @@ _NOBODY = frozenset({TELEGRAM_SERVICE, GROUP_ANONYMOUS_BOT, CHANNEL_BOT})
 _SHORT_SECRET = 16
 
 
-def settings_fit(settings: Settings) -> Sequence[Finding]:
-    """Look for settings that were read and are unwise."""
+def settings_fit(settings: Settings, slips: Iterable[tuple[str, str]]) -> Sequence[Finding]:
+    """Look for settings that were read and are unwise, and for what is spelt almost like one and was not read."""
     found = [fine("the settings are read and fit together")]
+    for name, guess in slips:
+        found.append(warning(f"{name} is not a setting, and {guess} is not set", f"is {guess} meant?"))
     if settings.webhook_secret is not None and len(settings.webhook_secret.get_secret_value()) < _SHORT_SECRET:
         found.append(
             warning("WEBHOOK_SECRET is short enough to be guessed", "unset it: each bot then has a long one of its own")
@@ -51,7 +54,9 @@ def secret_files(paths: Iterable[tuple[str, Path]]) -> Sequence[Finding]:
 
 def versions() -> Sequence[Finding]:
     """Tell what runs."""
-    return [fine(f"GMBot runs on Python {platform.python_version()}, {platform.system()} {platform.machine()}")]
+    ours, library = version("gmbot"), version("python-telegram-bot")
+    where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return [fine(f"GMBot {ours} with python-telegram-bot {library} runs on {where}")]
 
 
 def account() -> Sequence[Finding]:

@@ -72,6 +72,10 @@ async def redis(client: "Redis") -> Sequence[Finding]:
     most, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     if most and used > most * 0.9:
         return [warning(f"Redis has used {used / most:.0%} of its memory", "raise maxmemory")]
+    policy = str(info.get("maxmemory_policy", ""))
+    if most and policy.startswith("allkeys"):
+        what = f"Redis drops whatever it likes when it is full ({policy}), updates kept in an outage, too"
+        return [warning(what, "set maxmemory-policy to volatile-lru")]
     return [fine(f"Redis or Valkey {version} answers")]
 
 

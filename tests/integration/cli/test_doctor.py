@@ -5,6 +5,7 @@ import json
 import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.simulator import Simulator
@@ -27,13 +28,21 @@ async def test_a_whole_installation_is_well(gmbot: Shell, lounge: Lounge, platfo
         await platform.webhook_is_set()
         await lounge.protect(lounge.news)
         outcome = await gmbot("doctor", "--json", "--all-groups", WEBHOOK_URL=url)
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+            counted = await answer.text()
 
     found = findings(outcome)
+    # The round trip is a message like any other: it is no fault in anybody's figures, and nothing is stored of it.
+    assert 'gmbot_updates_total{kind="message",result="unprotected"} 1.0' in counted
+    assert "malformed" not in counted
+    assert not await platform.fetch("SELECT 1 FROM updates_done WHERE update_id = 0")
+    assert "open to everybody" in found["OBS-1", "warning"]
     assert outcome.status == 0, outcome.out + outcome.err
     assert {number for number, level in found if level == "ok"} >= {
         "DB-1",
         "DB-2",
         "RD-1",
+        "NET-1",
         "TG-1",
         "WH-4",
         "WH-5",
@@ -73,6 +82,20 @@ async def test_the_doctor_puts_a_webhook_right(gmbot: Shell, lounge: Lounge, pla
         assert "http://127.0.0.1:9/telegram/" in elsewhere.out
         assert json.loads(outcome.out)[0]["repaired"] == "the webhook is set"
         assert json.loads(info.out)[0]["url"] == f"{url}/telegram/{lounge.bot.id}"
+
+
+async def test_slips_are_found_before_the_first_start(gmbot: Shell, platform: Platform, tmp_path: Path) -> None:
+    """A token that Telegram refuses, one that is none, and a setting that is almost one."""
+    del platform
+    file = tmp_path / "token"
+    file.write_text("77:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
+    refused = findings(await gmbot("doctor", "--json", BOT_TOKEN_FILE=str(file), SENTRY_DNS="x"))
+    file.write_text("77:x")
+    none = findings(await gmbot("doctor", "--json", BOT_TOKEN_FILE=str(file)))
+
+    assert refused["TG-1", "failure"] == "bot 77: Telegram refuses the token"
+    assert refused["CFG-1", "warning"] == "SENTRY_DNS is not a setting, and SENTRY_DSN is not set"
+    assert none["TG-1", "failure"].startswith("BOT_TOKEN: a bot's token looks like")
 
 
 async def test_a_database_that_is_away_is_the_finding(gmbot: Shell) -> None:
