@@ -57,7 +57,7 @@ def refuse_odd_urls(urls: Mapping[str, str]) -> None:
         if scheme.lower() not in schemes or not rest:
             raise SettingsError(f"{name} must begin with {' or '.join(f'{each}://' for each in schemes)}")
         if not _has_ports(url):
-            raise SettingsError(f"{name} names a port that is no number from 1 to 65535")
+            raise SettingsError(f"{name} names a port that is no number up to 65535")
         database = urlsplit(url).path.strip("/")
         if scheme in {"redis", "rediss"} and database and not database.isdigit():
             raise SettingsError(f"{name} must end in the number of a database, like /0, or in none")
@@ -72,6 +72,6 @@ def _has_ports(url: str) -> bool:
     """Whether each of the hosts, separated by commas, has a port that can be one, or none."""
     for host in urlsplit(url).netloc.rpartition("@")[2].split(","):
         port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else "1"
-        if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004 - the last port
+        if not (port.isascii() and port.isdigit() and int(port) <= 65535):  # noqa: PLR2004 - the last port
             return False
     return True
