@@ -1,15 +1,19 @@
-"""After a run full of trouble no token is anywhere it could be read: logs, metrics, health, database, process list."""
+"""After a run full of trouble no token is anywhere it could be read.
+
+Logs, metrics, health, errors, database, Redis, process list.
+"""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from bot.app import administration
 from bot.core.settings import Settings
@@ -17,14 +21,15 @@ from bot.domain.ids import UserId
 from bot.domain.secret import Secret
 from bot.simulator import Fault
 from tests.acceptance.kit import gated
+from tests.integration.cli.test_bots import Shell
 from tests.kits.platform import Instance, Lounge, Platform, eventually, free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 
 
 @asynccontextmanager
-async def logged(platform: Platform, log: Path) -> AsyncIterator[tuple[str, int]]:
-    """Run an instance as a process that writes everything it has to say into a file; yields its URL and pid."""
+async def logged(platform: Platform, log: Path) -> AsyncIterator[str]:
+    """Run an instance as a process that writes everything it has to say into a file; yields its URL."""
     port = free_port()
     environment = {**os.environ, **platform.environment(port, LOG_LEVEL="debug")}
     with log.open("wb") as file:
@@ -33,7 +38,7 @@ async def logged(platform: Platform, log: Path) -> AsyncIterator[tuple[str, int]
         )
         try:
             await Instance(port).until_ready()
-            yield f"http://127.0.0.1:{port}", process.pid
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             await process.wait()
@@ -43,20 +48,57 @@ async def whole_database(url: str) -> str:
     """Return every row of every table as text; bytes as hexadecimal digits."""
     connection = await asyncpg.connect(url)
     try:
-        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = await connection.fetch(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
         rows: list[str] = []
-        for table in tables:
-            name = table["tablename"]
-            rows += [row[0] for row in await connection.fetch(f'SELECT t::text FROM "{name}" t')]  # noqa: S608 - its own
+        for (name,) in tables:
+            rows += [row[0] for row in await connection.fetch(f"SELECT t::text FROM {name} t")]  # noqa: S608 - its own
+        # What the server was asked lately; statements with a token in their text would stand here.
+        rows += [row[0] or "" for row in await connection.fetch("SELECT query FROM pg_stat_activity")]
         return "\n".join(rows)
     finally:
         await connection.close()
 
 
-async def fetched(url: str) -> str:
+async def whole_redis(url: str) -> str:
+    """Return every key with what it holds, as Redis would write it into a dump."""
+    async with Redis.from_url(url) as redis:
+        names = [name async for name in redis.scan_iter()]
+        return repr([(name, await redis.execute_command("DUMP", name, NEVER_DECODE=True)) for name in names])
+
+
+def process_list() -> str:
+    """Return what everybody on the machine sees of every process."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(process.read_text(encoding="utf-8", errors="replace").replace("\0", " "))
+    return "\n".join(lines)
+
+
+async def fetched(url: str, **headers: str) -> str:
     """Return what an address answers."""
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        return await answer.text()
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+        return f"{answer.headers} {await answer.text()}"
+
+
+async def errors_about(token: str, url: str, platform: Platform) -> str:
+    """Use a token wherever it does not belong, or is refused; return what is said of it."""
+    shell = Shell(platform)
+    outcomes = await asyncio.gather(
+        shell("bots", "add", typed=f"{token}\n"),
+        shell("bots", "add", typed=f"{token} {token}\n"),
+        shell("serve", PORT=token, WEBHOOK_SECRET=token, CACHE_L1_SIZE=token, LOG_LEVEL=token),
+    )
+    answers = [
+        await fetched(f"{url}/api/v1/bots", Authorization=f"Bearer {token}"),
+        await fetched(f"{url}/console/", Cookie=f"gmbot_console={token}"),
+        await fetched(f"{url}/console/login"),
+    ]
+    assert all(outcome.status for outcome in outcomes)
+    return "\n".join([*answers, *(outcome.out + outcome.err for outcome in outcomes)])
 
 
 async def in_trouble(lounge: Lounge, platform: Platform) -> None:
@@ -82,12 +124,13 @@ async def in_trouble(lounge: Lounge, platform: Platform) -> None:
     await eventually(refused, "the token is refused", within=20)
 
 
+@pytest.mark.timeout(240)
 async def test_no_token_is_found_anywhere(lounge: Lounge, platform: Platform, tmp_path: Path) -> None:
     """Not the one from the environment, nor that of a bot that was added, nor one that was revoked."""
     other = lounge.sim.add_bot(username="other_bot")
     tokens = [lounge.bot.token, other.token]
     log = tmp_path / "log"
-    async with logged(platform, log) as (url, pid):
+    async with logged(platform, log) as url:
         await platform.webhook_is_set()
         async with administration(Settings.from_env(platform.environment(0))) as admin:
             await admin.hosting.add(Secret(other.token), name=None, by=UserId(1))
@@ -95,8 +138,10 @@ async def test_no_token_is_found_anywhere(lounge: Lounge, platform: Platform, tm
         told = {
             "metrics": await fetched(f"{url}/metrics"),
             "health": await fetched(f"{url}/health"),
-            "process list": await asyncio.to_thread(Path(f"/proc/{pid}/cmdline").read_text),
+            "errors": await errors_about(tokens[0], url, platform),
+            "process list": await asyncio.to_thread(process_list),
             "database": await whole_database(platform.database_url),
+            "Redis": await whole_redis(platform.redis_url),
         }
     told["log"] = log.read_text(encoding="utf-8")
 

@@ -1,6 +1,7 @@
 """What the threat model (docs/operations/threat-model.md) names and no other test shows."""
 
 import ast
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,10 +48,11 @@ def test_secrets_are_compared_in_constant_time() -> None:
 
 def test_every_measure_of_the_threat_model_has_a_test() -> None:
     """What the page names is there."""
-    named = set(re.findall(r"`(tests/[\w/]+\.py)`", PAGE.read_text(encoding="utf-8")))
+    named = set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE.read_text(encoding="utf-8")))
 
-    assert len(named) > 8
-    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    assert len(named) > 20
+    assert [path for path, _ in sorted(named) if not (ROOT / path).exists()] == []
+    assert [test for path, test in sorted(named) if f"def {test}" not in (ROOT / path).read_text("utf-8")] == []
 
 
 @asynccontextmanager
@@ -112,6 +114,30 @@ async def test_an_admin_of_one_group_cannot_act_on_another(lounge: Lounge, platf
 
     after = await platform.fetch("SELECT policy, protected FROM protected_groups WHERE group_id = $1", lounge.group.id)
     assert after == before
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("instance")
+async def test_no_address_that_somebody_writes_is_asked(lounge: Lounge, platform: Platform) -> None:
+    """An invite link, a name with an address in it, a link in a message: GMBot itself opens none of them."""
+    asked: list[str] = []
+
+    async def listener(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.read(200)).decode(errors="replace"))
+        writer.close()
+
+    server = await asyncio.start_server(listener, "127.0.0.1", 0)
+    place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for link in (f"http://{place}/+AbCdEf", f"https://t.me@{place}/news", f"{place}/news", f"@{place}"):
+        for command in (f"/protect {link}", f"/settings {link}", f"/start {link}", link):
+            lounge.sim.say(lounge.owner, lounge.group, command)
+            lounge.sim.private(lounge.owner, lounge.bot, command)
+    await finished(lounge, platform)
+    outcome = await Shell(platform)("bots", "add", typed=f"http://{place}/bot1:AAA\n")
+    server.close()
+
+    assert outcome.status == 1
+    assert asked == []
 
 
 @pytest.mark.servers
