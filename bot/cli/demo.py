@@ -1,7 +1,9 @@
 """`gmbot demo`: the bot and the simulator together, to play with. No token, no account, no network."""
 
 import secrets
+import sys
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,6 +62,8 @@ async def _demo(port: int, *, open_page: bool) -> None:
             )
             typer.echo(f"  Bot health   http://{address}:{bot_port}/health\n")
             typer.echo("  Be Adam and write /protect @gm_news in GM Lounge; then be Sam and say hello.")
+            reached = f"GMBOT_HOME={settings.gmbot_home} TELEGRAM_API_URL={simulator.url}"
+            typer.echo(f"  In another shell: {reached} {Path(sys.executable).parent}/gmbot doctor")
             typer.echo("  Ctrl-C stops everything.")
             if open_page:
                 webbrowser.open(f"{simulator.url}/")
