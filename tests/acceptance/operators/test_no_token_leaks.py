@@ -66,7 +66,7 @@ async def whole_redis(url: str) -> str:
     """Return every key with what it holds, as Redis would write it into a dump."""
     async with Redis.from_url(url) as redis:
         names = [name async for name in redis.scan_iter()]
-        return repr([(name, await redis.execute_command("DUMP", name, NEVER_DECODE=True)) for name in names])
+        return repr([(name, await redis.dump(name)) for name in names])
 
 
 def process_list() -> str:

@@ -98,7 +98,7 @@ async def test_a_webhook_without_tls_in_front_is_a_failure() -> None:
 async def test_a_clock_that_is_wrong_is_told() -> None:
     """By the date of the Bot API's answer."""
 
-    async def answer(_: web.Request) -> web.Response:
+    async def answer(_: web.BaseRequest) -> web.Response:
         return web.Response(headers={"Date": "Mon, 01 Jun 2026 00:00:00 GMT"})
 
     runner = web.ServerRunner(web.Server(answer))
