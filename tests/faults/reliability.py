@@ -60,7 +60,7 @@ with `kill -9` every few seconds, an instance preferably in the middle of its wo
 ![Kills over time, and how long a killed instance's work lay still](reliability/chaos.svg)
 
 A mute is judged at the moment Telegram carries it out: it is wrong if the user had been in all channels for more than
-3 s and the length of the call. An instance is dead when its heartbeat in PostgreSQL is 2 s old; its work is taken up
+3 s and the length of the call. An instance is dead when its heartbeat in PostgreSQL is 1.8 s old; its work is taken up
 when no case is leased to it and no update claimed by it any more. The test suite runs half a minute of the same:
 `tests/faults/test_chaos.py`.
 
