@@ -11,6 +11,10 @@ from bot.services.ports.runtime import Clock
 _FLUSH_SECONDS = 2.0
 # Enough for two seconds of the busiest deployment; beyond it sightings are dropped, which costs nobody a right.
 _LIMIT = 50_000
+# The statement that writes sightings passes over whoever it wrote within these: nobody is sent to it again before.
+_AGAIN_SECONDS = 300.0
+# Some ten megabytes. Beyond it everybody is written once more.
+_MOST_LATELY = 100_000
 
 
 class Activity:
@@ -20,6 +24,8 @@ class Activity:
         self._store = store
         self._clock = clock
         self._seen: set[tuple[BotId, GroupId, UserId]] = set()
+        self._lately: set[tuple[BotId, GroupId, UserId]] = set()
+        self._anew_at = 0.0
         self._unasked: Counter[tuple[BotId, GroupId]] = Counter()
         self._flushing = asyncio.Lock()
 
@@ -30,12 +36,14 @@ class Activity:
 
     def seen(self, bot: BotId, group: GroupId, user: UserId) -> None:
         """Note that the user is in the group and passed its gate."""
-        if len(self._seen) < _LIMIT:
-            self._seen.add((bot, group, user))
+        sighting = bot, group, user
+        if sighting not in self._lately and len(self._seen) < _LIMIT:
+            self._seen.add(sighting)
 
     async def flush(self) -> None:
         """Write what was noted, after what is being written. Raises StoreUnavailableError; the notes are kept then."""
         async with self._flushing:
+            self._forget_in_time()
             if self._seen:
                 await self._flush_seen()
             if self._unasked:
@@ -50,6 +58,13 @@ class Activity:
             # Whoever waits may stop waiting; what may not be written is written again.
             self._seen |= seen
             raise
+        self._lately |= seen
+
+    def _forget_in_time(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._anew_at or len(self._lately) > _MOST_LATELY:
+            self._lately.clear()
+            self._anew_at = now + _AGAIN_SECONDS
 
     async def _flush_unasked(self) -> None:
         unasked, self._unasked = self._unasked, Counter()

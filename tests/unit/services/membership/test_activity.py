@@ -19,6 +19,22 @@ async def test_sightings_are_written_in_batches(world: World) -> None:
     assert world.store.seen == {(BOT, GROUP, MEMBER)}
 
 
+async def test_who_keeps_talking_is_written_every_five_minutes(world: World) -> None:
+    """In between it would change nothing; what was not written yet is not taken for it."""
+    written: list[str] = []
+
+    async def note(place: str) -> None:
+        written.append(place)
+
+    world.store.hook = note
+    for _ in range(300):
+        world.activity.seen(BOT, GROUP, MEMBER)
+        await world.activity.flush()
+        world.clock.advance(2)
+
+    assert written == ["seen", "seen"]
+
+
 async def test_messages_that_needed_no_question_are_counted(world: World) -> None:
     """Those of members whom the gate knew; none is lost in an outage, and who had to be asked about does not count."""
     failures = iter([True, False])
