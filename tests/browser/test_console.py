@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -55,7 +56,7 @@ class Office:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def office(servers: EmbeddedServers) -> AsyncIterator[Office]:
+async def office(servers: EmbeddedServers, tmp_path: Path) -> AsyncIterator[Office]:
     """Run an instance in which somebody is muted, with names that look like markup."""
     async with AsyncExitStack() as stack:
         sim = await stack.enter_async_context(Simulator().serving())
@@ -66,7 +67,7 @@ async def office(servers: EmbeddedServers) -> AsyncIterator[Office]:
         lounge = furnish(sim)
         lounge.group.title = NASTY
         platform = Platform(sim, database, servers.redis_url, lounge.bot)
-        url = await stack.enter_async_context(platform.instance())
+        url = await stack.enter_async_context(platform.instance(BACKUP_DIR=str(tmp_path / "backups")))
         await platform.webhook_is_set()
         await lounge.protect(lounge.news)
         sim.say(lounge.stranger, lounge.group, "hello")
@@ -86,21 +87,44 @@ async def test_every_page_is_for_everybody(
     await office.enter(page)
     for name, path in office.pages().items():
         await page.goto(f"{office.url}/console/{path}")
-        if name == "overview":
-            await expect(page.locator(".chart[data-ready]")).to_be_visible()
-        if name == "group":
-            await expect(page.get_by_role("region", name="Rights by chat")).to_be_visible()
-        if name == "operations":
-            await page.get_by_role("button", name="Examine now").click()
-            await expect(page.get_by_role("region", name="Findings")).to_be_visible()
+        await unfold(page, name)
         faults += await serious(page, name)
 
         assert await width_beyond_the_screen(page) <= 0, name
 
-    refused = await open_page(f"{office.url}/console/nothing", scheme=scheme, size=size, may_fail=True)
+    refused = await open_page(await office.link(), scheme=scheme, size=size, may_fail=True)
+    await office.enter(refused)
+    await refused.goto(f"{office.url}/console/{office.pages()['group']}?done=policy")
+    await refused.get_by_role("button", name="Send").click()
+    await expect(refused.get_by_role("alert")).to_be_visible()
+    await expect(refused.get_by_role("status")).to_be_visible()
+    faults += await serious(refused, "notices")
+    await refused.goto(f"{office.url}/console/nothing")
     faults += await serious(refused, "refused")
 
+    assert await width_beyond_the_screen(refused) <= 0
     assert faults == []
+
+
+async def unfold(page: Page, name: str) -> None:
+    """Open whatever a page has folded away, and wait for what comes later."""
+    folded = page.locator("details:not([open]) > summary")
+    while await folded.count():
+        await folded.first.click()
+    match name:
+        case "overview":
+            await expect(page.locator(".chart[data-ready]")).to_be_visible()
+        case "group":
+            await expect(page.get_by_role("region", name="Rights by chat")).to_be_visible()
+            await expect(page.get_by_role("button", name="Save the policy")).to_be_visible()
+        case "operations":
+            await page.get_by_role("button", name="Examine now").click()
+            await expect(page.get_by_role("region", name="Findings")).to_be_visible()
+            await page.get_by_role("button", name="Back up now").click()
+            await expect(page.locator("#backup-job")).to_contain_text("Done", timeout=30_000)
+            await expect(page.get_by_role("region", name="Backups, the newest first")).to_be_visible()
+        case _:
+            pass
 
 
 async def serious(page: Page, name: str) -> list[str]:

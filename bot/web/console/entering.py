@@ -26,7 +26,7 @@ class Entering:
     async def enter(self, request: Request) -> Response:
         """Use the link up. The session is a new one, whatever the browser showed before."""
         self._doors.forbid_forgery(request)
-        parts, form = self._pages.parts, await request.form()
+        parts, form = self._pages.parts, await request.form(max_files=0)
         session = await parts.access.enter(str(form.get("token", "")), parts.proxies.address(request))
         if session is None:
             return self._pages.templates.page("login", 403, token="", is_old=True)
