@@ -144,6 +144,20 @@ async def test_every_instance_logs_so_for_a_while(platform: Platform) -> None:
         root.setLevel(before)
 
 
+async def test_what_the_shell_s_link_did_is_no_bot_s(platform: Platform, instance: str) -> None:
+    """Neither the audit log nor the feed calls whoever came by it, and changed all bots, a bot."""
+    async with visitor(instance) as operator:
+        await operator.log_in(await link_to(platform, instance, user=0))
+        await operator.get("settings")
+        await operator.post("settings/log", level="error", minutes="5")
+
+        for page in ("audit", "lines"):
+            text = await operator.get(page)
+            assert "log level" in text, page
+            assert "the shell" in text, page
+            assert "the bot itself" not in text, page
+
+
 @pytest.mark.parametrize(
     ("level", "minutes", "field"),
     [
