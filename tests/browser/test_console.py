@@ -198,7 +198,7 @@ async def test_a_newcomer_hosts_a_second_bot_and_sees_its_group(office: Office, 
     await expect(page.get_by_role("region", name="Rights by chat").get_by_text("missing")).to_have_count(0)
 
 
-async def test_a_group_is_paused_warmed_and_written_to(office: Office, open_page: OpenPage) -> None:
+async def test_a_group_is_paused_warmed_set_and_written_to(office: Office, open_page: OpenPage) -> None:
     """Each with an answer on the page."""
     page = await open_page(await office.link(), origin=office.url, may_fail=True)
     await office.enter(page)
@@ -208,9 +208,14 @@ async def test_a_group_is_paused_warmed_and_written_to(office: Office, open_page
     await expect(page.locator("#warm")).to_contain_text("Done", timeout=15_000)
     await page.get_by_role("button", name="Send").click()
     await expect(page.get_by_role("alert")).to_have_text("Message cannot be empty")
-    await page.get_by_label("Message").fill("The meet-up is on Friday.")
+    await page.get_by_role("textbox", name="Message").fill("The meet-up is on Friday.")
     await page.get_by_role("button", name="Send").click()
     await expect(page.get_by_role("status")).to_contain_text("sent")
+    await page.get_by_text("Change the policy").click()
+    await page.get_by_label("Edited messages").select_option("are left alone")
+    await page.get_by_role("button", name="Save the policy").click()
+    await expect(page.get_by_role("status")).to_contain_text("in force")
+    await expect(page.get_by_role("definition").filter(has_text="are left alone")).to_be_visible()
     await page.get_by_role("button", name="Pause and free everybody").click()
 
     await expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
