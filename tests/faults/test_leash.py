@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,8 @@ def run():
     still = subprocess.Popen(["sleep", "600"], stdout=-3, stderr=-3)
     still.send_signal(signal.SIGSTOP)
     place = Path(tempfile.mkdtemp())
-    print(lonely.pid, int(orphan), still.pid, place, flush=True)
     try:
+        print(lonely.pid, int(orphan), still.pid, place, flush=True)
         time.sleep(600 if "hold" in sys.argv else 0)
     finally:
         print("put away", flush=True)
@@ -120,7 +120,8 @@ async def test_a_run_whose_holder_is_killed_puts_its_things_away(tmp_path: Path)
         await eventually(away.exists, "it has put its things away", within=20)
 
     for pid in pids:
-        os.kill(int(pid), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 async def test_a_run_that_ends_by_itself_keeps_its_exit_status() -> None:

@@ -61,7 +61,10 @@ def with_own_files(run: Callable[[], int]) -> int:
 def _run_on_the_leash(run: Callable[[], int], holder: int) -> int:
     # A terminal's Ctrl-C goes to everybody in its foreground group: servers would be gone before they are put away.
     os.setpgid(0, 0)
+    # When the holder dies and something in the group is stopped, the kernel hangs up on the group. The interruption is
+    # on its way then; a terminal's hang-up is passed on as one. Not ignored, for that would be inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
     if os.getppid() != holder:
         return _BY_A_SIGNAL + signal.SIGKILL
