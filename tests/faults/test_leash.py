@@ -22,6 +22,10 @@ import signal, subprocess, sys, tempfile, time
 from pathlib import Path
 from tests.kits.leash import with_own_files
 
+# Whoever runs the tests may ignore these, as nohup and shells in the background do, and that is inherited.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def run():
     lonely = subprocess.Popen(["sleep", "600"], start_new_session=True, stdout=-3, stderr=-3)
     orphan = subprocess.run(["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True).stdout
@@ -30,7 +34,9 @@ def run():
     place = Path(tempfile.mkdtemp())
     try:
         print(lonely.pid, int(orphan), still.pid, place, flush=True)
-        time.sleep(600 if "hold" in sys.argv else 0)
+        # In short steps: a signal right before a sleep begins is not heard until that ends.
+        for _ in range(6_000 if "hold" in sys.argv else 0):
+            time.sleep(0.1)
     finally:
         print("put away", flush=True)
         if sys.argv[-1].endswith(".away"):
