@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.ids import CaseId
+from bot.domain.recent import Recent
 from bot.domain.restriction import Case
 
 # What Telegram has been told of meanwhile comes as an update, within moments. For longer nobody relies on that.
@@ -20,16 +21,13 @@ class Preparations:
 
     def __init__(self, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._made: dict[CaseId, tuple[int, float]] = {}
+        self._made = Recent[CaseId, tuple[int, float]](_MOST)
 
     def noted(self, before: Case, fresh: Case | None) -> Case | None:
         """Note that the mute was committed as announced; return the case as it is now."""
         # Only the version this very commit made says that nobody acted since the state was read.
         if fresh is not None and fresh.version == before.version + 1:
-            self._made.pop(fresh.case_id, None)
             self._made[fresh.case_id] = fresh.version, self._monotonic()
-            if len(self._made) > _MOST:
-                del self._made[next(iter(self._made))]
         return fresh
 
     def hold(self, case: Case) -> bool:
