@@ -7,16 +7,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from typing import TypeAlias, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database
+from bot.core.redis.scripts import load_script
 from bot.domain.errors import NotReadyError, StoreUnavailableError
 from bot.domain.feed import Line, Published, line_from_json, line_to_json
 from bot.domain.ids import BotId, InstanceId
@@ -48,8 +47,8 @@ class FeedTail:
         self._database = database
         self._clock = clock
         self._instance = str(instance)
-        self._publish = _script(redis, "feed")
-        self._turn = _script(redis, "feed_turn")
+        self._publish = load_script(redis, "feed")
+        self._turn = load_script(redis, "feed_turn")
 
     async def run(self) -> None:
         """Look twice a second until cancelled."""
@@ -194,7 +193,3 @@ def _published(place: str, fields: dict[bytes, bytes]) -> Published | None:
 def _order(place: str) -> tuple[int, int]:
     milliseconds, _, number = place.partition("-")
     return int(milliseconds), int(number or 0)
-
-
-def _script(redis: "Redis", name: str) -> AsyncScript:
-    return redis.register_script(files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8"))

@@ -3,13 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from importlib.resources import files
 from typing import cast
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from bot.core.redis.scripts import load_script
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, UpdateId
 from bot.domain.intent import KeptUpdate
@@ -28,8 +27,8 @@ class RedisBacklog:
         # The braces keep the keys together in a cluster: a script touches three of them.
         self._prefix = f"gmbot:kept:{{{name}}}"
         self._most = most
-        self._keep = _script(redis, "keep")
-        self._unkeep = _script(redis, "unkeep")
+        self._keep = load_script(redis, "keep")
+        self._unkeep = load_script(redis, "unkeep")
         # Where in its stream an update was found, as of the last look.
         self._ids: dict[str, bytes] = {}
         self._own: defaultdict[BotId, dict[str, KeptUpdate]] = defaultdict(dict)
@@ -109,7 +108,3 @@ def _update(fields: Mapping[bytes, bytes]) -> KeptUpdate:
     return KeptUpdate(
         fields[b"key"].decode(), BotId(int(fields[b"bot"])), UpdateId(int(fields[b"update"])), fields[b"body"]
     )
-
-
-def _script(redis: "Redis", name: str) -> AsyncScript:
-    return redis.register_script(files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8"))

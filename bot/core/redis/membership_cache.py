@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib.resources import files
 from itertools import islice
 from typing import NamedTuple, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -17,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bot.core.cache import Key, LocalCache, get_ttl_with_jitter
 from bot.core.clock import SystemClock
 from bot.core.redis.connection import CONFIG_CHANNEL, announce_change, check_redis
+from bot.core.redis.scripts import load_script
 from bot.core.telemetry.traces import step
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, ChannelId, UserId
@@ -64,7 +63,7 @@ class MembershipAnswers:
         self._clock = clock
         self._ttl = {Membership.MEMBER: positive, Membership.ABSENT: negative}
         self._jitter = jitter
-        self._scripts = {name: _script(redis, name) for name in ("read", "begin", "store", "record")}
+        self._scripts = {name: load_script(redis, name) for name in ("read", "begin", "store", "record")}
         # Replies of Redis that are on their way; an event about the same key overtakes them.
         self._expected: dict[Key, object] = {}
         self._untold: Recent[Key, _Untold] = Recent(_MOST_UNTOLD)
@@ -342,11 +341,6 @@ async def forgotten(redis: "Redis", name: bytes) -> None:
 
 def _order(stamp: Stamp) -> tuple[int, int]:
     return stamp.date, stamp.update_id
-
-
-def _script(redis: "Redis", name: str) -> AsyncScript:
-    text = files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    return redis.register_script(text)
 
 
 def _name(key: Key) -> str:

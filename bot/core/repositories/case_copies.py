@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import cast
 
 import structlog
@@ -13,6 +12,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
+from bot.core.redis.scripts import load_script
 from bot.core.repositories.priors import prior_from_json, prior_to_json
 from bot.core.telemetry.traces import step
 from bot.domain.errors import NotReadyError
@@ -45,9 +45,7 @@ class CaseCopies:
     def __init__(self, *, redis: "Redis", clock: SystemClock) -> None:
         self._redis = redis
         self._clock = clock
-        self._copy: AsyncScript = redis.register_script(
-            files("bot.core").joinpath("lua", "copy_case.lua").read_text(encoding="utf-8")
-        )
+        self._copy: AsyncScript = load_script(redis, "copy_case")
         self._written: Recent[CaseId, CaseCopy | int] = Recent(_MOST_WRITTEN)
         self._missed: Recent[CaseId, tuple[int, str, str]] = Recent(_MOST_MISSED)
         self._away_until = float("-inf")

@@ -1,16 +1,15 @@
 """All copies of open cases, written anew when Redis has lost them: an outage of PostgreSQL may be next."""
 
 import asyncio
-from importlib.resources import files
 from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database, Record
+from bot.core.redis.scripts import load_script
 from bot.core.repositories.case_copies import KEEP_MS, CaseCopies, key_of, set_of, text_of
 from bot.core.repositories.priors import prior_from_json
 from bot.domain.errors import StoreUnavailableError
@@ -40,8 +39,8 @@ class CopyingAnew:
         self._database = database
         self._copies = copies
         self._clock = clock
-        self._recopy = _script(redis, "recopy_case")
-        self._recopied = _script(redis, "recopied")
+        self._recopy = load_script(redis, "recopy_case")
+        self._recopied = load_script(redis, "recopied")
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -102,7 +101,3 @@ def _copy(row: Record) -> CaseCopy:
         prior=prior_from_json(row["prior"]),
         prompt_message_id=None if prompt is None else MessageId(prompt),
     )
-
-
-def _script(redis: "Redis", name: str) -> AsyncScript:
-    return redis.register_script(files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8"))

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from typing import Protocol, TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from bot.core.redis.scripts import load_script
 from bot.core.telegram.demand import START_PLACES, START_SHARES, Demand, Limits, Priority, Window
 from bot.core.telegram.own_budget import SLOW_START_SECONDS, Grant, OwnBudget
 from bot.core.telemetry.traces import step
@@ -58,8 +57,8 @@ class SharedBudget:
         monotonic: Callable[[], float],
     ) -> None:
         self._redis = redis
-        self._ask = _script(redis, "budget")
-        self._flood = _script(redis, "flood")
+        self._ask = load_script(redis, "budget")
+        self._flood = load_script(redis, "flood")
         self._limits = limits
         self._own = own
         self._instances = instances
@@ -186,8 +185,3 @@ def _pauses(demand: Demand) -> tuple[str, str]:
 def _prefix(demand: Demand) -> str:
     # The braces keep one bot's keys together in a cluster.
     return f"gmbot:budget:{{{demand.bot}}}"
-
-
-def _script(redis: "Redis", name: str) -> AsyncScript:
-    text = files("bot.core").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    return redis.register_script(text)
