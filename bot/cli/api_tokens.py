@@ -1,17 +1,15 @@
 """`gmbot api-tokens`: who may use the HTTP API."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from bot.app import Administration, administration
-from bot.cli.operating import execute, print_json, print_table
-from bot.core.settings import Settings
+from bot.app import Administration
+from bot.cli.administering import administer
+from bot.cli.operating import print_json, print_table
 from bot.domain.api import ApiToken, Scope
 from bot.domain.secret import Secret
-
-Result = TypeVar("Result")
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, dashes and underscores.")]
@@ -49,7 +47,7 @@ def create(
         only = [(await admin.hosting.find(each)).bot_id for each in bot or ()]
         return await admin.api.create(name, scope, bots=frozenset(only) if only else None, days=days)
 
-    made, token = _run("api-tokens create", work)
+    made, token = administer("api-tokens create", work)
     if as_json:
         print_json({**_fields(made), "token": token.reveal()})
         return
@@ -63,7 +61,7 @@ def list_tokens(*, as_json: _Json = False) -> None:
     async def work(admin: Administration) -> Sequence[ApiToken]:
         return await admin.api.tokens()
 
-    found = _run("api-tokens list", work)
+    found = administer("api-tokens list", work)
     if as_json:
         print_json([_fields(each) for each in found])
         return
@@ -83,16 +81,8 @@ def revoke(name: _Name) -> None:
     async def work(admin: Administration) -> None:
         await admin.api.revoke(name)
 
-    _run("api-tokens revoke", work)
+    administer("api-tokens revoke", work)
     typer.echo(f"The token {name!r} is revoked.")
-
-
-def _run(command: str, work: Callable[[Administration], Awaitable[Result]]) -> Result:
-    async def opened() -> Result:
-        async with administration(Settings.from_env()) as admin:
-            return await work(admin)
-
-    return execute(command, opened())
 
 
 def _bots(token: ApiToken) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from bot.app import administration
-from bot.cli.operating import AT_THE_SHELL, ask_for_token, execute, print_fields, print_json, print_table
+from bot.cli.administering import administer
+from bot.cli.operating import AT_THE_SHELL, ask_for_token, print_fields, print_json, print_table
 from bot.cli.owners import build_owner
 from bot.core.settings import Settings
 from bot.domain.errors import SettingsError
@@ -197,11 +197,7 @@ class _Freeing:
 
 
 def _run(command: str, work: Callable[[Hosting], Awaitable[Result]]) -> Result:
-    async def opened() -> Result:
-        async with administration(Settings.from_env()) as admin:
-            return await work(admin.hosting)
-
-    return execute(command, opened())
+    return administer(command, lambda admin: work(admin.hosting))
 
 
 def _fields(bot: BotSummary) -> dict[str, object]:

@@ -1,16 +1,13 @@
 """`gmbot bots owner`: people who see and run one bot, and no other."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from bot.app import Administration, administration
-from bot.cli.operating import AT_THE_SHELL, execute, print_json
-from bot.core.settings import Settings
+from bot.app import Administration
+from bot.cli.administering import administer
+from bot.cli.operating import AT_THE_SHELL, print_json
 from bot.domain.operator import Operator, Rank
-
-Result = TypeVar("Result")
 
 _Bot = Annotated[str, typer.Argument(metavar="BOT", help="A name, a username or an id.")]
 _User = Annotated[int, typer.Argument(metavar="USER", help="Their Telegram id; a bot tells it to who writes /console.")]
@@ -36,7 +33,7 @@ def add(bot: _Bot, user: _User) -> None:
         is_new = await admin.owners.add(_SHELL, found.bot_id, user)
         return f"{user} {'owns' if is_new else 'owned already'} {found.name}."
 
-    typer.echo(_run("bots owner add", work))
+    typer.echo(administer("bots owner add", work))
 
 
 def list_owners(bot: _Bot, *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -46,7 +43,7 @@ def list_owners(bot: _Bot, *, as_json: Annotated[bool, typer.Option("--json", he
         found = await admin.hosting.find(bot)
         return list(await admin.owners.owners(_SHELL, found.bot_id))
 
-    owners = _run("bots owner list", work)
+    owners = administer("bots owner list", work)
     if as_json:
         print_json(owners)
     elif not owners:
@@ -63,12 +60,4 @@ def remove(bot: _Bot, user: _User) -> None:
         was_theirs = await admin.owners.remove(_SHELL, found.bot_id, user)
         return f"{found.name} is {'no longer theirs' if was_theirs else 'not theirs'}."
 
-    typer.echo(_run("bots owner remove", work))
-
-
-def _run(command: str, work: Callable[[Administration], Awaitable[Result]]) -> Result:
-    async def opened() -> Result:
-        async with administration(Settings.from_env()) as admin:
-            return await work(admin)
-
-    return execute(command, opened())
+    typer.echo(administer("bots owner remove", work))

@@ -8,9 +8,8 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from bot.app import administration
-from bot.cli.operating import AT_THE_SHELL, execute, fail
-from bot.core.settings import Settings
+from bot.cli.administering import administer
+from bot.cli.operating import AT_THE_SHELL, fail
 from bot.domain.ids import UserId
 from bot.services.operating.privacy import Privacy
 from bot.services.ports.privacy import Export
@@ -102,8 +101,4 @@ def _show(found: Export) -> None:
 
 
 def _run(command: str, work: Callable[[Privacy], Awaitable[Result]]) -> Result:
-    async def opened() -> Result:
-        async with administration(Settings.from_env()) as admin:
-            return await work(admin.privacy)
-
-    return execute(command, opened())
+    return administer(command, lambda admin: work(admin.privacy))
