@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -25,14 +26,12 @@ from bot.services.ports.runtime import FirstWaker
 
 
 class Dispatch(Protocol):
-    """One bot's handlers: bytes in, intents out."""
+    """One bot's handlers: bytes in, intents out. Raises whatever went wrong."""
 
     async def __call__(self, body: bytes, *, is_owed: bool = False) -> Sequence[Intent]:
         """Handle an update; one that `is_owed` was acknowledged before, and fails where it could only be put off."""
         ...
 
-
-"""Handles one update of one bot: bytes in, intents out. Raises whatever went wrong."""
 
 # Telegram waits 60 s for an answer. A handler that is still busy then would be asked to do it twice.
 _HANDLER_SECONDS = 25.0
@@ -87,6 +86,18 @@ def _untraced(kind: str, bot: BotId, update: int) -> contextlib.AbstractContextM
     return contextlib.nullcontext()
 
 
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One update that the gate has not settled."""
+
+    bot: BotId
+    update: UpdateId
+    kind: str
+    body: bytes
+    is_owed: bool = False
+    """It was acknowledged before."""
+
+
 class Receiver:
     """Lets the gate decide, and hands the rest to the handlers under a claim."""
 
@@ -111,7 +122,6 @@ class Receiver:
         self._monotonic = monotonic
         self._trace = trace
         self._parser = Parser()
-        self._owed: set[tuple[BotId, UpdateId]] = set()
 
     def passes(self, bot: BotId, body: bytes) -> bool:
         """Settle an update that needs nobody; else count nothing and leave it, broken ones too, to `receive`."""
@@ -129,18 +139,15 @@ class Receiver:
             done = await self._stopgap.handle(bot, UpdateId(update.update_id), body)
             self._counter.update(_kind(update), "without_ledger" if done else "store_unavailable")
             return Answer.DONE if done else Answer.BUSY
-        return await self._handle(bot, update, body)
+        return await self._handle(_Delivery(bot, UpdateId(update.update_id), _kind(update), body))
 
     async def replay(self, bot: BotId, body: bytes) -> bool:
         """Handle an update that was acknowledged before; False when it has to be handled again. Never raises."""
         update = self._head(bot, body)
         if not isinstance(update, UpdateHead):
             return update in {Answer.DONE, Answer.NOT_JSON}
-        self._owed.add((bot, UpdateId(update.update_id)))
-        try:
-            return await self._handle(bot, update, body) is Answer.DONE
-        finally:
-            self._owed.discard((bot, UpdateId(update.update_id)))
+        owed = _Delivery(bot, UpdateId(update.update_id), _kind(update), body, is_owed=True)
+        return await self._handle(owed) is Answer.DONE
 
     async def give_up(self, bot: BotId, body: bytes, reason: str) -> bool:
         """Make a dead letter of an update that was acknowledged before; False when that is to be tried again.
@@ -182,10 +189,10 @@ class Receiver:
         self._counter.update("message" if update.message else "edited_message", reason)
         return True
 
-    async def _handle(self, bot: BotId, update: UpdateHead, body: bytes) -> Answer:
-        kind, started = _kind(update), self._monotonic()
-        with self._trace(kind, bot, update.update_id):
-            answer = await self._accounted(bot, update, body, kind)
+    async def _handle(self, delivery: _Delivery) -> Answer:
+        bot, update, kind, started = delivery.bot, delivery.update, delivery.kind, self._monotonic()
+        with self._trace(kind, bot, update):
+            answer = await self._accounted(delivery)
         seconds = self._monotonic() - started
         self._counter.took(kind, seconds)
         if answer is Answer.MALFORMED:
@@ -194,23 +201,24 @@ class Receiver:
         log.info(
             "update.handled",
             bot=bot,
-            update=update.update_id,
+            update=update,
             kind=kind,
             outcome=answer.value,
             ms=round(seconds * 1000, 1),
         )
         return answer
 
-    async def _accounted(self, bot: BotId, update: UpdateHead, body: bytes, kind: str) -> Answer:
+    async def _accounted(self, delivery: _Delivery) -> Answer:
+        bot, update, kind = delivery.bot, delivery.update, delivery.kind
         try:
-            claim = await self._inbox.claim(bot, UpdateId(update.update_id))
+            claim = await self._inbox.claim(bot, update)
             if not isinstance(claim, Receipt):
                 self._counter.update(kind, "duplicate" if claim else "busy")
                 return Answer.DONE if claim else Answer.BUSY
-            answer = await self._claimed(claim, body, kind)
+            answer = await self._claimed(claim, delivery)
         except StoreUnavailableError as error:
             # Whether the intent was committed is unknown: Telegram asks again, and then the mark tells.
-            log.warning("update.store_unavailable", bot=bot, update=update.update_id, error=str(error))
+            log.warning("update.store_unavailable", bot=bot, update=update, error=str(error))
             self._counter.update(kind, "store_unavailable")
             return Answer.BUSY
         except ClaimLostError:
@@ -218,34 +226,36 @@ class Receiver:
             return Answer.BUSY
         except Exception:
             # Not even the books could be kept, so nothing may be given up: the update stays in Telegram's queue.
-            log.exception("update.unaccounted", bot=bot, update=update.update_id, kind=kind)
+            log.exception("update.unaccounted", bot=bot, update=update, kind=kind)
             self._counter.update(kind, "unaccounted")
             return Answer.BUSY
         self._counter.update(kind, answer.value)
         if answer is Answer.FAILED and claim.attempt == 1:
             # Telegram tries again at once, but only once. Two tries for its first keep every chat out of its back-off.
-            return await self._accounted(bot, update, body, kind)
+            return await self._accounted(delivery)
         return answer
 
-    async def _claimed(self, claim: Receipt, body: bytes, kind: str) -> Answer:
+    async def _claimed(self, claim: Receipt, delivery: _Delivery) -> Answer:
         try:
-            return await self._under(claim, body, kind)
+            return await self._under(claim, delivery)
         except StoreUnavailableError:
             # After a blip the next try need not wait until this claim is stale, and nobody is to blame for this one.
             with contextlib.suppress(StoreUnavailableError):
                 await self._inbox.release(claim, blameless=True)
             raise
 
-    async def _under(self, claim: Receipt, body: bytes, kind: str) -> Answer:
+    async def _under(self, claim: Receipt, delivery: _Delivery) -> Answer:
         if claim.attempt > _ATTEMPTS:
-            return await self._bury(claim, body, "the instances that handled this update did not live to finish it")
+            return await self._bury(
+                claim, delivery.body, "the instances that handled this update did not live to finish it"
+            )
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
-                intents = await self._dispatch(claim, body)
+                intents = await self._dispatch(delivery)
             cases = await self._inbox.settle(claim, intents)
             # Whoever has joined or pressed waits to write; nobody waits to be muted.
-            is_wait = any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents)
-            self._wake(claim.bot_id, cases, first=is_wait)
+            frees = any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents)
+            self._wake(claim.bot_id, cases, first=frees)
         except (StoreUnavailableError, ClaimLostError):
             raise
         except MalformedUpdateError as error:
@@ -259,15 +269,17 @@ class Receiver:
             return Answer.BUSY
         except Exception as error:
             # A fault in a handler is ours and must not stall the chat for ever.
-            log.exception("update.failed", bot=claim.bot_id, update=claim.update_id, kind=kind, attempt=claim.attempt)
-            return await self._failed(claim, body, error)
+            log.exception(
+                "update.failed", bot=claim.bot_id, update=claim.update_id, kind=delivery.kind, attempt=claim.attempt
+            )
+            return await self._failed(claim, delivery.body, error)
         return Answer.DONE
 
-    async def _dispatch(self, claim: Receipt, body: bytes) -> Sequence[Intent]:
-        dispatch = self._dispatchers.get(claim.bot_id)
+    async def _dispatch(self, delivery: _Delivery) -> Sequence[Intent]:
+        dispatch = self._dispatchers.get(delivery.bot)
         if dispatch is None:
             raise TelegramUnavailableError(method="none", description="the bot was stopped a moment ago")
-        return await dispatch(body, is_owed=(claim.bot_id, claim.update_id) in self._owed)
+        return await dispatch(delivery.body, is_owed=delivery.is_owed)
 
     async def _failed(self, claim: Receipt, body: bytes, error: Exception) -> Answer:
         if claim.attempt < _ATTEMPTS:
