@@ -233,6 +233,7 @@ async def test_what_hangs_on_something_deleted_goes_with_it(pair: Pair) -> None:
 
 async def test_connections_that_break_cost_nothing(pair: Pair) -> None:
     """Not one change, however often they break."""
+    await pair.settled()
     for turn in range(10):
         await pair.at(pair.here, GROUP.format(1, -turn - 1, "Lounge"))
         await pair.at(pair.there, GROUP.format(1, -turn - 101, "Bar"))
