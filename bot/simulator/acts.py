@@ -1,5 +1,6 @@
 """The actions of `POST /control/act`: people's verbs by name, with identifiers instead of objects."""
 
+import re
 from collections.abc import Callable
 from types import MappingProxyType
 
@@ -9,6 +10,9 @@ from .model import Bot, Chat, InviteLink, JsonObject, User
 from .people import People
 from .permissions import ALL_RIGHTS, complete
 from .state import StateView, chat_key, user_json
+
+# What @BotFather takes.
+_BOT_NAME = re.compile(r"[A-Za-z]\w{1,28}bot", re.ASCII | re.IGNORECASE)
 
 
 class NotUnderstood(SimulatorError):  # noqa: N818 - the pair of NotAllowed and NotFound
@@ -215,6 +219,14 @@ def _add_user(act: Act) -> object:
     return user_json(act.people.add_user(act.text("name"), act.optional_text("username"), language))
 
 
+def _add_bot(act: Act) -> object:
+    username = act.text("username").removeprefix("@")
+    if not _BOT_NAME.fullmatch(username):
+        raise NotUnderstood("a bot's username has 5 to 32 letters, digits and underscores, and ends with bot")
+    bot = act.people.add_bot(username, act.text("name"))
+    return {"id": bot.id, "username": username, "token": bot.token}
+
+
 def _switch_topic(act: Act) -> object:
     chat, topic = act.chat, act.number("topic")
     if topic not in chat.topics:
@@ -265,6 +277,7 @@ ACTIONS: MappingProxyType[str, Callable[[Act], object]] = MappingProxyType(
             lambda a: a.people.share_chat(a.user, a.bot, a.number("request_id"), a.chat_named("shared"))
         ),
         "add_user": _add_user,
+        "add_bot": _add_bot,
         "add_channel": _add_chat,
         "add_group": _add_chat,
         "add_topic": lambda a: a.people.add_topic(a.chat, a.text("name"), by=a.user).id,

@@ -1,6 +1,7 @@
 """All parts of one simulator, put together once; the façade, the API's methods and the control API work on it."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .callbacks import Callbacks
@@ -14,6 +15,7 @@ from .limits import FloodControl
 from .members import Members
 from .messages import Messages
 from .migration import Migration
+from .model import Bot
 from .polling import Poller
 from .record import Record
 from .sharing import Sharing
@@ -22,7 +24,7 @@ from .world import Snapshot, World
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Backend:
-    """The parts, and what runs for each bot."""
+    """The parts, and what runs for each bot; `connect` gives a new bot its ways to hear of updates."""
 
     clock: Clock
     dice: random.Random
@@ -39,6 +41,7 @@ class Backend:
     flood: FloodControl
     deliveries: dict[int, WebhookDelivery] = field(default_factory=dict)
     pollers: dict[int, Poller] = field(default_factory=dict)
+    connect: Callable[[Bot], None] = lambda _: None
     _memory: Snapshot | None = None
 
     def remember(self) -> None:

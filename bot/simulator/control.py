@@ -74,6 +74,7 @@ muted, not a member, no right) or 404 (no such user, chat, message).
     configure   chat, join_by_request?, join_to_send_messages?, hidden_members?
     migrate   chat                set_permissions  chat, permissions            link_discussion  chat (channel), group
     add_user  name, username?, language_code?       -> USER
+    add_bot   name, username                        -> {"id", "username", "token"}, as /newbot does at @BotFather
     add_channel / add_group  title, username?, forum? -> {"key"}
     add_topic chat, name                            close_topic / open_topic  chat, topic
 
@@ -96,7 +97,8 @@ muted, not a member, no right) or 404 (no such user, chat, message).
      "chat": null, "user": null, "bot": null, "times": null (for ever) | 2, "retry_after": 5, "code": 500,
      "description": "Internal Server Error", "seconds": 0.0, "result": null}
 
-`POST /control/reset` -> `{"sequence": ...}`: the world as it was when it was remembered; bots keep tokens and webhooks.
+`POST /control/reset` -> `{"sequence": ...}`: the world as it was when it was remembered; bots keep tokens and webhooks,
+and those that were made since stay.
 `GET /` is the chat page's index.html, `GET /page/<file>` its other files.
 """
 

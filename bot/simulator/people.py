@@ -28,6 +28,13 @@ class People:
             first_name, username=username, language_code=language_code, last_name=last_name
         )
 
+    def add_bot(self, username: str, first_name: str = "Bot", *, token: str | None = None) -> Bot:
+        """Create a bot; its updates wait until it sets a webhook or polls."""
+        bot = self._backend.world.add_bot(first_name, username=username, token=token)
+        self._backend.connect(bot)
+        self._backend.record.changed()
+        return bot
+
     def add_channel(self, title: str, *, owner: User, username: str | None = None) -> Chat:
         """Create a channel, private without a username."""
         return self._backend.world.add_chat("channel", title, owner=owner, username=username)

@@ -39,6 +39,7 @@ class Simulator(People):
         super().__init__(backend=backend)
         self.url = ""
         backend.faults.wake = self._wake_all
+        backend.connect = self._connect
         self._api = BotApi(backend=backend)
         self._tasks: asyncio.TaskGroup | None = None
         self._pumps: list[asyncio.Task[None]] = []
@@ -107,10 +108,9 @@ class Simulator(People):
         """Return every update created for a bot so far, delivered or not."""
         return self._backend.feed.logs[bot.id].created
 
-    def add_bot(self, username: str, first_name: str = "Bot", *, token: str | None = None) -> Bot:
-        """Create a bot; its updates wait until it sets a webhook or polls."""
+    def _connect(self, bot: Bot) -> None:
+        """Give a new bot its ways to hear of updates."""
         backend = self._backend
-        bot = backend.world.add_bot(first_name, username=username, token=token)
         log = backend.feed.open(bot, lambda: self._wake(bot))
         log.keeps_created = backend.record.keeps is None
 
@@ -129,7 +129,6 @@ class Simulator(People):
         backend.pollers[bot.id] = Poller(log=log, clock=backend.clock, record=backend.record)
         if self._tasks is not None:
             self._pumps.append(self._tasks.create_task(delivery.run()))
-        return bot
 
     def revoke_token(self, bot: Bot) -> str:
         """Give a bot another token, as /revoke does at @BotFather; the one before is refused from now on."""

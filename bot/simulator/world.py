@@ -167,6 +167,11 @@ class World:
     def restore(self, snapshot: Snapshot) -> None:
         """Become a copy of the snapshot; objects handed out before belong to no world any more."""
         fresh = copy.deepcopy(snapshot)
+        # Whoever hosts a bot that was made since goes on hosting it: it stays, a stranger to every chat.
+        for bot_id in self.bots.keys() - fresh.bots.keys():
+            made = self.bots[bot_id]
+            stranger = Bot(bot_id, made.first_name, username=made.username, is_bot=True, token=made.token)
+            fresh.users[bot_id] = fresh.bots[bot_id] = stranger
         self.users, self.bots, self.chats = fresh.users, fresh.bots, fresh.chats
         self.private, self.queries = fresh.private, fresh.queries
         self._names = {each.username.lower(): each for each in self._named() if each.username}

@@ -26,8 +26,6 @@ class DemoWorld:
 def demo_world(simulator: Simulator, *, token: str | None = None) -> DemoWorld:
     """Build the demonstration and remember it for resets; Adam or Olivia say `/protect @gm_news` in the group."""
     bot = simulator.add_bot(username="gm_demo_bot", first_name="GMBot", token=token)
-    # Nobody hosts this one yet: the console does, once it is given the token that the page's lab shows.
-    simulator.add_bot(username="gm_second_bot", first_name="Second")
     olivia = simulator.add_user("Olivia", "olivia")
     adam = simulator.add_user("Adam", "adam")
     mia = simulator.add_user("Mia", "mia")

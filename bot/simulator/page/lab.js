@@ -1,4 +1,4 @@
-// Faults on demand, and the clock.
+// New bots, faults on demand, and the clock.
 
 import { changeFaults, moveClock, readState, resetWorld } from "./api.js";
 import { h, heading, patch } from "./dom.js";
@@ -32,20 +32,36 @@ function faultItem(app, { name, about, fault }) {
   };
 }
 
+/** What @BotFather does with /newbot. */
+function newBot(app) {
+  const name = h("input.field", { "aria-label": "Name", placeholder: "Name", required: true, maxlength: "64" });
+  const username = h("input.field", { "aria-label": "Username", placeholder: "Username, ends with bot", required: true, maxlength: "33", autocapitalize: "none", spellcheck: "false" });
+  const make = async () => {
+    const made = await app.act("add_bot", { name: name.value, username: username.value });
+    if (!made) return;
+    form.reset();
+    app.toast(`@${made.username} is made. Copy its token, and add it in the console.`);
+  };
+  const form = h("form.newbot", { onsubmit: (event) => { event.preventDefault(); make(); } },
+    h("b", "New bot"), h("small", "As /newbot does at @BotFather"), name, username, h("button.plain", { type: "submit" }, "Create"));
+  return form;
+}
+
 export function showLab(root, app) {
   const { now } = app.state;
   const button = (text, action) => h("button.plain", { onclick: () => app.attempt(action) }, text);
   patch(root, [
-    heading("Faults"), ...SWITCHES.map((one) => faultItem(app, one)),
-    heading("Clock"),
-    { key: "clock", value: Math.floor(now), build: () => h("p.clock", time(now), h("small", longDay(now))) },
-    { key: "steps", value: 0, build: () => h("div.actions", STEPS.map(([text, seconds]) => button(`+ ${text}`, () => moveClock(seconds)))) },
     heading("Bots"),
     ...app.state.bots.map((bot) => ({
       key: `bot-${bot.id}`,
       value: `${bot.delivery}${bot.token}`,
       build: () => h("label.token", h("b", `@${bot.username}`), h("small", bot.delivery === "none" ? "Nobody hosts it. Its token:" : "Hosted. Its token:"), h("input", { readonly: true, value: bot.token, onfocus: (event) => event.target.select() })),
     })),
+    { key: "new bot", value: 0, build: () => newBot(app) },
+    heading("Faults"), ...SWITCHES.map((one) => faultItem(app, one)),
+    heading("Clock"),
+    { key: "clock", value: Math.floor(now), build: () => h("p.clock", time(now), h("small", longDay(now))) },
+    { key: "steps", value: 0, build: () => h("div.actions", STEPS.map(([text, seconds]) => button(`+ ${text}`, () => moveClock(seconds)))) },
     heading("World"),
     { key: "reset", value: 0, build: () => h("div.actions", button("Start again", () => resetWorld().then(() => app.forget()))) },
   ]);

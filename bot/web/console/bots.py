@@ -35,7 +35,7 @@ class Bots:
         """Show one bot."""
         bot = await self._desk.find(session.operator, str(number(request.path_params["bot"], "bot")))
         owners = await self._owners.owners(session.operator, bot.bot_id)
-        return self._pages.show(request, session, "bot", bot=bot, owners=owners)
+        return self._pages.show(request, session, "bot", bot=bot, owners=owners, is_demo=self._pages.parts.is_demo)
 
     async def own(self, request: Request, session: Session) -> Response:
         """Give the bot to somebody, or take it from them."""

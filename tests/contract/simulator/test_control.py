@@ -193,6 +193,21 @@ async def test_reset_brings_the_world_back(demo: DemoWorld, page: Page, api: Bot
         assert me.fields["status"] == "administrator"
 
 
+async def test_a_bot_is_made_and_outlives_a_reset(sim: Simulator, demo: DemoWorld, page: Page) -> None:
+    """Its token is good at once and after a reset; a name that is taken or that @BotFather refuses makes none."""
+    status, made = await page.act("add_bot", demo.olivia.id, name="Second", username="@second_bot")
+    taken, _ = await page.act("add_bot", demo.olivia.id, name="Third", username="SECOND_bot")
+    refused = [(await page.act("add_bot", demo.olivia.id, name="X", username=name))[0] for name in ("bot", "second")]
+    answers = []
+    for _ in range(2):
+        async with client_of(sim, next(bot for bot in sim.bots if bot.token == made["result"]["token"])) as api:
+            answers.append((await api("getMe")).fields["username"])
+        await page.post("reset", {})
+
+    assert (status, taken, refused) == (200, 403, [400, 400])
+    assert answers == ["second_bot"] * 2
+
+
 async def test_the_page_is_served(page: Page) -> None:
     """The index and its files come with a strict policy."""
     async with page.session.get(page.url) as index, page.session.get(f"{page.url}/page/main.js") as script:
