@@ -91,7 +91,8 @@ class Door:
             pause = doubled(1.0, knock.attempts, _LONGEST_PAUSE_SECONDS)
             await (self._finish(knock) if expired else self._store.later(knock, seconds=pause))
         elif expired:
-            if group.policy.join_requests is JoinRequests.DECLINE:
+            # That they were told is the first absence: nobody is turned away on a single one.
+            if group.policy.join_requests is JoinRequests.DECLINE and knock.is_told:
                 await self._telegram.decline(knock.bot_id, knock.group_id, knock.user_id)
             await self._finish(knock)
         else:

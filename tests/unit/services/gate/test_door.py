@@ -122,12 +122,19 @@ async def test_a_doubt_waits_and_never_declines(world: World, knock: Knock) -> N
     assert world.telegram.called("decline") == []
 
 
-@pytest.mark.parametrize(("policy", "declined"), [(_APPROVE, []), (_DECLINE, [(GROUP, STRANGER)])])
+@pytest.mark.parametrize(
+    ("policy", "is_told", "declined"),
+    [(_APPROVE, True, []), (_DECLINE, True, [(GROUP, STRANGER)]), (_DECLINE, False, [])],
+)
 async def test_a_request_that_expired(
-    world: World, knock: Knock, policy: Policy, declined: list[tuple[object, ...]]
+    world: World,
+    knock: Knock,
+    policy: Policy,
+    is_told: bool,  # noqa: FBT001 - a table
+    declined: list[tuple[object, ...]],
 ) -> None:
-    """It is declined by choice only."""
-    store = await turn(world, policy, replace(knock, expires_at=world.clock.now()))
+    """It is declined by choice only, and never on the first answer: who was not told was not found absent before."""
+    store = await turn(world, policy, replace(knock, is_told=is_told, expires_at=world.clock.now()))
 
     assert world.telegram.called("decline") == declined
     assert len(store.finished) == 1
