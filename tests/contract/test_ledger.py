@@ -431,6 +431,21 @@ async def test_a_mute_that_lands_after_its_case_is_taken_up_again(desk: Desk) ->
     assert await desk.commit(Echo(BOT, GROUP, USER, until + timedelta(seconds=1))) == ()
 
 
+async def test_a_mute_that_lands_where_only_messages_go_is_looked_at(desk: Desk) -> None:
+    """The gate was loosened after the call had been given up: its case muted nobody any more."""
+    until = desk.now().replace(microsecond=0) + timedelta(days=250)
+    prepared = await desk.ledger.muting(await desk.leased(), prior=None, until=until)
+    assert prepared is not None
+    lifted = await desk.ledger.lifted(prepared)
+    assert lifted is not None
+    assert await desk.ledger.did(lifted, Done.NOTICED) is not None
+
+    assert await desk.commit(Echo(BOT, GROUP, USER, until)) == (lifted.case_id,)
+    again = await desk.ledger.lease(lifted.case_id)
+    assert again is not None
+    assert again.done is Done.MUTING
+
+
 async def test_of_two_mutes_each_echo_finds_a_case(desk: Desk) -> None:
     """A later case takes the first one's mute over, and its own is not forgotten for that."""
     first, second = (desk.now().replace(microsecond=0) + timedelta(days=days) for days in (250, 260))

@@ -270,7 +270,7 @@ class FakeStore:
     def echo(self, intent: Echo) -> list[CaseId]:
         row = self.find(intent.bot_id, intent.group_id, intent.user_id)
         if row is not None and row.case.our_until == intent.until:
-            freeing = row.case.done is Done.LIFTED or row.case.wanted is Wanted.FREE
+            freeing = row.case.done in {Done.LIFTED, Done.NOTICED} or row.case.wanted is Wanted.FREE
             done = row.case.done if row.case.done is Done.MUTED else Done.MUTING
             return [self.touch(row, done=done)] if freeing else []
         who = (intent.bot_id, intent.group_id, intent.user_id, intent.until)

@@ -270,9 +270,7 @@ class World:
             if not due:
                 return
             for _, case_id in due:
-                case = await self.ledger.lease(case_id)
-                if case is not None:
-                    await self.shift().run(case)
+                await self.shift().run(case_id)
         pytest.fail("the work does not come to an end")
 
     def muted(self, user: UserId) -> bool:

@@ -182,11 +182,12 @@ FROM gone
 WHERE coalesce(prompt_message_id, prompt_ephemeral_id) IS NOT NULL;
 
 -- echo_open --
--- The mute landed after the lift had been done, or while it is being done: it has to be lifted again.
+-- The mute landed after the lift had been done, or while it is being done: it has to be lifted again. So it has where
+-- only messages go by now.
 UPDATE restrictions
 SET done = CASE WHEN done = 'muted' THEN done ELSE 'muting' END, version = version + 1, due_at = now(), attempts = 0
 WHERE bot_id = $1 AND group_id = $2 AND user_id = $3 AND our_until = $4 AND closed_at IS NULL
-  AND (done = 'lifted' OR wanted = 'free')
+  AND (done IN ('lifted', 'noticed') OR wanted = 'free')
 RETURNING restriction_id;
 
 -- echo_orphan --

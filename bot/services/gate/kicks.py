@@ -4,19 +4,20 @@ import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramRefusedError
 from bot.domain.restriction import Case, is_ours
+from bot.services.gate.deletions import Hold
 from bot.services.ports.ledger import CaseLedger
 from bot.services.ports.telegram import TelegramModeration
 
 log = structlog.stdlib.get_logger()
 
 
-async def kick(case: Case, *, ledger: CaseLedger, telegram: TelegramModeration) -> bool:
+async def kick(case: Case, *, ledger: CaseLedger, telegram: TelegramModeration, hold: Hold) -> bool:
     """Ban somebody who is in the group under our mute for some minutes; whether it was done.
 
     Raises TelegramUnavailableError when the outcome is not known, ChatMovedError and StoreUnavailableError.
     """
     state = await telegram.member_state(case.bot_id, case.group_id, case.user_id)
-    if not state.is_member or not is_ours(state, case.our_until):
+    if not state.is_member or not is_ours(state, case.our_until) or not await hold(case):
         return False
     until = await ledger.kicking(case)
     if until is None:

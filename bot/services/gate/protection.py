@@ -11,7 +11,7 @@ from bot.domain.ids import BotId, CaseId
 from bot.domain.restriction import Case
 from bot.services.gate.lines import Lines
 from bot.services.gate.pauses import doubled
-from bot.services.gate.shift import Shift, ShiftMaker
+from bot.services.gate.shift import Shift
 from bot.services.ports.ledger import CaseLedger
 from bot.services.ports.runtime import Clock
 
@@ -41,7 +41,9 @@ def _untraced(bot: BotId, case: CaseId) -> AbstractContextManager[None]:
 class Protection:
     """Works on cases that were woken in this process, and on those that nobody works on."""
 
-    def __init__(self, *, ledger: CaseLedger, shifts: ShiftMaker, clock: Clock, trace: CaseTrace = _untraced) -> None:
+    def __init__(
+        self, *, ledger: CaseLedger, shifts: Callable[[], Shift], clock: Clock, trace: CaseTrace = _untraced
+    ) -> None:
         self._ledger = ledger
         self._shifts = shifts
         self._clock = clock
@@ -112,20 +114,14 @@ class Protection:
 
     async def _one(self, case_id: CaseId) -> bool:
         """Work on a case; whether it is to be left alone until it is due."""
-        case: Case | None = None
+        shift = self._shifts()
         try:
-            case = await self._ledger.lease(case_id)
-            if case is not None:
-                shift: Shift = self._shifts()
-                try:
-                    return await shift.run(case)
-                finally:
-                    case = shift.case or case
+            return await shift.run(case_id)
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
         except NotReadyError as error:
             log.warning("protection.not_ready", case=case_id, error=str(error))
-            return case is not None and await self._put_back(case)
+            return await self._put_back(shift.case)
         except asyncio.CancelledError:
             # This instance stops: whoever sweeps next goes on where it was.
             with suppress(StoreUnavailableError):
@@ -134,11 +130,13 @@ class Protection:
         except Exception:
             # The one catch-all of this worker: a fault in one case must not end the work on all others.
             log.exception("protection.failed", case=case_id)
-            return case is not None and await self._put_back(case)
+            return await self._put_back(shift.case)
         return False
 
-    async def _put_back(self, case: Case) -> bool:
+    async def _put_back(self, case: Case | None) -> bool:
         """Try again later; where not even that can be written, when the lease has run out."""
+        if case is None:
+            return False
         try:
             return await self._ledger.postpone(case, seconds=doubled(1.0, case.attempts, _LONGEST_PAUSE_SECONDS))
         except StoreUnavailableError:

@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.errors import ChatMovedError, TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import BotId, ChannelId, GroupId
+from bot.domain.ids import BotId, CaseId, ChannelId, GroupId
 from bot.domain.membership import Allow, Doubt, Missing, Verdict
 from bot.domain.message import Posted
 from bot.domain.permissions import MemberState, Role, restored
@@ -22,10 +22,10 @@ from bot.domain.restriction import (
     PromptState,
     Step,
     Wanted,
+    end_of_mute,
     inspect,
     is_ours,
     kick_at,
-    mute_until,
     next_step,
     prepare,
     prior_of,
@@ -84,14 +84,18 @@ class Shift:
         self._follow = follow
         self._clock = clock
         self._journal = journal
-        self._leased_at = clock.monotonic()
+        self._leased_at = float("-inf")
         self._outcome = _FREED
         self._missing: tuple[ChannelId, ...] = ()
         self._spared: Spared | None = None
         self._is_put_off = False
 
-    async def run(self, case: Case | None) -> bool:
-        """Work until all is done or the lease is lost; whether the case was put off. Raises StoreUnavailableError."""
+    async def run(self, case_id: CaseId) -> bool:
+        """Lease the case and work until all is done or the lease is lost; whether it was put off.
+
+        Raises StoreUnavailableError and NotReadyError.
+        """
+        case = await self._lease(case_id)
         while case is not None:
             self._case = case
             # Whoever may write by the new settings is not judged by those this instance has heard of so far.
@@ -151,7 +155,7 @@ class Shift:
         return await self._sleep(case, min(filter(None, (ends_at, kicked_at)), default=None))
 
     async def _sleep(self, case: Case, wake_at: datetime | None) -> Case | None:
-        return None if await self._ledger.rest(case, wake_at=wake_at) else await self._again(case)
+        return None if await self._ledger.rest(case, wake_at=wake_at) else await self._lease(case.case_id)
 
     async def _kick(self, case: Case) -> Case | None:
         """Remove somebody whose time is over, after another absence asked of Telegram."""
@@ -160,7 +164,7 @@ class Shift:
             return await self._ledger.want(case, Wanted.FREE)
         if isinstance(verdict, Doubt):
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
-        if await self._hold(case) and await kick(case, ledger=self._ledger, telegram=self._telegram):
+        if await kick(case, ledger=self._ledger, telegram=self._telegram, hold=self._hold):
             self._journal.effect("kick", "done")
             self._outcome = "kicked"
             return await self._ledger.want(case, Wanted.FREE)
@@ -235,7 +239,7 @@ class Shift:
             return await self._close(case, "not_there")
         match prepare(state, case):
             case Preparation.GO:
-                until = case.our_until or mute_until(case.case_id, self._clock.now())
+                until = end_of_mute(case, self._clock.now())
                 fresh = await self._ledger.muting(case, prior=prior_of(state, case), until=until)
                 return self._preparations.noted(case, fresh)
             case Preparation.EXEMPT:
@@ -261,10 +265,11 @@ class Shift:
         state = await self._state(case)
         if is_ours(state, case.our_until):
             return await self._ledger.did(case, Done.MUTED, missing=self._missing)
-        if prepare(state, case) is not Preparation.GO or case.our_until is None:
+        if prepare(state, case) is not Preparation.GO:
             self._outcome = "exempt" if state.is_admin else "silent_already"
             return await self._ledger.want(case, Wanted.FREE)
-        fresh = await self._ledger.muting(case, prior=state.restriction, until=case.our_until)
+        until = end_of_mute(case, self._clock.now())
+        fresh = await self._ledger.muting(case, prior=state.restriction, until=until)
         return self._preparations.noted(case, fresh)
 
     async def _impose(self, case: Case) -> Case | None:
@@ -364,12 +369,12 @@ class Shift:
             self._journal.case_closed(outcome)
             log.info("case.closed", case=case.case_id, outcome=outcome)
             return None
-        return await self._again(case)
+        return await self._lease(case.case_id)
 
-    async def _again(self, case: Case) -> Case | None:
-        """Read the case once more: somebody changed it."""
+    async def _lease(self, case_id: CaseId) -> Case | None:
+        # Counted from the question: the answer of a slow PostgreSQL may come when the lease is over.
         self._leased_at = self._clock.monotonic()
-        return await self._ledger.lease(case.case_id)
+        return await self._ledger.lease(case_id)
 
     async def _examine(self, case: Case) -> Verdict:
         if (group := self._group(case)) is None:
@@ -393,6 +398,3 @@ class Shift:
         """Return the group while it is gating: where nobody is gated, everybody is free."""
         group = self._directory.group(case.bot_id, case.group_id)
         return group if group is not None and group.gating else None
-
-
-ShiftMaker = Callable[[], Shift]

@@ -410,9 +410,7 @@ class AnyOrder(RuleBasedStateMachine):
     async def _pass(self) -> None:
         for case_id in await self._due():
             try:
-                case = await self.world.ledger.lease(case_id)
-                if case is not None:
-                    await self.world.shift().run(case)
+                await self.world.shift().run(case_id)
             except StoreUnavailableError:
                 continue
             except CrashError:

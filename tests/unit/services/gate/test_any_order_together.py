@@ -398,9 +398,7 @@ class Together(AnyOrder):
         with suppress(StoreUnavailableError):
             for _, case_id in await world.ledger.due(100):
                 with suppress(StoreUnavailableError):
-                    case = await world.ledger.lease(case_id)
-                    if case is not None:
-                        await world.shift().run(case)
+                    await world.shift().run(case_id)
 
     async def _settle(self) -> None:
         self._land()

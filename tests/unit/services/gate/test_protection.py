@@ -10,7 +10,6 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.gate.protection import Protection
-from bot.services.gate.shift import Shift
 from tests.fakes.ports import FakeClock
 from tests.kits.world import BOT, STRANGER, World
 
@@ -18,17 +17,11 @@ OTHER_BOT = BotId(43)
 
 
 class _Worker:
-    """A protection at work, whose shifts can be made to fail."""
+    """A protection at work."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.faults: list[Exception] = []
-        self.protection = Protection(ledger=world.ledger, shifts=self._shift, clock=world.clock)
-
-    def _shift(self) -> Shift:
-        if self.faults:
-            raise self.faults.pop(0)
-        return self.world.shift()
+        self.protection = Protection(ledger=world.ledger, shifts=world.shift, clock=world.clock)
 
 
 @pytest.fixture
@@ -169,11 +162,19 @@ async def test_one_bots_crowd_leaves_workers_to_the_others(world: World) -> None
 
 async def test_a_fault_in_one_case_does_not_stop_the_others(worker: _Worker) -> None:
     """A bug of ours costs one case its turn; the sweep brings it back when its lease is out."""
-    worker.faults = [ValueError("a fault"), StoreUnavailableError("away")]
+    faults = [ValueError("a fault"), StoreUnavailableError("away")]
+
+    async def fail(name: str) -> None:
+        await asyncio.sleep(0)
+        if name == "muting" and faults:
+            raise faults.pop(0)
+
+    worker.world.store.hook = fail
     for user in (3, 4, 5):
         await worker.world.speak(UserId(user))
     await _turns(3000)
 
+    assert faults == []
     assert all(worker.world.muted(UserId(user)) for user in (3, 4, 5))
 
 

@@ -1,9 +1,13 @@
 """What happens to a case between two of its worker's steps, where a simulator would need luck to get in."""
 
+from dataclasses import replace
+
 from bot.domain.errors import TelegramUnavailableError
 from bot.domain.intent import Echo
 from bot.domain.permissions import MemberState, Prior, Role
-from tests.kits.world import BOT, GROUP, INSIDERS, NEWS, STRANGER, World
+from bot.domain.policy import Enforcement, Policy
+from bot.domain.restriction import Done
+from tests.kits.world import BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
 _UNANSWERED = TelegramUnavailableError(method="restrictChatMember", description="no answer within 2 s")
 
@@ -62,3 +66,20 @@ async def test_a_mute_that_lands_before_the_next_case_s_own(world: World) -> Non
 
     assert not world.muted(STRANGER)
     assert world.store.open_rows() == []
+
+
+async def test_a_mute_that_lands_where_only_messages_go_by_now(world: World) -> None:
+    """The gate mutes nobody any more when the mute that was given up is carried out: it is lifted."""
+    world.telegram.fail("mute", _UNANSWERED)
+    await world.speak(STRANGER, 7)
+    await world.work()
+    world.store.touch(world.row(), enforcement=Enforcement.DELETE)
+    await world.configure(replace(LOUNGE, policy=Policy(enforcement=Enforcement.DELETE)))
+    await world.work()
+    assert world.row().case.done is Done.NOTICED
+
+    await _mute_lands(world)
+    await world.work()
+
+    assert not world.muted(STRANGER)
+    assert world.row().case.done is Done.NOTICED

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.errors import ChatMovedError, TelegramRefusedError, TelegramUnavailableError
-from bot.domain.ids import GroupId, MessageId, UpdateId
+from bot.domain.ids import CaseId, GroupId, MessageId, UpdateId
 from bot.domain.intent import Moderated, OpenCase
 from bot.domain.membership import Membership, Stamp
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
-from bot.domain.restriction import PROMPT_LIFE, Done, PromptState, Wanted
+from bot.domain.restriction import PROMPT_LIFE, SHORTEST_MUTE, Case, Done, PromptState, Wanted
 from tests.fakes.store import FakeLedger
 from tests.kits.world import ADMIN, BOT, GROUP, INSIDERS, LOUNGE, NEWS, STRANGER, World
 
@@ -520,9 +520,7 @@ async def test_a_lost_lease_ends_the_shift(world: World) -> None:
 
     await world.speak(STRANGER)
     _once(world, "mute", take_over)
-    case = await world.ledger.lease(world.row().case.case_id)
-    assert case is not None
-    await world.shift().run(case)
+    await world.shift().run(world.row().case.case_id)
 
     assert world.telegram.called("delete_messages") == []
     assert world.telegram.sent == {}
@@ -561,11 +559,25 @@ async def test_no_call_is_made_under_a_lease_that_is_over(world: World, step: st
 
     await world.speak(STRANGER)
     world.telegram.hook = world.store.hook = slow
-    case = await world.ledger.lease(world.row().case.case_id)
-    assert case is not None
-    await world.shift().run(case)
+    await world.shift().run(world.row().case.case_id)
 
     assert world.telegram.called(step) == []
+
+
+async def test_a_lease_counts_from_the_moment_it_was_asked_for(world: World) -> None:
+    """PostgreSQL's answer took longer than the lease lasts: nothing is done under it."""
+    lease = world.ledger.lease
+
+    async def late(case_id: CaseId) -> Case | None:
+        case = await lease(case_id)
+        world.clock.advance(4)
+        return case
+
+    world.ledger.lease = late  # type: ignore[method-assign]  # the fake answers late
+    await world.speak(STRANGER)
+    await world.shift().run(world.row().case.case_id)
+
+    assert world.telegram.called("mute") == []
 
 
 async def test_messages_are_deleted_one_by_one_under_the_lease(world: World) -> None:
@@ -674,6 +686,21 @@ async def test_a_message_after_the_mute_says_that_it_is_not_in_force(world: Worl
     assert world.muted(STRANGER)
     assert world.telegram.deleted == {7, 8}
     assert len(world.telegram.called("mute")) == 2
+
+
+async def test_a_mute_that_has_run_out_is_imposed_with_another_end(world: World) -> None:
+    """Telegram reads an end in the past as "for ever": nobody would know that mute for ours, or lift it."""
+    await _muted(world)
+    world.clock.advance(timedelta(days=361).total_seconds())
+    world.telegram.states[GROUP, STRANGER] = _FREE
+    await world.speak(STRANGER, 8)
+    await world.work()
+
+    until = world.telegram.state(GROUP, STRANGER).until
+    assert until is not None
+    assert until - world.clock.now() >= SHORTEST_MUTE
+    await _freed(world)
+    assert not world.muted(STRANGER)
 
 
 # Where nobody can be muted
