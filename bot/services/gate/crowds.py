@@ -1,31 +1,23 @@
 """Keeps each group's shared prompt: one message that tells how many wait, while anybody shares it."""
 
-import asyncio
-
 import structlog
 
 from bot.domain.crowd import Crowd
-from bot.domain.errors import (
-    ChatMovedError,
-    StoreUnavailableError,
-    TelegramRefusedError,
-    TelegramUnavailableError,
-)
+from bot.domain.errors import ChatMovedError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import MessageId
 from bot.domain.restriction import PROMPT_LIFE
-from bot.services.gate.pauses import doubled
+from bot.services.gate.pauses import LONGEST_PAUSE_SECONDS, after_silence
 from bot.services.gate.prompts import shared_prompt
 from bot.services.gate.retiring import is_past_deleting, retire
 from bot.services.gate.topics import send_in_topic
+from bot.services.gate.turns import side_by_side, take_turns
 from bot.services.groups.directory import Directory
 from bot.services.ports.prompts import Crowds
 from bot.services.ports.runtime import Clock, Texts
 from bot.services.ports.telegram import TelegramMessages
 
-_PAUSE_SECONDS = 0.5
 _BATCH = 50
-_LONGEST_PAUSE_SECONDS = 300.0
 # What Telegram says when an edit that was not noted had been done.
 _AS_IT_IS = "modified"
 
@@ -46,29 +38,21 @@ class SharedPrompts:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            try:
-                await self.turn()
-            except* StoreUnavailableError:
-                log.warning("crowds.store_unavailable")
-            await self._clock.sleep(_PAUSE_SECONDS)
+        await take_turns(self.turn, name="crowds", clock=self._clock)
 
     async def turn(self) -> None:
         """Bring up to date what is due now."""
-        async with asyncio.TaskGroup() as groups:
-            for crowd in await self._store.take(_BATCH):
-                groups.create_task(self._show(crowd))
+        await side_by_side([self._show(crowd) for crowd in await self._store.take(_BATCH)], name="crowds")
 
     async def _show(self, crowd: Crowd) -> None:
         try:
             message, shown = await self._shown(crowd)
         except TelegramUnavailableError as error:
-            pause = error.retry_after or doubled(1.0, crowd.attempts, _LONGEST_PAUSE_SECONDS)
-            await self._store.later(crowd, seconds=pause)
+            await self._store.later(crowd, seconds=after_silence(error, crowd.attempts))
         except TelegramRefusedError as error:
             # The bot may not write there, for now: who shares the prompt is freed by joining all the same.
             log.warning("crowds.refused", group=crowd.group_id, description=error.description)
-            await self._store.later(crowd, seconds=_LONGEST_PAUSE_SECONDS)
+            await self._store.later(crowd, seconds=LONGEST_PAUSE_SECONDS)
         else:
             await self._store.stands(crowd, message, shown=shown)
 

@@ -1,27 +1,25 @@
 """Answers requests to join: members of the channels come in, others hear what to join and come in when they have."""
 
-import asyncio
 from collections.abc import Sequence
 
 import structlog
 
-from bot.domain.errors import StoreUnavailableError, TelegramError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import ChannelId, GroupId, MessageId
 from bot.domain.knock import Knock
 from bot.domain.membership import Allow, Doubt, Missing, Require
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Enforcement, JoinRequests
-from bot.services.gate.pauses import doubled
+from bot.services.gate.pauses import LONGEST_PAUSE_SECONDS, after_silence, doubled
 from bot.services.gate.prompts import shorten
 from bot.services.gate.sparing import Judgement
+from bot.services.gate.turns import side_by_side, take_turns
 from bot.services.groups.directory import Directory
 from bot.services.ports.door import KnockStore, TelegramDoor
 from bot.services.ports.runtime import Clock, Texts
 
-_PAUSE_SECONDS = 0.5
 _BATCH = 50
-_LONGEST_PAUSE_SECONDS = 300.0
 _TITLE_LENGTH = 40
 
 log = structlog.stdlib.get_logger()
@@ -49,19 +47,11 @@ class Door:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            try:
-                await self.turn()
-            except* StoreUnavailableError:
-                # What was answered and not noted is answered again, and refused then.
-                log.warning("door.store_unavailable")
-            await self._clock.sleep(_PAUSE_SECONDS)
+        await take_turns(self.turn, name="door", clock=self._clock)
 
     async def turn(self) -> None:
-        """Answer what is due now."""
-        async with asyncio.TaskGroup() as answers:
-            for knock in await self._store.take(_BATCH):
-                answers.create_task(self._answer(knock))
+        """Answer what is due now. What was answered and not noted is answered again, and refused then."""
+        await side_by_side([self._answer(knock) for knock in await self._store.take(_BATCH)], name="door")
 
     async def _answer(self, knock: Knock) -> None:
         group = self._directory.group(knock.bot_id, knock.group_id)
@@ -72,8 +62,7 @@ class Door:
         try:
             await self._decide(knock, group)
         except TelegramUnavailableError as error:
-            pause = error.retry_after or doubled(1.0, knock.attempts, _LONGEST_PAUSE_SECONDS)
-            await self._store.later(knock, seconds=pause)
+            await self._store.later(knock, seconds=after_silence(error, knock.attempts))
         except TelegramRefusedError as error:
             # Answered by somebody else, taken back, or the bot may not invite: nothing is left for it to do.
             log.info("door.refused", group=knock.group_id, description=error.description)
@@ -88,7 +77,7 @@ class Door:
             await self._finish(knock)
         elif isinstance(verdict, Doubt):
             # An outage turns nobody away.
-            pause = doubled(1.0, knock.attempts, _LONGEST_PAUSE_SECONDS)
+            pause = doubled(1.0, knock.attempts, LONGEST_PAUSE_SECONDS)
             await (self._finish(knock) if expired else self._store.later(knock, seconds=pause))
         elif expired:
             # That they were told is the first absence: nobody is turned away on a single one.

@@ -1,22 +1,21 @@
 """Work with a due time: what has to be done later, or again, whatever restarts in between."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
 
-from bot.domain.errors import StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import BotId, GroupId
 from bot.domain.intent import Deletion, EphemeralDeletion, Unban
 from bot.domain.permissions import Role
 from bot.services.gate.deletions import AT_ONCE
+from bot.services.gate.turns import side_by_side, take_turns
 from bot.services.ports.prompts import EphemeralMessages
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramModeration
 from bot.services.ports.upkeep import ActionStore
 
-_PAUSE_SECONDS = 0.5
 _BATCH = 200
 # A lease lasts 10 s. A call takes at most 2 s and waits 0.4 s for its budget.
 _LEASE_YOUNG_SECONDS = 7.0
@@ -36,14 +35,8 @@ class Actions:
         self._clock = clock
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            try:
-                await self._turn()
-            except* StoreUnavailableError:
-                # What was done and not noted is done again: deleting twice deletes once.
-                log.warning("actions.store_unavailable")
-            await self._clock.sleep(_PAUSE_SECONDS)
+        """Work until cancelled. What was done and not noted is done again: deleting twice deletes once."""
+        await take_turns(self._turn, name="actions", clock=self._clock)
 
     async def _turn(self) -> None:
         until = self._clock.monotonic() + _LEASE_YOUNG_SECONDS
@@ -54,11 +47,9 @@ class Actions:
                 by_chat[action.bot_id, action.chat_id].append(action)
             else:
                 single.append(action)
-        async with asyncio.TaskGroup() as chats:
-            for action in single:
-                chats.create_task(self._single(action, until))
-            for deletions in by_chat.values():
-                chats.create_task(self._in_chat(deletions, until))
+        alone = [self._single(action, until) for action in single]
+        together = [self._in_chat(deletions, until) for deletions in by_chat.values()]
+        await side_by_side([*alone, *together], name="actions")
 
     async def _in_chat(self, deletions: Sequence[Deletion], until: float) -> None:
         for start in range(0, len(deletions), AT_ONCE):
