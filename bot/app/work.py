@@ -52,6 +52,7 @@ def keep_working(
     if world.settings.bot_menu:
         world.tasks.keep(_menus(world, services, roster).run, name="menus")
     world.tasks.at_end(services.protection.drain)
+    world.tasks.at_end(services.activity.finish)
 
 
 def _house(world: World, inbox: UpdateStore) -> Housekeeping:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
+from itertools import islice
 
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.ids import BotId, GroupId, UserId
@@ -15,6 +17,8 @@ _LIMIT = 50_000
 _AGAIN_SECONDS = 300.0
 # Some ten megabytes. Beyond it everybody is written once more.
 _MOST_LATELY = 100_000
+# A busy deployment's counts are written in turn: a message costs no more because it may be in any of many groups.
+_GROUPS_AT_ONCE = 500
 
 
 class Activity:
@@ -49,6 +53,14 @@ class Activity:
             if self._unasked:
                 await self._flush_unasked()
 
+    async def finish(self) -> None:
+        """Write all that is left before the instance stops; what cannot be written is lost."""
+        with suppress(StoreUnavailableError):
+            await self.flush()
+            async with self._flushing:
+                while self._unasked:
+                    await self._flush_unasked()
+
     async def _flush_seen(self) -> None:
         seen, self._seen = self._seen, set()
         now = self._clock.now()
@@ -67,12 +79,13 @@ class Activity:
             self._anew_at = now + _AGAIN_SECONDS
 
     async def _flush_unasked(self) -> None:
-        unasked, self._unasked = self._unasked, Counter()
+        """Write the counts of the groups that have waited longest."""
+        unasked = {key: self._unasked.pop(key) for key in list(islice(self._unasked, _GROUPS_AT_ONCE))}
         try:
             await self._store.unasked([(bot, group, count) for (bot, group), count in unasked.items()])
         except BaseException:
             # If it was written all the same, some messages count twice.
-            self._unasked += unasked
+            self._unasked.update(unasked)
             raise
 
     async def run(self) -> None:

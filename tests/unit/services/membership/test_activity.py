@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import UserId
+from bot.domain.ids import GroupId, UserId
 from bot.services.membership.activity import Activity
 from tests.fakes.ports import for_a_while
 from tests.kits.world import BOT, GROUP, MEMBER, World
@@ -50,6 +50,31 @@ async def test_messages_that_needed_no_question_are_counted(world: World) -> Non
     await for_a_while(world.activity.run())
 
     assert world.store.unasked == {(BOT, GROUP): 3}
+
+
+async def test_many_groups_are_counted_in_turn(world: World) -> None:
+    """However many there are, a message costs the same; what is left is written before the instance stops."""
+    for group in range(1_200):
+        world.activity.sighted(BOT, GroupId(-group), MEMBER)
+    await world.activity.flush()
+    written = len(world.store.unasked)
+    await world.activity.finish()
+
+    assert written == 500
+    assert world.store.unasked == {(BOT, GroupId(-group)): 1 for group in range(1_200)}
+
+
+async def test_an_outage_does_not_hold_up_the_end(world: World) -> None:
+    """What cannot be written is lost."""
+
+    async def away(_: str) -> None:
+        raise StoreUnavailableError("away")
+
+    world.store.hook = away
+    world.activity.sighted(BOT, GROUP, MEMBER)
+    await world.activity.finish()
+
+    assert not world.store.unasked
 
 
 async def test_sightings_survive_an_outage(world: World) -> None:
