@@ -167,7 +167,7 @@ class Simulator(People):
                 for pump in self._pumps:
                     pump.cancel()
 
-    async def settled(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the tests' own patience, in real seconds
+    async def settled(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the tests' own patience, in real seconds
         """Wait until every update is acknowledged and no call is under way; raise NotSettled when that takes longer."""
         record = self._backend.record
         event = record.subscribe()

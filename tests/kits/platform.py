@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import itertools
 import os
+import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, cast
@@ -27,9 +29,13 @@ from bot.domain.secret import Secret
 from bot.simulator import Bot, Call, Chat, Message, Simulator, User
 
 ENCRYPTION_KEY = "a key that only the tests know"
+# What takes moments takes longer on a busy machine; a promise of how long something takes names its own time.
+PATIENCE_SECONDS = 30.0
 
 
-async def eventually(holds: Callable[[], bool | Awaitable[bool]], what: str, *, within: float = 5.0) -> None:
+async def eventually(
+    holds: Callable[[], bool | Awaitable[bool]], what: str, *, within: float = PATIENCE_SECONDS
+) -> None:
     """Wait until something holds; fail with `what` when it does not in time."""
     deadline = time.monotonic() + within
     while True:
@@ -225,7 +231,15 @@ class Platform:
         """Return the cases that are open."""
         return await self.fetch("SELECT * FROM restrictions WHERE closed_at IS NULL ORDER BY restriction_id")
 
-    async def at_rest(self, *, within: float = 5.0) -> None:
+    async def idle(self) -> None:
+        """Wait until nobody works on a case, nor should at this moment; what waits for a time of its own may wait."""
+
+        async def idle() -> bool:
+            return not await self.fetch("SELECT 1 FROM restrictions WHERE lease_owner IS NOT NULL OR due_at <= now()")
+
+        await eventually(idle, "nobody works on a case")
+
+    async def at_rest(self, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until no open case waits for a worker."""
 
         async def resting() -> bool:
@@ -312,11 +326,29 @@ async def get(url: str) -> int:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Find a port that nobody listens on, and that nobody is given who asks the system for any before it is used."""
+    for port in _ports():
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no free port")  # pragma: no cover - they go round for ever
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """Go round the ports below those that the system gives, from anywhere: other runs of tests do the same."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(given.read_text(encoding="ascii").split()[0]) if given.exists() else 32_768
+    ports = range(min(10_000, first // 2), first)
+    began = secrets.randbelow(len(ports))
+    return itertools.cycle([*ports[began:], *ports[:began]])
+
+
+async def has_heard(url: str, *, groups: int = 1) -> bool:
+    """Whether an instance knows of so many protected groups: it hears of one within half a second."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+        return f"gmbot_protected_groups {groups}.0" in await answer.text()
 
 
 @asynccontextmanager

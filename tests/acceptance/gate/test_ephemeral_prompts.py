@@ -56,21 +56,11 @@ async def half_a_minute_passes(platform: Platform) -> None:
     )
 
 
-async def at_rest(platform: Platform) -> None:
-    """Wait until nobody works on a case."""
-
-    async def resting() -> bool:
-        rows = await platform.fetch("SELECT 1 FROM restrictions WHERE lease_owner IS NOT NULL OR due_at <= now()")
-        return not rows
-
-    await eventually(resting, "nobody works on a case")
-
-
 async def test_the_group_sees_nothing(quiet: Lounge, platform: Platform) -> None:
     """Only the member sees the prompt, with every channel; it goes as silently when they have joined."""
     before = len(from_bot(quiet))
     prompt = await told(quiet, quiet.stranger)
-    await at_rest(platform)
+    await platform.idle()
 
     assert [button.get("text") for button in buttons(prompt)][:2] == ["Join News", "Join Insiders"]
     assert quiet.sim.messages(quiet.group, viewer=quiet.member) == quiet.sim.messages(quiet.group, viewer=quiet.owner)
@@ -89,7 +79,7 @@ async def test_the_group_sees_nothing(quiet: Lounge, platform: Platform) -> None
 async def test_who_takes_no_notice_gets_one_ordinary_prompt(quiet: Lounge, platform: Platform) -> None:
     """After half a minute, in place of the other; and no third one."""
     await told(quiet, quiet.stranger)
-    await at_rest(platform)
+    await platform.idle()
 
     await half_a_minute_passes(platform)
 
@@ -120,7 +110,7 @@ async def test_it_speaks_the_members_language(quiet: Lounge, platform: Platform)
     quiet.sim.join(writes, quiet.news)
     await eventually(lambda: "✅ News" in (seen_by(quiet, writes)[0].text or ""), "a tick")
     assert "um hier zu schreiben" in (seen_by(quiet, writes)[0].text or "")
-    await at_rest(platform)
+    await platform.idle()
     await half_a_minute_passes(platform)
     await eventually(lambda: len(for_all(quiet)) == 2, "ordinary prompts")
     assert all("to write here" in (each.text or "") for each in for_all(quiet))
@@ -129,7 +119,7 @@ async def test_it_speaks_the_members_language(quiet: Lounge, platform: Platform)
 async def test_whoever_presses_it_sees_it(quiet: Lounge, platform: Platform) -> None:
     """So no other one follows; the press is answered with what is missing."""
     prompt = await told(quiet, quiet.stranger)
-    await at_rest(platform)
+    await platform.idle()
 
     query = quiet.sim.press(quiet.stranger, quiet.group, prompt, "v")
     await eventually(lambda: query.answer is not None, "an answer")
@@ -164,13 +154,13 @@ def _names(lounge: Lounge, name: str) -> bool:
 async def test_who_leaves_takes_it_along_and_is_told_again(quiet: Lounge, platform: Platform) -> None:
     """There is one prompt when they come back, and only they see it."""
     await told(quiet, quiet.stranger)
-    await at_rest(platform)
+    await platform.idle()
 
     quiet.sim.leave(quiet.stranger, quiet.group)
     await eventually(lambda: bool(quiet.calls("deleteEphemeralMessage")), "it is taken back")
     quiet.sim.join(quiet.stranger, quiet.group)
     await eventually(lambda: len(quiet.calls("sendMessage")) >= 2 and bool(seen_by(quiet, quiet.stranger)), "told anew")
-    await at_rest(platform)
+    await platform.idle()
 
     assert len(_prompts(quiet)) == 1
     assert for_all(quiet) == []
@@ -179,7 +169,7 @@ async def test_who_leaves_takes_it_along_and_is_told_again(quiet: Lounge, platfo
 async def test_a_prompt_that_nobody_knows_of_goes_when_it_is_pressed(quiet: Lounge, platform: Platform) -> None:
     """As after a crash between sending it and noting its number."""
     prompt = await told(quiet, quiet.stranger)
-    await at_rest(platform)
+    await platform.idle()
     await platform.fetch("UPDATE restrictions SET prompt_ephemeral_id = 4711 RETURNING 1")
 
     quiet.sim.press(quiet.stranger, quiet.group, prompt, "v")
@@ -202,8 +192,8 @@ async def test_a_raid_is_not_seen_for_half_a_minute(quiet: Lounge, platform: Pla
     raiders = [quiet.sim.add_user(f"Raider{number:02}x") for number in range(20)]
     for raider in raiders:
         quiet.sim.join(raider, quiet.group)
-    await eventually(lambda: all(map(quiet.muted, raiders)), "all are muted", within=20)
-    await at_rest(platform)
+    await eventually(lambda: all(map(quiet.muted, raiders)), "all are muted")
+    await platform.idle()
     assert for_all(quiet) == []
     assert sum(len(seen_by(quiet, raider)) for raider in raiders) == 12
 
