@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from bot.simulator import Bot, Call, Chat, Fault, Simulator, User
 from tests.faults.scaling import Fleet
 from tests.faults.town import batched
-from tests.kits.platform import add_group, eventually
+from tests.kits.platform import add_group, eventually, has_heard
 
 # Of their first commands; a burst of all bots' would say more about this machine than about them.
 _BOTS_AT_ONCE = 10
@@ -74,6 +75,8 @@ async def live_side_by_side(
     sim, loop = found.platform.sim, asyncio.get_running_loop()
     say(f"{len(tenants)} bots protect")
     await _protect(found, tenants)
+    for instance in found.instances:
+        await eventually(partial(has_heard, instance.url, groups=len(tenants)), "each instance knows of all groups")
     say(f"{len(tenants)} strangers speak at once")
     began = loop.time()
     for each in tenants:

@@ -34,7 +34,7 @@ from bot.simulator import Call, Message, NotAllowed, Simulator, User
 from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
 from tests.faults.stage import Note, home, servers
 from tests.kits.leash import with_own_files
-from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish
+from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish, has_heard
 
 INSTANCES = 3
 PRESS_SECONDS = 2.0
@@ -79,6 +79,10 @@ class Report:
     cases_open: int = 0
     recovered_in_seconds: float = 0.0
     latest: list[str] = field(default_factory=list)
+    grace_seconds: float = GRACE_SECONDS
+    """How long after the answer that names a pause a request may still come."""
+    press_seconds: float = PRESS_SECONDS
+    """How long a press may wait behind others."""
 
     @property
     def faults(self) -> list[str]:
@@ -93,7 +97,7 @@ class Report:
             "cases_open",
         )
         found = [f"{name}: {getattr(self, name)}" for name in nought if getattr(self, name)]
-        if self.longest_press_behind_others_seconds > PRESS_SECONDS:
+        if self.longest_press_behind_others_seconds > self.press_seconds:
             found.append(f"a press waited {self.longest_press_behind_others_seconds:.2f} s behind others")
         progress = ("joins_asked", "bulk_done", "presses", "floods")
         return found + [f"no {what}" for what in progress if not getattr(self, what)]
@@ -112,14 +116,15 @@ class Crowd:
         self.strangers: list[User] = []
         self.prompts: dict[int, Message] = {}
 
-    async def prepare(self) -> None:
-        """Protect both groups, and have the pressers gated, one after the other."""
+    async def prepare(self, urls: Sequence[str]) -> None:
+        """Protect both groups, and have the pressers gated, one after the other, by whichever instance hears of it."""
         await self.lounge.protect(self.lounge.news)
         self.sim.say(self.lounge.owner, self.quiet, "/protect @gm_news")
-        await self.sim.settled(20)
+        for url in urls:
+            await eventually(partial(has_heard, url, groups=2), "each instance knows of both groups")
         for presser in self.pressers:
             self.sim.join(presser, self.quiet)
-            await eventually(partial(self._prompted, presser), f"{presser.first_name} has a prompt", within=20)
+            await eventually(partial(self._prompted, presser), f"{presser.first_name} has a prompt", within=60)
         await self._platform.at_rest()
 
     def _prompted(self, presser: User) -> bool:
@@ -213,9 +218,17 @@ async def _client(url: str) -> AsyncIterator["Redis"]:
         await client.aclose()
 
 
-async def storm(seconds: float, *, platform: Platform, lounge: Lounge, seed: int, progress: Progress) -> Report:
+async def storm(
+    seconds: float,
+    *,
+    platform: Platform,
+    lounge: Lounge,
+    seed: int,
+    progress: Progress,
+    report: Report | None = None,
+) -> Report:
     """Run instances as processes behind a balancer, let it storm for `seconds`, and judge what happened."""
-    report, dice, port = Report(), random.Random(seed), free_port()
+    report, dice, port = report or Report(), random.Random(seed), free_port()
     changes = {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "LOG_LEVEL": "error"}
     async with AsyncExitStack() as stack:
         ports = [free_port() for _ in range(INSTANCES)]
@@ -226,7 +239,7 @@ async def storm(seconds: float, *, platform: Platform, lounge: Lounge, seed: int
         await platform.webhook_is_set()
         await lounge.sim.settled(30)
         crowd = Crowd(lounge, platform, dice)
-        await crowd.prepare()
+        await crowd.prepare([f"http://127.0.0.1:{each}" for each in ports])
         first_call, first_delivery = len(lounge.sim.calls), len(lounge.sim.deliveries)
         async with bulk_work(platform, lounge):
             began = time.monotonic()
@@ -286,7 +299,7 @@ def _judge_calls(report: Report, calls: Sequence[Call]) -> None:
     inside = started_inside(ours, pauses)
     report.calls, report.floods = len(ours), len(pauses)
     report.latest_start_ms = round(1000 * max((late for late, _ in inside), default=0.0), 1)
-    report.started_in_pause = sum(late > GRACE_SECONDS for late, _ in inside)
+    report.started_in_pause = sum(late > report.grace_seconds for late, _ in inside)
     report.latest = [what for _, what in inside[-20:]]
     moments = [call.at for call in ours if scope_of(call)[0] != Kind.OTHER.value]
     ends = [pause.ends for pause in pauses if pause.whole_bot]
