@@ -9,15 +9,16 @@ from functools import partial
 
 import pytest
 
-from bot.simulator import Call, Fault, FloodLimits, Simulator, User
+from bot.simulator import Call, Chat, Fault, FloodLimits, Simulator, User
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.faults.pauses import NOT_OURS, EveryThird, pauses_of, started_inside
 from tests.kits.platform import Lounge, Platform, add_group, eventually, free_port, furnish
 
 pytestmark = pytest.mark.servers
 
-# What is judged between processes is 50 ms; here simulator and instances share an event loop, and may keep it busy.
-ONE_LOOP_SECONDS = 0.1
+# What is judged between processes is 50 ms; here simulator and instances share an event loop, on a machine that runs
+# other tests. Pauses last a second or two: who disregards them is found by this, too.
+ONE_LOOP_SECONDS = 0.5
 
 
 def started_inside_a_pause(calls: list[Call]) -> list[str]:
@@ -47,7 +48,7 @@ async def test_a_pause_is_obeyed_and_the_mute_follows(lounge: Lounge, platform: 
         if stranger is not lounge.stranger:
             lounge.sim.join(stranger, lounge.group)
         lounge.sim.say(stranger, lounge.group, "hello")
-    await eventually(lambda: all(map(lounge.muted, strangers)), "all are muted", within=12)
+    await eventually(lambda: all(map(lounge.muted, strangers)), "all are muted")
     await finished(lounge, platform)
 
     done = Counter(call.params["user_id"] for call in lounge.calls("restrictChatMember") if call.status == 200)
@@ -72,15 +73,16 @@ async def test_a_storm_of_pauses_loses_nothing(lounge: Lounge, platform: Platfor
     deliveries = [each for each in lounge.sim.deliveries if each.kind == "callback_query"]
     lounge.sim.faults.remove(storm)
     for stranger in strangers:
-        await eventually(partial(muted_after_a_word, lounge, stranger), "the stranger is muted", within=10)
+        await eventually(partial(muted_after_a_word, lounge, stranger), "the stranger is muted")
     lounge.sim.join(lounge.stranger, lounge.news)
-    await eventually(lambda: not lounge.muted(lounge.stranger), "the joiner is free", within=20)
-    await eventually(lambda: len(prompts(lounge)) == len(strangers), "one prompt for each", within=20)
+    await eventually(lambda: not lounge.muted(lounge.stranger), "the joiner is free")
+    await eventually(lambda: len(prompts(lounge)) == len(strangers), "one prompt for each")
 
     waited = [each.finished - each.started for each in deliveries if each.finished is not None]
     assert started_inside_a_pause(lounge.sim.calls) == []
     assert len(waited) >= len(presses)
-    assert max(waited) < 2.5
+    # Telegram's own pauses among it, and whatever else the machine does.
+    assert max(waited) < 6
     assert lounge.member.id not in restricted(lounge)
 
 
@@ -91,6 +93,21 @@ async def muted_after_a_word(lounge: Lounge, stranger: User) -> bool:
         await lounge.sim.settled()
         await asyncio.sleep(0.2)
     return lounge.muted(stranger)
+
+
+async def come_and_speak(lounge: Lounge, platform: Platform, number: int) -> list[User]:
+    """Have so many strangers come in and say something at once, and wait until all that follows is done."""
+    guests = [lounge.sim.add_user(f"Guest {number}") for number in range(number)]
+    for guest in guests:
+        lounge.sim.join(guest, lounge.group)
+        lounge.sim.say(guest, lounge.group, "hello")
+    await finished(lounge, platform)
+    return guests
+
+
+def asked_about(lounge: Lounge, chat: Chat) -> list[Call]:
+    """Return the calls about a chat."""
+    return [call for call in lounge.sim.calls if call.params.get("chat_id") == chat.id]
 
 
 async def test_a_crowd_never_meets_telegrams_limits(database_url: str, redis_url: str) -> None:
@@ -105,7 +122,7 @@ async def test_a_crowd_never_meets_telegrams_limits(database_url: str, redis_url
             crowd = [sim.add_user(f"Guest {number}") for number in range(30)]
             for guest in crowd:
                 sim.join(guest, lounge.group)
-            await eventually(lambda: all(map(lounge.muted, crowd)), "all thirty are muted", within=20)
+            await eventually(lambda: all(map(lounge.muted, crowd)), "all thirty are muted")
             await eventually(lambda: len(prompts(lounge)) == 6, "five own prompts stand, and one for all others")
             sim.say(lounge.owner, lounge.group, "/status")
             await lounge.until_said("News")
@@ -121,11 +138,11 @@ async def test_a_failed_mute_is_repeated_after_1_2_and_4_seconds(lounge: Lounge)
     await lounge.protect(lounge.news)
     lounge.sim.faults.add(Fault(kind="error", method="restrictChatMember", code=502, times=3))
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
-    await eventually(lambda: lounge.muted(lounge.stranger), "muted in the end", within=15)
+    await eventually(lambda: lounge.muted(lounge.stranger), "muted in the end")
 
     attempts = [call.at for call in lounge.calls("restrictChatMember")]
     pauses = [later - earlier for earlier, later in itertools.pairwise(attempts)]
-    in_time = [nominal <= pause < nominal * 1.1 + 1.0 for nominal, pause in zip((1, 2, 4), pauses, strict=True)]
+    in_time = [nominal <= pause < nominal * 1.1 + 2.0 for nominal, pause in zip((1, 2, 4), pauses, strict=True)]
 
     assert in_time == [True] * 3
 
@@ -135,19 +152,16 @@ async def test_a_silent_telegram_is_left_in_peace(lounge: Lounge, platform: Plat
     """Everything fails: after a few calls only probes are made; members speak, nobody is muted; then all goes on."""
     await lounge.protect(lounge.news)
     silence = lounge.sim.faults.add(Fault(kind="error", code=503, times=None))
-    guests = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
+    await come_and_speak(lounge, platform, 10)
     before = len(lounge.sim.calls)
-    for guest in guests:
-        lounge.sim.join(guest, lounge.group)
-        lounge.sim.say(guest, lounge.group, "hello")
-    await finished(lounge, platform)
+    await come_and_speak(lounge, platform, 30)
     while_silent = lounge.sim.calls[before:]
 
-    assert len(while_silent) < 30
+    assert len(while_silent) < 10
     assert restricted(lounge) == []
 
     lounge.sim.faults.remove(silence)
-    await eventually(partial(muted_after_a_word, lounge, lounge.stranger), "the stranger is muted", within=10)
+    await eventually(partial(muted_after_a_word, lounge, lounge.stranger), "the stranger is muted")
 
 
 @pytest.mark.usefixtures("instance")
@@ -156,23 +170,22 @@ async def test_one_silent_channel_stops_no_other(lounge: Lounge, platform: Platf
     await lounge.protect(lounge.news)
     terrace = add_group(lounge.sim, lounge.bot, lounge.owner, "Terrace")
     lounge.sim.say(lounge.owner, terrace, f"/protect {lounge.insiders.id}")
-    await lounge.settled()
+    await lounge.until_said("Done.", terrace)
     silence = lounge.sim.faults.add(Fault(kind="error", chat=lounge.news.id, code=503, times=None))
-    guests = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
-    before = len(lounge.sim.calls)
-    for guest in guests:
-        lounge.sim.join(guest, lounge.group)
-        lounge.sim.say(guest, lounge.group, "hello")
+    first = len(asked_about(lounge, lounge.news))
+    guests = await come_and_speak(lounge, platform, 10)
+    before = len(asked_about(lounge, lounge.news))
+    guests += await come_and_speak(lounge, platform, 30)
     lounge.sim.join(lounge.stranger, terrace)
-    await eventually(partial(lounge.muted, lounge.stranger, terrace), "the other group is gated", within=10)
+    await eventually(partial(lounge.muted, lounge.stranger, terrace), "the other group is gated")
     await finished(lounge, platform)
-    asked = [call for call in lounge.sim.calls[before:] if call.params.get("chat_id") == lounge.news.id]
 
-    assert 5 <= len(asked) < 15
+    assert before - first >= 5
+    assert len(asked_about(lounge, lounge.news)) - before < 10
     assert not any(lounge.muted(guest) for guest in guests)
 
     lounge.sim.faults.remove(silence)
-    await eventually(partial(muted_after_a_word, lounge, guests[0]), "a stranger is muted again", within=10)
+    await eventually(partial(muted_after_a_word, lounge, guests[0]), "a stranger is muted again")
 
 
 async def test_without_redis_mutes_and_lifts_go_on(lounge: Lounge, platform: Platform) -> None:
