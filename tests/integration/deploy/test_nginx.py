@@ -209,7 +209,7 @@ async def test_a_dead_instance_is_not_noticed(behind: Stand) -> None:
     assert statuses == {200: 20}
     assert len(behind.two.requests) == 20
     # Tried three times and then left alone, but for a try every two seconds.
-    assert 3 <= len(behind.one.requests) <= 6
+    assert 3 <= len(behind.one.requests) <= 10
 
 
 async def test_what_people_send_is_not_sent_twice(behind: Stand) -> None:
@@ -254,7 +254,7 @@ async def test_events_come_as_they_happen(behind: Stand, path: str) -> None:
 
     behind.one.answer = behind.two.answer = stream
     async with behind.http.get(f"https://127.0.0.1:{behind.front.port}{path}") as answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             first = await answer.content.readuntil(b"\n\n")
         more.set()
         rest = await answer.read()
@@ -273,11 +273,11 @@ async def test_attempts_to_sign_in_are_few(behind: Stand) -> None:
 
 async def test_calls_of_the_api_are_bounded(behind: Stand) -> None:
     """Twenty a second from one address, and forty more at once."""
-    answers = await asyncio.gather(*(behind.ask("GET", "/api/v1/groups") for _ in range(120)))
+    answers = await asyncio.gather(*(behind.ask("GET", "/api/v1/groups") for _ in range(300)))
     statuses = Counter(status for status, _, _ in answers)
 
-    assert 40 <= statuses[200] < 120
-    assert statuses[200] + statuses[429] == 120
+    assert 40 <= statuses[200] < 300
+    assert statuses[200] + statuses[429] == 300
 
 
 async def test_updates_are_never_slowed_down(behind: Stand) -> None:
@@ -319,7 +319,7 @@ async def test_an_instance_that_is_slow_gets_less(tmp_path: Path) -> None:
     """Of least connections: whoever takes long is given less, which taking turns would not do."""
 
     async def slow(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         return web.Response(text="done")
 
     async with AsyncExitStack() as stack:
@@ -341,15 +341,15 @@ async def test_people_stay_where_they_are_and_may_go_elsewhere(tmp_path: Path) -
     """Sticky: the cookie that nginx gives leads back to the same instance, and to another when that one is gone."""
     async with AsyncExitStack() as stack:
         behind = await stand(stack, tmp_path / "front", strategy="sticky")
-        cookies = [await new_place(behind) for _ in range(20)]
+        cookies = [await new_place(behind) for _ in range(40)]
         places = [await where(behind, cookie) for cookie in cookies]
         assert [await where(behind, cookie) for cookie in cookies] == places
         assert min(Counter(places).values()) >= 3
-        assert len(places) == 20
+        assert len(places) == 40
 
         behind.front.balance("sticky", [behind.two.port, free_port()])
         answers = [await behind.ask("GET", "/console/", cookies={"gmbot_place": each}) for each in cookies]
-        assert [status for status, _, _ in answers] == [200] * 20
+        assert [status for status, _, _ in answers] == [200] * 40
 
 
 async def new_place(behind: Stand) -> str:
