@@ -124,7 +124,7 @@ async def front(
         )
     running = Front(directory, port, process.pid)
     try:
-        await eventually(lambda: _listens(port), "nginx listens", within=10)
+        await eventually(lambda: _listens(port), "nginx listens")
         yield running
     finally:
         process.terminate()

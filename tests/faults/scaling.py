@@ -168,7 +168,7 @@ async def under_load(
         await load.run(lambda _: None, going=lambda: not acting.done())
         await load.settle(_SETTLE_SECONDS)
         counting.cancel()
-    await found.platform.at_rest(within=30)
+    await found.platform.at_rest(within=60)
     return Scaled(
         counts=tally.counts.plain(),
         lost=tally.lost,

@@ -49,7 +49,7 @@ async def test_two_instances_do_each_action_once(lounge: Lounge, platform: Platf
     messages = written(lounge, 300)
     async with platform.process(free_port()), platform.process(free_port()):
         await schedule(platform, lounge, messages)
-        await all_done(platform, within=20)
+        await all_done(platform, within=60)
 
     assert sorted(asked(lounge)) == messages
     assert not lounge.calls("deleteMessage")
@@ -65,6 +65,6 @@ async def test_killed_in_the_middle_of_a_deletion(lounge: Lounge, platform: Plat
         await lounge.until_running("deleteMessages")
         doomed.kill()
         async with platform.process(free_port()):
-            await all_done(platform, within=20)
+            await all_done(platform, within=60)
 
     assert not {message.id for message in lounge.sim.messages(lounge.group)} & set(messages)

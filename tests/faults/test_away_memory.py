@@ -64,7 +64,7 @@ class Memory:
 
     async def until_connected(self, *, connected: bool = True) -> None:
         """Wait until events of others arrive, or are known not to."""
-        await eventually(lambda: self.subscription.connected is connected, "the subscription changes", within=6)
+        await eventually(lambda: self.subscription.connected is connected, "the subscription changes")
 
 
 @asynccontextmanager
@@ -94,6 +94,7 @@ async def test_a_redis_that_was_never_there_is_told_of_once() -> None:
         subscription = Subscription(redis=redis, answers=answers, clock=clock, on_config=lambda: None)
         with capture_logs() as events:
             listening = asyncio.create_task(subscription.run())
+            await eventually(lambda: bool(events), "it is told of")
             await asyncio.sleep(0.5)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
@@ -156,8 +157,12 @@ async def test_an_event_that_could_not_be_told_is_told_later(
     await here.proxy.heal()
 
     assert known_in_between is before
-    await eventually(lambda: there.recall() is after, "the other instance knows", within=4)
-    assert await here.answers.read(BOT, USER, [NEWS]) == {NEWS: after}
+    await eventually(lambda: there.recall() is after, "the other instance knows")
+
+    async def kept() -> bool:
+        return await here.answers.read(BOT, USER, [NEWS]) == {NEWS: after}
+
+    await eventually(kept, "Redis knows")
 
 
 async def test_an_older_event_does_not_undo_one_that_could_not_be_told(here: Memory) -> None:
@@ -212,7 +217,8 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(here: Memory) -> None
     for _ in range(20):
         assert await here.answers.read(BOT, USER, [NEWS]) == {}
 
-    assert loop.time() - started < 0.3
+    # Twenty that waited would take seconds.
+    assert loop.time() - started < 1
 
 
 async def test_a_foreign_message_does_not_end_the_listening(here: Memory, there: Memory, redis_url: str) -> None:

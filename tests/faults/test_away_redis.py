@@ -54,7 +54,7 @@ async def test_nobody_notices_that_redis_is(outside: Outside, fault: Callable[[O
     lounge = outside.lounge
     try:
         await fault(outside)
-        took = [await outside.a_known_member_speaks() for _ in range(5)]
+        await outside.assert_known_members_speak()
         lounge.sim.say(outside.newcomer, lounge.group, "I am in the channel")
         lounge.sim.join(outside.muted, lounge.news)
         await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
@@ -64,5 +64,4 @@ async def test_nobody_notices_that_redis_is(outside: Outside, fault: Callable[[O
         await heal(outside)
     await outside.live_on()
 
-    assert max(took) < 0.3
     outside.assert_only_strangers_were_muted()

@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,9 @@ class Pair:
     def signal(self, server: str, number: signal.Signals) -> None:
         """Send a signal to a server; PostgreSQL gives everybody a process of their own."""
         for pid in self._pids(server):
-            os.kill(pid, number)
+            # One that served a connection may be gone by now.
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _pids(self, server: str) -> list[int]:
         if server == "valkey":
@@ -78,7 +80,7 @@ async def test_a_server_that_stands_still(
     own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
     async with outside_of(lounge, own) as outside:
         with stopped(pair, server):
-            took = [await outside.a_known_member_speaks() for _ in range(5)]
+            await outside.assert_known_members_speak()
             lounge.sim.say(outside.newcomer, lounge.group, "I am in the channel")
             lounge.sim.join(outside.muted, lounge.news)
             await outside.until_status(status)
@@ -88,7 +90,6 @@ async def test_a_server_that_stands_still(
             await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
         await outside.live_on()
 
-        assert max(took) < 0.3
         outside.assert_only_strangers_were_muted()
 
 
@@ -130,13 +131,12 @@ async def test_no_connection_is_left(lounge: Lounge, platform: Platform, pair: P
     async with outside_of(lounge, own) as outside:
         async with every_connection(own.database_url):
             await outside.until_status("unhealthy")
-            took = [await outside.a_known_member_speaks() for _ in range(5)]
+            await outside.assert_known_members_speak()
             ready = await get(f"{outside.first}/readyz")
             lounge.sim.join(outside.muted, lounge.news)
             await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
         await outside.live_on()
 
-        assert max(took) < 0.3
         assert ready == 200
         outside.assert_only_strangers_were_muted()
 

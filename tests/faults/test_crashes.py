@@ -10,8 +10,8 @@ from tests.kits.platform import Instance, Lounge, Platform, balancer, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 
-# A dead instance's lease of 3 s runs out and is seen by the next sweep.
-TAKEOVER_SECONDS = 5.0
+# A dead instance's lease of 3 s runs out and is seen by the next sweep: 5 s. A machine that does other things has more.
+TAKEOVER_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ async def test_killed_while_muting(moment: Moment, doomed: Instance, lounge: Lou
     message = lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await strike(doomed, moment, lounge)
 
-    await eventually(lambda: lounge.muted(lounge.stranger), "the heir mutes", within=TAKEOVER_SECONDS + 1)
-    await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "the heir prompts", within=TAKEOVER_SECONDS + 1)
+    await eventually(lambda: lounge.muted(lounge.stranger), "the heir mutes", within=TAKEOVER_SECONDS)
+    await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "the heir prompts", within=TAKEOVER_SECONDS)
     await lounge.sim.settled(10)
     await platform.at_rest()
 
@@ -110,8 +110,8 @@ async def test_killed_while_freeing(moment: Moment, doomed: Instance, lounge: Lo
     lounge.sim.join(lounge.stranger, lounge.news)
     await strike(doomed, moment, lounge)
 
-    await eventually(lambda: not lounge.muted(lounge.stranger), "the heir frees", within=TAKEOVER_SECONDS + 1)
-    await eventually(lambda: not lounge.prompts(lounge.stranger), "the prompt goes", within=TAKEOVER_SECONDS + 1)
+    await eventually(lambda: not lounge.muted(lounge.stranger), "the heir frees", within=TAKEOVER_SECONDS)
+    await eventually(lambda: not lounge.prompts(lounge.stranger), "the prompt goes", within=TAKEOVER_SECONDS)
     await lounge.sim.settled(10)
     await platform.at_rest()
 

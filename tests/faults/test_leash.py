@@ -123,7 +123,7 @@ async def test_a_run_whose_holder_is_killed_puts_its_things_away(tmp_path: Path)
         assert process.stdout is not None
         *pids, _ = (await process.stdout.readline()).split()
         process.kill()
-        await eventually(away.exists, "it has put its things away", within=20)
+        await eventually(away.exists, "it has put its things away", within=60)
 
     for pid in pids:
         with suppress(ProcessLookupError):

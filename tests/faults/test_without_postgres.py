@@ -108,6 +108,7 @@ async def test_a_press_frees_whose_join_was_not_heard_of(outside: Outside) -> No
         sim.join(outside.muted, lounge.news)
         press = sim.press(outside.muted, lounge.group, prompt, "v")
         await eventually(lambda: not lounge.muted(outside.muted), "who pressed is free", within=RECOVERY_SECONDS)
+        await eventually(lambda: press.answer is not None, "the press is answered")
         sim.faults.release(held)
 
         assert press.answer is not None
@@ -294,7 +295,7 @@ async def test_all_away_means_that_everything_waits(outside: Outside) -> None:
     lounge, sim = outside.lounge, outside.lounge.sim
     async with away(outside):
         await outside.redis.refuse()
-        took = await outside.a_known_member_speaks()
+        await outside.assert_known_members_speak()
         before = len(sim.deliveries)
         message = sim.say(lounge.stranger, lounge.group, "may I?")
         sim.join(outside.muted, lounge.news)
@@ -303,7 +304,6 @@ async def test_all_away_means_that_everything_waits(outside: Outside) -> None:
 
         assert stands(outside, message)
         assert lounge.muted(outside.muted)
-        assert took < 1
     await outside.redis.heal()
     await lounge.until_muted(lounge.stranger)
     await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
