@@ -104,7 +104,7 @@ async def test_press_and_answer_over_events(demo: DemoWorld, page: Page, api: Bo
         _, pressed = await page.act("press", demo.sam.id, chat=str(demo.lounge.id), message=number, data="v")
         query = pressed["result"]["query"]
         await api("answerCallbackQuery", callback_query_id=query, text="Not yet")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not any(name == "answer" for name, _ in events):
                 name, data = (await stream.content.readuntil(b"\n\n")).decode().split("\n")[:2]
                 events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))

@@ -10,6 +10,7 @@ import pytest
 from bot.simulator import NotAllowed, NotFound, Simulator, User
 from bot.simulator.model import Chat
 from tests.contract.simulator.conftest import Small
+from tests.kits.platform import eventually
 from tests.kits.simulator import BotClient, Json
 
 BUTTON = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
@@ -146,12 +147,12 @@ async def test_polling(sim: Simulator, world: Small, api: BotClient) -> None:
     next_id = started.result[-1]["update_id"] + 1 if isinstance(started.result, list) else 0
     async with asyncio.TaskGroup() as tasks:
         poll = tasks.create_task(api("getUpdates", offset=next_id, timeout=20))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: polls(sim) == 1, "the poll waits")
         sim.say(world.ben, world.lounge, "hello")
     got = poll.result().result
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(api("getUpdates", offset=next_id + 1, timeout=20))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: polls(sim) == 1, "the poll waits")
         second = tasks.create_task(api("getUpdates", offset=next_id + 1, timeout=0))
 
     assert count > 0
@@ -159,6 +160,11 @@ async def test_polling(sim: Simulator, world: Small, api: BotClient) -> None:
     assert [update["update_id"] for update in got] == [next_id]
     assert first.result().status == 409
     assert second.result().result == []
+
+
+def polls(sim: Simulator) -> int:
+    """Count the polls that are under way."""
+    return sum(call.is_running for call in sim.calls_of("getUpdates"))
 
 
 async def test_albums_edits_and_photos(sim: Simulator, world: Small) -> None:
