@@ -89,11 +89,13 @@ async def test_a_stricter_and_a_milder_choice_reach_open_cases(lounge: Lounge, p
     assert lounge.muted(lounge.stranger)
 
 
-async def muted(lounge: Lounge) -> None:
+async def muted(lounge: Lounge, platform: Platform) -> None:
     """Have the stranger speak, and wait for the mute and its prompt: the case then waits for the time to be over."""
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await lounge.until_muted(lounge.stranger)
     await eventually(lambda: bool(prompts(lounge)), "a prompt")
+    # A case that is still at work would note its own time over the one that a test gives it.
+    await platform.idle()
     await lounge.settled()
 
 
@@ -106,7 +108,7 @@ async def test_who_does_not_join_in_time_is_removed_and_may_come_back(lounge: Lo
     """Muted first, removed after the time is over, and the ban is ended by GMBot itself."""
     await lounge.protect(lounge.news)
     await choose(lounge, platform, "enforcement=kick", "kick_minutes=5")
-    await muted(lounge)
+    await muted(lounge, platform)
 
     await _overdue(platform)
     await eventually(lambda: bool(lounge.calls("banChatMember")), "a removal")
@@ -127,7 +129,7 @@ async def test_who_joins_in_time_is_not_removed(lounge: Lounge, platform: Platfo
     """Freed as ever; nothing is left that could remove them later."""
     await lounge.protect(lounge.news)
     await choose(lounge, platform, "enforcement=kick")
-    await muted(lounge)
+    await muted(lounge, platform)
     lounge.sim.join(lounge.stranger, lounge.news)
     await lounge.until_free(lounge.stranger)
     await finished(lounge, platform)
@@ -142,7 +144,7 @@ async def test_a_moderators_ban_outlives_the_end_of_ours(lounge: Lounge, platfor
     """Our ban is recognised by its end; the moderator's, which came after it, stays."""
     await lounge.protect(lounge.news)
     await choose(lounge, platform, "enforcement=kick")
-    await muted(lounge)
+    await muted(lounge, platform)
     await _overdue(platform)
     await eventually(lambda: bool(lounge.calls("banChatMember")), "a removal")
     await finished(lounge, platform)
@@ -183,6 +185,7 @@ async def test_a_newcomer_has_a_time_of_grace(lounge: Lounge, platform: Platform
     await lounge.settled()
     message = lounge.sim.say(newcomer, lounge.group, "hello")
     await lounge.settled()
+    await platform.idle()
     assert stands(lounge, message)
     assert restricted(lounge) == []
 
@@ -215,8 +218,10 @@ async def test_leaving_the_channel_can_be_without_consequence(lounge: Lounge, pl
     """Who has once written as a member goes on writing."""
     await lounge.protect(lounge.news)
     await choose(lounge, platform, "on_leave=nothing")
-    lounge.sim.say(lounge.member, lounge.group, "good morning")
-    await lounge.settled()
+    # The first word may have cost a question that came back late; the second passes as a member's.
+    for word in ("good", "morning"):
+        lounge.sim.say(lounge.member, lounge.group, word)
+        await finished(lounge, platform)
 
     lounge.sim.leave(lounge.member, lounge.news)
     await finished(lounge, platform)

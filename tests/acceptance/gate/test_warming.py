@@ -101,7 +101,7 @@ async def test_who_was_verified_in_advance_costs_no_question(lounge: Lounge, pla
 @pytest.mark.usefixtures("instance")
 async def test_a_press_does_not_wait_for_the_warmer(lounge: Lounge, platform: Platform) -> None:
     """Two warmers share one budget of ten a second, and a member who joins and presses is free at once."""
-    await crowd(lounge, platform, 40)
+    await crowd(lounge, platform, 70)
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await lounge.until_muted(lounge.stranger)
     await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "the prompt is there")
@@ -109,7 +109,7 @@ async def test_a_press_does_not_wait_for_the_warmer(lounge: Lounge, platform: Pl
     before = len(questions(lounge))
     async with asyncio.TaskGroup() as tasks:
         warmers = [tasks.create_task(warm(platform, "--all", "--json", bulk=10)) for _ in range(2)]
-        await eventually(lambda: len(questions(lounge)) > before + 5, "the warmers are at it", within=20)
+        await eventually(lambda: len(questions(lounge)) > before + 5, "the warmers are at it")
         prompt = lounge.prompts(lounge.stranger)[0]
         # The bot does not hear of this join: the press has to ask.
         lounge.sim.faults.hold(Hold(kind="chat_member", chat=lounge.news.id))
@@ -124,7 +124,8 @@ async def test_a_press_does_not_wait_for_the_warmer(lounge: Lounge, platform: Pl
     busiest = max(sum(1 for other in starts if start <= other < start + 1) for start in starts)
 
     assert still_running
-    assert waited < 2.0
+    # Whoever had to wait for the warmers would wait for all who are left: six seconds.
+    assert waited < 4
     # Two budgets would make twenty; calls that were allowed in time may arrive together on a busy machine.
     assert busiest <= 15
     assert len(starts) <= 10 * (starts[-1] - starts[0] + 2)
@@ -141,7 +142,7 @@ async def test_an_instance_takes_up_an_interrupted_round(lounge: Lounge, platfor
         await Bookmarks(redis=redis).save(BotId(lounge.bot.id), 0, Bookmark(GroupId(lounge.group.id), None))
     before = len(questions(lounge))
     async with platform.instance(WARM_SCHEDULE="03:00", RATE_LIMIT_BULK="200"):
-        await eventually(lambda: len(questions(lounge)) == before + 5, "everybody was asked about", within=10)
+        await eventually(lambda: len(questions(lounge)) == before + 5, "everybody was asked about")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--group", "-1", "--all")])

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.acceptance.kit import finished
 from tests.kits.ingress import Served, served
 from tests.kits.platform import Lounge, Platform
 
@@ -26,7 +27,7 @@ async def instance(platform: Platform, lounge: Lounge) -> AsyncIterator[Served]:
         await platform.webhook_is_set()
         await lounge.protect(lounge.news)
         lounge.sim.say(lounge.member, lounge.group, "hello")
-        await lounge.settled()
+        await finished(lounge, platform)
         yield instance
 
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from bot.simulator import Chat, Duplicate, Fault, User
 from bot.simulator.model import JsonObject
+from tests.acceptance.kit import finished
 from tests.kits.ingress import Served, raw, served
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 
@@ -75,7 +76,7 @@ def taken(lounge: Lounge) -> set[object]:
 
 async def until_taken(lounge: Lounge, number: object) -> None:
     """Wait until an update was answered with 200."""
-    await eventually(lambda: number in taken(lounge), "an answer", within=10)
+    await eventually(lambda: number in taken(lounge), "an answer")
 
 
 @pytest.mark.usefixtures("instance")
@@ -112,9 +113,9 @@ async def test_a_hundred_poisoned_chats_hold_up_nobody_else(lounge: Lounge, plat
     assert {row["error"] for row in letters} == {"RaiseError: sabotaged"}
     # Telegram tries the second time at once; a third would come after 2 s, and 80 chats that wait stall the bot.
     assert set(deliveries.values()) == {2}
-    assert sorted(delays)[len(delays) // 2] < 0.5
-    # The first of them shares the processor with a hundred failures at once.
-    assert max(delays) < 8
+    # The first of them share the processor with a hundred failures at once, and with whatever else the machine does.
+    assert sorted(delays)[len(delays) // 2] < 2
+    assert max(delays) < 20
 
 
 async def test_an_update_survives_a_fault_that_passes(lounge: Lounge, platform: Platform, instance: Served) -> None:
@@ -182,14 +183,14 @@ async def test_what_a_dead_instance_held_is_taken_over(lounge: Lounge, platform:
     await lounge.protect(lounge.news)
     await platform.fetch(
         "WITH silent AS (INSERT INTO instances (instance_id, host, version, beat_at)"
-        " VALUES (gen_random_uuid(), 'gone', 'test', now() - interval '1 second') RETURNING instance_id)"
+        " VALUES (gen_random_uuid(), 'gone', 'test', now()) RETURNING instance_id)"
         " INSERT INTO updates_done (bot_id, update_id, state, owner)"
         " SELECT $1, 900000020, 'claimed', instance_id FROM silent",
         lounge.bot.id,
     )
     body = speech(lounge, lounge.stranger, update_id=900_000_020)
     early = await instance.caller.post(body)
-    await asyncio.sleep(1.1)
+    await platform.fetch("UPDATE instances SET beat_at = now() - interval '1.8 seconds' WHERE host = 'gone'")
     late = await instance.caller.post(body)
     await lounge.until_muted(lounge.stranger)
 
@@ -235,7 +236,7 @@ async def test_while_telegram_is_away_no_update_is_given_up(
     async def done() -> bool:
         return (await instance.caller.post(body)).status == 200
 
-    await eventually(done, "the update is taken", within=10)
+    await eventually(done, "the update is taken")
 
     assert statuses == [503] * 6
     assert await platform.fetch("SELECT 1 FROM dead_letters") == []
@@ -247,7 +248,7 @@ async def test_without_postgresql_members_speak_and_the_rest_waits(
     """Known members' updates go on; strangers' wait in Telegram's queue, and are served when PostgreSQL is back."""
     await lounge.protect(lounge.news)
     lounge.sim.say(lounge.member, lounge.group, "known from now on")
-    await lounge.settled()
+    await finished(lounge, platform)
     stranger, member = (
         speech(lounge, user, update_id=number)
         for user, number in ((lounge.stranger, 900_000_050), (lounge.member, 900_000_051))
@@ -266,7 +267,8 @@ async def test_without_postgresql_members_speak_and_the_rest_waits(
 
     assert (held.status, held.headers["retry-after"]) == (503, "1")
     assert passed == [200] * 100
-    assert took < 1
+    # A hundred that waited for PostgreSQL, or for a question, would take half a minute.
+    assert took < 5
     assert (live.status, ready.status, health.status) == (200, 200, 503)
     assert json.loads(health.body)["status"] == "unhealthy"
     assert served_again.status == 200
@@ -300,7 +302,7 @@ async def eventually_healthy(instance: Served) -> None:
     async def healthy() -> bool:
         return (await instance.caller.call("GET", "/health")).status == 200
 
-    await eventually(healthy, "the instance is healthy", within=10)
+    await eventually(healthy, "the instance is healthy")
 
 
 @asynccontextmanager

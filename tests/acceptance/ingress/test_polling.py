@@ -68,7 +68,7 @@ async def test_the_turn_changes_without_loss_or_doubling(lounge: Lounge, platfor
         await leader.aclose()
         for number in range(5):
             lounge.sim.say(lounge.member, lounge.group, f"between {number}")
-        await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed", within=10)
+        await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed")
         for person in people:
             await lounge.until_muted(person)
         await platform.at_rest()
@@ -92,7 +92,7 @@ async def test_when_the_leader_ends_another_takes_its_turn(lounge: Lounge, platf
             await leader.aclose()
             lounge.sim.say(lounge.stranger, lounge.group, "is anybody there?")
             await lounge.until_muted(lounge.stranger)
-            await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed", within=10)
+            await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed")
 
     assert await platform.fetch("SELECT 1 FROM updates_done WHERE state <> 'done'") == []
 
@@ -109,8 +109,8 @@ async def test_a_broken_lock_ends_the_turn(lounge: Lounge, platform: Platform) -
         lounge.sim.say(lounge.stranger, lounge.group, "hello")
         await lounge.until_muted(lounge.stranger)
         lounge.sim.join(lounge.stranger, lounge.news)
-        await eventually(lambda: not lounge.muted(lounge.stranger), "Sam is free", within=15)
-        await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed", within=15)
+        await eventually(lambda: not lounge.muted(lounge.stranger), "Sam is free")
+        await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed")
 
     assert await platform.fetch("SELECT 1 FROM updates_done WHERE state <> 'done'") == []
     assert len(await platform.fetch("SELECT 1 FROM restrictions")) == 1
@@ -125,7 +125,7 @@ async def test_a_webhook_that_is_set_is_named_and_left_alone(lounge: Lounge, pla
         async def named() -> bool:
             return "webhook" in await fault_of(instance.caller)
 
-        await eventually(named, "the conflict is named", within=10)
+        await eventually(named, "the conflict is named")
         reply = await instance.caller.call("GET", "/health")
         info = (await client("getWebhookInfo")).fields
         removed_by_us = lounge.sim.calls_of("deleteWebhook")
@@ -143,7 +143,7 @@ async def test_take_over_removes_the_webhook_and_keeps_what_waits(lounge: Lounge
         await client("setWebhook", url=ELSEWHERE)
         lounge.sim.private(lounge.owner, lounge.bot, "/start")
         async with served(platform, polling=True, take_over=True):
-            await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed", within=10)
+            await eventually(lambda: confirmed(lounge.sim, lounge.bot), "all is confirmed")
         info = (await client("getWebhookInfo")).fields
 
     assert info["url"] == ""

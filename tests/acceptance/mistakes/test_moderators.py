@@ -201,7 +201,7 @@ async def test_our_own_mute_is_recognised_when_its_answer_is_lost(lounge: Lounge
     await lounge.protect(lounge.news)
     lounge.sim.faults.add(Fault(kind="lose_answer", method="restrictChatMember"))
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
-    await eventually(lambda: prompts(lounge) != [], "the prompt, after the lost answer", within=15)
+    await eventually(lambda: prompts(lounge) != [], "the prompt, after the lost answer")
     await finished(lounge, platform)
     lounge.sim.join(lounge.stranger, lounge.news)
     await lounge.until_free(lounge.stranger)

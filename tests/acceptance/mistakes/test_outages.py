@@ -69,7 +69,7 @@ async def test_nobody_is_muted_for_an_answer_that_is_none(lounge: Lounge, platfo
         return lounge.muted(lounge.stranger)
 
     lounge.sim.faults.remove(fault)
-    await eventually(muted, "the stranger is muted", within=8)
+    await eventually(muted, "the stranger is muted")
 
 
 async def test_one_false_absence_mutes_nobody(lounge: Lounge, platform: Platform) -> None:
@@ -96,7 +96,7 @@ async def test_an_error_at_the_second_question_mutes_nobody(lounge: Lounge, plat
     lounge.sim.say(lounge.member, lounge.group, "hello")
     await lounge.settled()
     # The question is asked again after 1, 2 and 4 s.
-    await platform.at_rest(within=20)
+    await platform.at_rest()
 
     assert restricted(lounge) == []
 
@@ -181,8 +181,8 @@ async def test_a_lift_that_fails_is_tried_again(lounge: Lounge, platform: Platfo
         Fault(kind=fault.kind, method=fault.method, code=fault.code, retry_after=fault.retry_after, times=1)
     )
     lounge.sim.join(lounge.stranger, lounge.news)
-    await eventually(lambda: not lounge.muted(lounge.stranger), "freed at the second attempt", within=10)
-    await eventually(lambda: prompts(lounge) == [], "the prompt is gone", within=10)
+    await eventually(lambda: not lounge.muted(lounge.stranger), "freed at the second attempt")
+    await eventually(lambda: prompts(lounge) == [], "the prompt is gone")
 
     assert lounge.sim.member(lounge.group, lounge.stranger).status == "member"
 
@@ -214,15 +214,15 @@ async def test_a_refused_mute_is_not_tried_again(lounge: Lounge, platform: Platf
 
 
 async def test_a_slow_api_does_not_hold_up_the_group(lounge: Lounge) -> None:
-    """GetChatMember takes a second: the update is acknowledged long before, and the mute follows."""
+    """GetChatMember takes a second and a half: the update is acknowledged long before, and the mute follows."""
     await lounge.protect(lounge.news)
-    lounge.sim.faults.add(Fault(kind="delay", method="getChatMember", chat=lounge.news.id, seconds=1, times=None))
+    lounge.sim.faults.add(Fault(kind="delay", method="getChatMember", chat=lounge.news.id, seconds=1.5, times=None))
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await lounge.until_muted(lounge.stranger)
 
     delivery = next(each for each in reversed(lounge.sim.deliveries) if each.kind == "message")
     assert delivery.finished is not None
-    assert delivery.finished - delivery.started < 0.9
+    assert delivery.finished - delivery.started < 1.4
 
 
 async def test_a_member_costs_one_question_however_much_they_say(lounge: Lounge, platform: Platform) -> None:
@@ -257,7 +257,7 @@ async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
     crowd = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
     for guest in crowd:
         lounge.sim.join(guest, lounge.group)
-    await eventually(lambda: all(lounge.muted(guest) for guest in crowd), "all thirty are muted", within=15)
+    await eventually(lambda: all(lounge.muted(guest) for guest in crowd), "all thirty are muted")
     await lounge.settled()
 
     muted = {call.params["user_id"]: call.number for call in lounge.calls("restrictChatMember")}

@@ -104,7 +104,7 @@ async def test_a_stream_ends_when_the_instance_does(platform: Platform) -> None:
         started = time.monotonic()
         await stack.aclose()
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 async def test_a_place_that_is_none_is_refused(platform: Platform, instance: str) -> None:
@@ -141,7 +141,7 @@ async def test_the_feed_survives_the_instance_that_served_it(platform: Platform,
         async with watching(someone, address) as feed:
             for stranger in strangers[:6]:
                 lounge.sim.say(stranger, lounge.group, "hello")
-            await eventually(lambda: feed.told("muted", "Stranger5"), "the feed runs", within=15)
+            await eventually(lambda: feed.told("muted", "Stranger5"), "the feed runs")
             connections = len(feed.opened)
             killed = time.monotonic()
             victim.kill()

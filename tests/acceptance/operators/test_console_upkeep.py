@@ -135,7 +135,7 @@ async def test_every_instance_logs_so_for_a_while(platform: Platform) -> None:
             async def followed() -> bool:
                 return "logs <strong>error</strong>" in await there.get("settings")
 
-            await eventually(followed, "the other instance follows", within=4)
+            await eventually(followed, "the other instance follows")
             assert root.level == logging.ERROR
             (row,) = await platform.fetch("SELECT source, detail::text FROM audit_log WHERE action = 'log_level'")
             assert tuple(row) == ("console", '{"level": "error", "minutes": 5}')

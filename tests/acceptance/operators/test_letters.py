@@ -58,7 +58,7 @@ async def bury(lounge: Lounge, platform: Platform) -> str:
     async def buried() -> bool:
         return bool(await platform.fetch("SELECT 1 FROM dead_letters"))
 
-    await eventually(buried, "a dead letter", within=15)
+    await eventually(buried, "a dead letter")
     (letter,) = await listed(platform)
     return str(letter["letter"])
 
@@ -104,7 +104,7 @@ async def test_a_letter_that_fails_again_comes_back(lounge: Lounge, platform: Pl
         )
         return bool(rows)
 
-    await eventually(buried_again, "the letter is back", within=15)
+    await eventually(buried_again, "the letter is back")
     (entry,) = await listed(platform)
     assert (entry["letter"], entry["waiting"]) == (letter, False)
 

@@ -113,7 +113,7 @@ async def in_trouble(lounge: Lounge, platform: Platform) -> None:
         lounge.sim.faults.add(fault)
         lounge.sim.say(lounge.owner, lounge.group, "/status")
     lounge.sim.join(lounge.stranger, lounge.news)
-    await eventually(lambda: not lounge.muted(lounge.stranger), "the stranger is free", within=30)
+    await eventually(lambda: not lounge.muted(lounge.stranger), "the stranger is free", within=60)
     lounge.sim.revoke_token(lounge.bot)
     lounge.sim.leave(lounge.stranger, lounge.news)
 
@@ -121,7 +121,7 @@ async def in_trouble(lounge: Lounge, platform: Platform) -> None:
         rows = await platform.fetch("SELECT 1 FROM bots WHERE bot_id = $1 AND refused_at IS NOT NULL", lounge.bot.id)
         return bool(rows)
 
-    await eventually(refused, "the token is refused", within=20)
+    await eventually(refused, "the token is refused", within=60)
 
 
 @pytest.mark.timeout(240)
