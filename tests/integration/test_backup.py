@@ -98,6 +98,16 @@ async def fetch(url: str, query: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
+async def reload(url: str) -> None:
+    """Have the server read its files again, and wait until whoever comes is let in by what they say."""
+    asked = (await fetch(url, "SELECT pg_reload_conf(), clock_timestamp() AS now"))[0]["now"]
+
+    async def read() -> bool:
+        return bool((await fetch(url, "SELECT pg_conf_load_time() AS loaded"))[0]["loaded"] >= asked)
+
+    await eventually(read, "the files are read")
+
+
 @asynccontextmanager
 async def keeping_the_log(backups: DeploymentBackups) -> AsyncIterator[None]:
     """Receive the log meanwhile."""
@@ -126,12 +136,12 @@ async def test_a_moment_between_two_changes_is_restored(settings: Settings, data
     await execute(database_url, "INSERT INTO dead_letters (bot_id, update_id, body, error) VALUES (1, 1, '', '')")
     made = await backups.create(Why.SCHEDULE)
     async with keeping_the_log(backups):
-        await eventually(lambda: backups.log_kept_until is not None, "the log is kept", within=30)
+        await eventually(lambda: backups.log_kept_until is not None, "the log is kept", within=60)
         await execute(database_url, "INSERT INTO dead_letters (bot_id, update_id, body, error) VALUES (1, 2, '', '')")
         between = (await fetch(database_url, "SELECT clock_timestamp() AS now"))[0]["now"]
         await execute(database_url, "DELETE FROM dead_letters")
         later = datetime.now(UTC)
-        await eventually(lambda: (backups.log_kept_until or made.begun_at) > later, "all is kept", within=30)
+        await eventually(lambda: (backups.log_kept_until or made.begun_at) > later, "all is kept", within=60)
     earlier = await restoring.into_directory(made, place / "earlier", to=between)
     latest = await restoring.rehearse(made)
 
@@ -213,14 +223,13 @@ async def test_a_role_that_is_kept_out_dumps(settings: Settings, servers: Embedd
     backups, _ = deployment(settings)
     try:
         await asyncio.to_thread(rules.write_text, f"host replication all all reject\n{before}")
-        await execute(servers.database_url, "SELECT pg_reload_conf()")
-        await asyncio.sleep(1)
+        await reload(servers.database_url)
         made = await backups.create(Why.COMMAND)
         with pytest.raises(BackupError, match=r"pg_hba\.conf"):
             await backups.create(Why.COMMAND, kind=Kind.FULL)
     finally:
         await asyncio.to_thread(rules.write_text, before)
-        await execute(servers.database_url, "SELECT pg_reload_conf()")
+        await reload(servers.database_url)
 
     assert made.kind is Kind.DUMP
 
@@ -283,12 +292,12 @@ async def test_a_log_that_follows_on_nothing_asks_for_a_backup(settings: Setting
     """The first of all, and after a gap; the end of a backup is something to follow on."""
     backups, _ = deployment(settings)
     async with keeping_the_log(backups):
-        await eventually(lambda: backups.log_kept_until is not None, "the log is kept", within=30)
+        await eventually(lambda: backups.log_kept_until is not None, "the log is kept", within=60)
     first = backups.take_gap()
     await backups.create(Why.SCHEDULE)
     async with keeping_the_log(backups):
         now = datetime.now(UTC)
-        await eventually(lambda: (backups.log_kept_until or now) > now, "the log is kept", within=30)
+        await eventually(lambda: (backups.log_kept_until or now) > now, "the log is kept", within=60)
     second = backups.take_gap()
     await release_slot(database_url)
     for number in range(3):
@@ -298,7 +307,7 @@ async def test_a_log_that_follows_on_nothing_asks_for_a_backup(settings: Setting
             "SELECT pg_switch_wal()",
         )
     async with keeping_the_log(backups):
-        await eventually(backups.take_gap, "the gap is noticed", within=30)
+        await eventually(backups.take_gap, "the gap is noticed", within=60)
 
     assert first
     assert not second

@@ -251,7 +251,7 @@ async def test_a_pause_is_everybodys_at_once(pair: Sequence[SharedBudget]) -> No
         await other.ask(demand) for demand in (ask_about(-200), Demand(BOT, "deleteMessage", GROUP, Priority.PRESS))
     ]
 
-    assert 2.9 < here.wait <= 3
+    assert 2 < here.wait <= 3
     assert here.paused
     assert granted(elsewhere) == 2
 
@@ -265,7 +265,7 @@ async def test_a_repeated_pause_holds_the_whole_bot(pair: Sequence[SharedBudget]
     await two.flooded(ask_about(-200), 3, second, time.monotonic())
 
     for budget in pair:
-        assert 2.5 < (await budget.ask(send(-300))).wait <= 3
+        assert 2 < (await budget.ask(send(-300))).wait <= 3
 
 
 async def test_calls_under_way_together_are_one_strike(pair: Sequence[SharedBudget]) -> None:
@@ -369,7 +369,7 @@ async def test_without_redis_each_instance_takes_its_part() -> None:
 
     assert not budget.shared
     assert (sends, here) == (12, 10)
-    assert 2.9 < paused.wait <= 3
+    assert 2 < paused.wait <= 3
 
 
 async def test_a_redis_that_hangs_costs_a_call_a_quarter_of_a_second() -> None:
@@ -388,7 +388,8 @@ async def test_a_redis_that_hangs_costs_a_call_a_quarter_of_a_second() -> None:
         released.set()
 
     assert granted(grants) == 5
-    assert took < 0.5
+    # Five that were given up one after the other would take longer.
+    assert took < 1.2
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.5])

@@ -52,4 +52,4 @@ async def _ask_for_help(session: aiohttp.ClientSession) -> None:
         messages = next(chat["messages"] for chat in chats if chat["key"] == lounge)
         return any("/unprotect" in (message["text"] or "") for message in messages)
 
-    await eventually(answered, "the bot answers /help", within=20)
+    await eventually(answered, "the bot answers /help", within=60)

@@ -80,7 +80,8 @@ async def test_nobody_waits_for_a_host_that_says_nothing(several: str) -> None:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute("DELETE FROM bots")
 
-    assert time.monotonic() - began < 5
+    # Each that waited would wait for seconds.
+    assert time.monotonic() - began < 12
 
 
 @pytest.mark.slow
@@ -106,7 +107,7 @@ async def test_a_wrong_password_is_said(several: str) -> None:
     parts = urlsplit(several)
     wrong = parts._replace(netloc=f"gmbot:wrong@{parts.netloc.rpartition('@')[2]}").geturl()
     with pytest.raises((asyncpg.InvalidPasswordError, OSError)) as caught:
-        await connect(wrong, seconds=1)
+        await connect(wrong, seconds=5)
 
     assert "password" in str(caught.value)
 
@@ -149,12 +150,12 @@ async def test_who_waits_on_a_silent_server_hears_when_it_counts_as_away(databas
         waiting = [tasks.create_task(_fate(database)) for _ in range(2)]
         await eventually(lambda: database.connections()[0] == len(waiting), "both wait for an answer")
         proxy.cut()
-        await eventually(lambda: database.away, "it counts as away", within=10)
+        await eventually(lambda: database.away, "it counts as away")
 
-        assert await asyncio.wait_for(asyncio.gather(*waiting), 1) == ["away", "away"]
-        assert await asyncio.wait_for(_fate(database), 0.5) == "away"
+        assert await asyncio.wait_for(asyncio.gather(*waiting), 10) == ["away", "away"]
+        assert await asyncio.wait_for(_fate(database), 2) == "away"
         await proxy.heal()
-        await eventually(lambda: not database.away, "it is back", within=10)
+        await eventually(lambda: not database.away, "it is back")
         await database.execute("add", 1)
         watch.cancel()
 

@@ -85,9 +85,9 @@ async def test_all_open_mutes_are_copied_again_after_a_loss(redis: "Redis", data
     instance = Instance(redis, database)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(instance.anew.run())
-        await eventually(lambda: whole(redis), "all are copied", within=10)
+        await eventually(lambda: whole(redis), "all are copied")
         await redis.flushall()
-        await eventually(lambda: whole(redis), "all are copied again", within=10)
+        await eventually(lambda: whole(redis), "all are copied again")
         running.cancel()
     found = {user for user in range(1, MANY + 1) if await instance.copied(user)}
 
@@ -99,7 +99,7 @@ async def test_one_of_many_instances_writes(redis: "Redis", database: Database, 
     instances = [Instance(redis, database) for _ in range(3)]
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(each.anew.run()) for each in instances]
-        await eventually(lambda: whole(redis), "all are copied", within=10)
+        await eventually(lambda: whole(redis), "all are copied")
         await asyncio.sleep(1.2)
         for task in running:
             task.cancel()

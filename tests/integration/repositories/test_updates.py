@@ -151,7 +151,7 @@ async def test_the_claim_of_a_silent_instance_is_taken_over(
 ) -> None:
     """Two seconds without a heartbeat, and the others go on with what it held."""
     lost = await claimed(here)
-    await tables.quiet(1)
+    await tables.quiet(0.5)
     held = await there.claim(BOT, UPDATE)
     await tables.quiet(1.5)
     taken = await claimed(there)
