@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, expect
 
 from tests.browser.chromium import ChromiumMissingError, chromium
 from tests.browser.lounge import Lounge, open_lounge
+from tests.kits.platform import PATIENCE_SECONDS
 
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
@@ -38,6 +39,7 @@ def watch_for_trouble(page: Page, origin: str, complaints: list[str]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One Chromium for all tests; without one they are skipped, unless REQUIRE_BROWSER is 1."""
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     try:
         async with chromium() as started:
             yield started
@@ -77,7 +79,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
             locale="en-GB",
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         page = await context.new_page()
         watch_for_trouble(page, origin or url.split("#", maxsplit=1)[0], [] if may_fail else complaints)
         await page.goto(url)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from bot.simulator import Bot, Chat, Simulator, User
+from tests.kits.platform import eventually
 from tests.kits.simulator import PERMISSIONS
 
 MUTE = {"can_send_messages": False}
@@ -62,9 +63,13 @@ class Lounge:
         )
 
     async def answer_press(self, text: str, *, show_alert: bool = False) -> None:
-        """Answer the latest press."""
-        queries = [update["callback_query"] for update in self.sim.updates(self.bot) if "callback_query" in update]
-        latest = queries[-1]
+        """Answer the latest press, when it has come."""
+
+        def presses() -> list[object]:
+            return [update["callback_query"] for update in self.sim.updates(self.bot) if "callback_query" in update]
+
+        await eventually(lambda: bool(presses()), "a press")
+        latest = presses()[-1]
         assert isinstance(latest, dict)
         await self.call("answerCallbackQuery", callback_query_id=latest["id"], text=text, show_alert=show_alert)
 

@@ -121,7 +121,7 @@ async def unfold(page: Page, name: str) -> None:
             await page.get_by_role("button", name="Examine now").click()
             await expect(page.get_by_role("region", name="Findings")).to_be_visible()
             await page.get_by_role("button", name="Back up now").click()
-            await expect(page.locator("#backup-job")).to_contain_text("Done", timeout=30_000)
+            await expect(page.locator("#backup-job")).to_contain_text("Done", timeout=60_000)
             await expect(page.get_by_role("region", name="Backups, the newest first")).to_be_visible()
         case _:
             pass
@@ -192,7 +192,7 @@ async def test_a_newcomer_hosts_a_second_bot_and_sees_its_group(office: Office, 
     lounge.sim.say(lounge.owner, club, f"/protect @{lounge.news.username}")
     await eventually(lambda: bool(lounge.sim.calls_of("sendMessage")), "it answers")
 
-    await eventually(lambda: _is_listed(page, office, "Book Club"), "the group is listed", within=10)
+    await eventually(lambda: _is_listed(page, office, "Book Club"), "the group is listed")
     await page.get_by_role("link", name="Book Club").click()
     await expect(page.get_by_role("heading", name="Book Club")).to_contain_text("protected")
     await expect(page.get_by_role("region", name="Rights by chat").get_by_text("missing")).to_have_count(0)
@@ -205,7 +205,7 @@ async def test_a_group_is_paused_warmed_set_and_written_to(office: Office, open_
     lounge = office.lounge
     await page.goto(f"{office.url}/console/groups/{lounge.bot.id}/{lounge.group.id}")
     await page.get_by_role("button", name="Warm the cache").click()
-    await expect(page.locator("#warm")).to_contain_text("Done", timeout=15_000)
+    await expect(page.locator("#warm")).to_contain_text("Done", timeout=60_000)
     await page.get_by_role("button", name="Send").click()
     await expect(page.get_by_role("alert")).to_have_text("Message cannot be empty")
     await page.get_by_role("textbox", name="Message").fill("The meet-up is on Friday.")
