@@ -325,7 +325,7 @@ async def test_a_circuit_opens_after_five_silences(way: Line) -> None:
 
     assert way.api.requests == 5
     assert isinstance(error, TelegramUnavailableError)
-    assert error.retry_after == pytest.approx(1, abs=0.2)
+    assert error.retry_after == pytest.approx(1, abs=0.5)
     assert membership is Membership.UNKNOWN
     assert way.circuits.open("bot") == 1
 
@@ -361,7 +361,7 @@ async def test_calls_that_fail_together_open_it_once(way: Line) -> None:
     way.api.waiting = 0.1
     await asyncio.gather(*(end_of(delete(way)) for _ in range(30)))
 
-    assert way.circuits.wait([("bot", BOT, 0)]) == pytest.approx(1, abs=0.2)
+    assert way.circuits.wait([("bot", BOT, 0)]) == pytest.approx(1, abs=0.5)
 
 
 async def test_probes_that_fail_come_less_often(way: Line) -> None:
@@ -430,7 +430,7 @@ async def test_a_call_waits_for_its_budget_no_longer_than_it_may(way: Line) -> N
     assert error.retry_after is not None
     assert 1 < error.retry_after < 3.2
     assert way.api.requests == 4
-    assert way.clock.slept[0] == pytest.approx(error.retry_after, abs=0.2)
+    assert way.clock.slept[0] == pytest.approx(error.retry_after, abs=0.5)
 
 
 async def test_what_is_counted(way: Line) -> None:

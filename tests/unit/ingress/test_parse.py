@@ -76,7 +76,7 @@ def test_an_object_that_is_no_update_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedUpdateError):
         PARSER.head(body)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(

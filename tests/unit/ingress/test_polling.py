@@ -178,7 +178,7 @@ class Scene:
         """Poll until something holds."""
         poller = self.poller(take_over=take_over)
         task = asyncio.create_task(poller.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not holds():
                 assert not task.done()
                 await asyncio.sleep(0)

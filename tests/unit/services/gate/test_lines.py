@@ -15,7 +15,7 @@ def _joined(lines: Lines, bot: BotId, *cases: int, first: bool = False) -> None:
 
 
 async def _taken(lines: Lines, count: int) -> list[int]:
-    return [(await asyncio.wait_for(lines.take(), 1))[1] for _ in range(count)]
+    return [(await asyncio.wait_for(lines.take(), 30))[1] for _ in range(count)]
 
 
 async def test_bots_are_served_by_turns() -> None:
@@ -49,7 +49,7 @@ async def test_no_bot_has_more_than_its_share() -> None:
     await asyncio.sleep(0)
     is_held = not waiting.done()
     _joined(lines, TWO, 4)
-    other = await asyncio.wait_for(waiting, 1)
+    other = await asyncio.wait_for(waiting, 30)
     lines.leave(ONE, CaseId(1))
 
     assert taken == [1, 2]

@@ -233,7 +233,7 @@ async def test_a_worker_that_is_stopped_gives_its_case_back(world: World) -> Non
     await world.speak(STRANGER)
     worker = _Worker(world)
     task = asyncio.get_running_loop().create_task(worker.protection.run())
-    await asyncio.wait_for(reached.wait(), 5)
+    await asyncio.wait_for(reached.wait(), 30)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -253,14 +253,14 @@ async def test_a_worker_that_is_about_to_stop_ends_what_it_is_at(worker: _Worker
 
     world.telegram.hook = wait
     await world.speak(STRANGER)
-    await asyncio.wait_for(reached.wait(), 5)
+    await asyncio.wait_for(reached.wait(), 30)
     drained = asyncio.get_running_loop().create_task(worker.protection.drain())
     await world.speak(UserId(7))
     worker.protection.wake(BOT, [CaseId(2)])
     await _turns()
     waits = not drained.done()
     answered.set()
-    await asyncio.wait_for(drained, 5)
+    await asyncio.wait_for(drained, 30)
 
     assert waits
     assert world.muted(STRANGER)
