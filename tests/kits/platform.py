@@ -327,12 +327,15 @@ async def get(url: str) -> int:
 
 def free_port() -> int:
     """Find a port that nobody listens on, and that nobody is given who asks the system for any before it is used."""
-    for port in _ports():
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("there is no free port")  # pragma: no cover - they go round for ever
+    return next(filter(_is_free, _ports()))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener, contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 @cache
