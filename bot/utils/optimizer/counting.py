@@ -23,7 +23,6 @@ class Usage:
     mean_ms: float
     max_ms: float
     total_ms: float
-    blocks: int
 
 
 async def statistics_are_there(connection: Connection) -> bool:
@@ -52,7 +51,6 @@ async def usage(connection: Connection, names: Mapping[int, str]) -> list[Usage]
             row["mean_exec_time"],
             row["max_exec_time"],
             row["total_exec_time"],
-            row["blocks"],
         )
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""What PostgreSQL did to answer a statement, read from EXPLAIN (ANALYZE, BUFFERS)."""
+"""What PostgreSQL did to answer a statement, read from EXPLAIN (ANALYZE)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,9 +24,6 @@ class Plan:
     rows_read: float
     rows_out: float
     """Returned or changed."""
-    blocks: int
-    planning_ms: float
-    execution_ms: float
 
     @property
     def read_per_row(self) -> float:
@@ -43,7 +40,7 @@ async def explain(
     connection: Connection, text: str, values: tuple[object, ...], parents: Mapping[str, str], *, analyze: bool = True
 ) -> Plan:
     """Explain a statement; with `analyze` it is run, so whoever calls this rolls back."""
-    how = "ANALYZE, BUFFERS, FORMAT JSON" if analyze else "FORMAT JSON"
+    how = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
     rows = await connection.fetch(f"EXPLAIN ({how}) {text.rstrip().removesuffix(';')}", *values)
     document = json.loads(rows[0][0])[0]
     return read_plan(document, parents)
@@ -72,9 +69,6 @@ def read_plan(document: Mapping[str, object], parents: Mapping[str, str]) -> Pla
         scanned=scanned,
         rows_read=sum(_rows_read(node) for node in nodes if node["Node Type"] in _SCANS),
         rows_out=max(_number(top, "Actual Rows"), changed),
-        blocks=int(_number(top, "Shared Hit Blocks") + _number(top, "Shared Read Blocks")),
-        planning_ms=_number(document, "Planning Time"),
-        execution_ms=_number(document, "Execution Time"),
     )
 
 

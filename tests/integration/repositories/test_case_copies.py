@@ -188,6 +188,17 @@ async def test_what_is_done_is_gone(redis: "Redis") -> None:
     assert await another.bots() == set()
 
 
+async def test_what_is_done_without_a_look_is_gone(redis: "Redis") -> None:
+    """Whoever kept it need not know where in the stream it stands: a long stream is looked at in parts."""
+    backlog = RedisBacklog(redis=redis, name="commands", most=3)
+    update = KeptUpdate("5", BOT, UpdateId(5), b"{}")
+    await backlog.keep(update)
+    await backlog.done(update)
+
+    assert await backlog.empty(BOT)
+    assert await backlog.bots() == set()
+
+
 async def test_what_redis_loses_is_in_memory(redis: "Redis", proxy: Proxy) -> None:
     """As long as whoever kept it lives; and it is told apart from having nothing."""
     backlog = RedisBacklog(redis=redis, name="commands", most=3)

@@ -103,9 +103,7 @@ SELECT to_regclass('pg_stat_statements') IS NOT NULL
    AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' AS there;
 
 -- statement_statistics --
-SELECT queryid, query, calls, rows, total_exec_time, mean_exec_time, max_exec_time, stddev_exec_time,
-       shared_blks_hit + shared_blks_read AS blocks
-FROM pg_stat_statements
+SELECT queryid, query, calls, rows, total_exec_time, mean_exec_time, max_exec_time FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY total_exec_time DESC
 LIMIT $1;
