@@ -1,5 +1,8 @@
 """The operators' commands: `gmbot <command>`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from bot.cli.api_tokens import build_api_tokens
@@ -24,7 +27,18 @@ from bot.cli.webhook import build_webhook
 from bot.core.telemetry.logging import configure_logging
 
 
-def _log_beside_the_output() -> None:
+def _print_release(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value over
+    if wanted:
+        typer.echo(f"gmbot {version('gmbot')}")
+        raise typer.Exit
+
+
+def _begin(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the release and exit.", is_eager=True, callback=_print_release)
+    ] = False,
+) -> None:
     # What a command prints is its answer, JSON perhaps: what happens on the way is told on the other stream.
     configure_logging(level="warning", form="console")
 
@@ -37,18 +51,24 @@ def build_cli() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
-        callback=_log_beside_the_output,
+        callback=_begin,
     )
-    for command in (serve, demo, simulate, migrate, events, healthcheck, warm, doctor, console_link):
-        cli.command()(command)
-    cli.add_typer(build_bots(), name="bots")
-    cli.add_typer(build_api_tokens(), name="api-tokens")
-    cli.add_typer(build_groups(), name="groups")
-    cli.add_typer(build_webhook(), name="webhook")
-    cli.add_typer(build_config(), name="config")
-    cli.add_typer(build_keys(), name="keys")
-    cli.add_typer(build_letters(), name="letters")
-    cli.add_typer(build_privacy(), name="privacy")
-    cli.add_typer(build_backup(), name="backup")
-    cli.add_typer(build_twin(), name="twin")
+    for runs in (serve, demo, simulate, healthcheck):
+        cli.command(rich_help_panel="Run")(runs)
+    for looks in (doctor, events, console_link, warm):
+        cli.command(rich_help_panel="Look after it")(looks)
+    cli.command(rich_help_panel="Data")(migrate)
+    for name, group, panel in (
+        ("groups", build_groups(), "Look after it"),
+        ("letters", build_letters(), "Look after it"),
+        ("bots", build_bots(), "Set it up"),
+        ("webhook", build_webhook(), "Set it up"),
+        ("config", build_config(), "Set it up"),
+        ("keys", build_keys(), "Set it up"),
+        ("api-tokens", build_api_tokens(), "Set it up"),
+        ("backup", build_backup(), "Data"),
+        ("privacy", build_privacy(), "Data"),
+        ("twin", build_twin(), "Data"),
+    ):
+        cli.add_typer(group, name=name, rich_help_panel=panel)
     return cli

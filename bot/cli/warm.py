@@ -32,8 +32,9 @@ def warm(
 ) -> None:
     """Verify members seen in the last 7 days, so that their next messages cost no question.
 
-    Takes RATE_LIMIT_BULK questions a second and bot. Stopped, it goes on where it was when it is run again within the
-    hour. Exit status 1 when Telegram did not tell about somebody.
+    Asks at most RATE_LIMIT_BULK questions a second for each bot. Stopped and run again within the hour, it goes on.
+
+    Exit status 1 when Telegram did not answer about somebody.
     """
     if (group is None) == (not every):
         raise typer.BadParameter("say --group ID, or --all")

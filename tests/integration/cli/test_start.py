@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,14 @@ def test_each_command_explains_itself(command: str) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert f"Usage: gmbot {command}" in outcome.stdout or "Usage:" in outcome.stdout
     assert outcome.stderr == ""
+
+
+def test_the_release_is_told() -> None:
+    """Without a setting or a server: whoever reports a fault names it."""
+    outcome = _gmbot("--version")
+
+    assert outcome.returncode == 0
+    assert outcome.stdout == f"gmbot {version('gmbot')}\n"
 
 
 def test_an_unknown_command_is_an_error() -> None:
