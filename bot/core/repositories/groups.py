@@ -131,7 +131,7 @@ class PostgresGroups:
 
     async def set_language(self, bot: BotId, group: GroupId, language: str, by: UserId) -> None:
         """Choose the language of what is said to the whole group."""
-        async with self._database.transaction() as session:
+        async with self._changing(bot) as session:
             await session.execute("set_language", bot, group, language, await next_seq(session))
             await audit(session, bot, by, "set_language", group, {"to": language})
 
