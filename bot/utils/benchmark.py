@@ -63,7 +63,7 @@ def main(
     terminal = Console()
     # A file or a pipe has no width of its own.
     console = terminal if terminal.is_terminal else Console(width=_WIDTH)
-    chosen = [each for each in _measurements() if not only or each[0] in only]
+    chosen = _chosen(only or [])
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_stopped(_measure(chosen, effort.quick() if quick else effort.full(), report)))
@@ -75,6 +75,14 @@ def main(
         file.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     if report.missed:
         raise typer.Exit(1)
+
+
+def _chosen(only: Sequence[str]) -> Sequence[tuple[str, Measurement]]:
+    """Return the sections that are asked for, all of them when none is."""
+    names = [name for name, _ in _measurements()]
+    if unknown := [name for name in only if name not in names]:
+        raise typer.BadParameter(f"there is no section {unknown[0]}; there are {', '.join(names)}")
+    return [each for each in _measurements() if not only or each[0] in only]
 
 
 async def _until_stopped(work: Coroutine[object, object, None]) -> None:

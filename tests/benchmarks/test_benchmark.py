@@ -89,6 +89,14 @@ def test_a_rival_that_is_not_there_is_left_out(tmp_path: Path, monkeypatch: pyte
     assert str(ingress.missing(rival)).startswith("it needs no_such_framework")
 
 
+def test_a_section_that_there_is_not_is_refused() -> None:
+    """Nothing is measured, so nothing passes."""
+    outcome = CliRunner().invoke(benchmark.build_cli(), ["--only", "storse"], env={"COLUMNS": "200"})
+
+    assert outcome.exit_code == 2
+    assert "there is no section storse; there are stores, journeys" in outcome.output
+
+
 @pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.processes

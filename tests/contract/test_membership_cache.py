@@ -64,6 +64,30 @@ async def test_an_answer_is_remembered_by_all(
     assert there.recall(BOT, USER, NEWS) is answer
 
 
+@pytest.mark.parametrize(("answer", "shortest", "longest"), [(MEMBER, 510, 690), (ABSENT, 51, 69)])
+async def test_answers_live_for_as_long_as_they_are_told_to(
+    redis_url: str, answer: Membership, shortest: int, longest: int
+) -> None:
+    """In Redis, by its clock: a membership for 600 s, an absence for 60, and each up to 15 % more or less."""
+    users = [UserId(number) for number in range(1, 101)]
+    async with Redis.from_url(redis_url) as redis:
+        cache = _real(redis)
+        seconds, since = await redis.time()
+        before = seconds * 1000 + since // 1000
+        for user in users:
+            await cache.store(BOT, user, NEWS, answer, await cache.begin(BOT, user, NEWS))
+        seconds, since = await redis.time()
+        took = seconds * 1000 + since // 1000 - before
+        keys = [key async for key in redis.scan_iter(match="gmbot:member:*")]
+        ends = [int(await redis.hget(key, "fresh_until") or 0) for key in keys]
+    lives = [end - before for end in ends]
+
+    assert len(lives) == len(users)
+    assert min(lives) >= shortest * 1000
+    assert max(lives) <= longest * 1000 + took
+    assert len({life // 1000 for life in lives}) > (longest - shortest) // 4
+
+
 async def test_bots_users_and_channels_are_kept_apart(cache: MembershipCache) -> None:
     """One answer is about one user in one channel, for one bot."""
     await cache.store(BOT, USER, NEWS, MEMBER, await cache.begin(BOT, USER, NEWS))

@@ -106,13 +106,13 @@ ORDER BY audit_id DESC
 LIMIT $3;
 
 -- list_audit_of_bots --
--- The newest of each bot are few, however many others there are. Said as a range, and so with an order that only the
--- index of bots has: by the other one PostgreSQL would read everybody's until it has enough of theirs.
+-- The newest of each bot are few, however many others there are. Said by pairs, and so with an order that only the index
+-- of bots has: by another one PostgreSQL would read everybody's until it has enough of theirs, or sort all of a bot's.
 SELECT a.audit_id, a.at, a.bot_id, a.actor, a.source, a.action, a.chat_id, a.detail
 FROM unnest($2::bigint[]) AS seen (bot_id)
 CROSS JOIN LATERAL (
   SELECT * FROM audit_log
-  WHERE bot_id BETWEEN seen.bot_id AND seen.bot_id AND audit_id < $1 AND ($3::bigint IS NULL OR chat_id = $3)
+  WHERE (bot_id, audit_id) < (seen.bot_id, $1) AND bot_id >= seen.bot_id AND ($3::bigint IS NULL OR chat_id = $3)
   ORDER BY bot_id DESC, audit_id DESC
   LIMIT $4
 ) a

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.api import Scope
 from bot.simulator import Simulator
@@ -298,8 +299,10 @@ async def test_fields_are_checked_by_name(api: Api, group: str, sim: Simulator) 
 async def test_a_body_that_is_no_json_is_refused_without_a_word_on_why(api: Api, group: str) -> None:
     """400 and one sentence; what is wrong with it stands in the log."""
     for body in (b"{", b"nothing", b'{"text": "a"', b"\xff\xfe", b'{"text": "\xff"}', b'{"text": "\\ud800"}'):
-        answer = await api.call("POST", f"{group}/messages", body)
+        with capture_logs() as logs:
+            answer = await api.call("POST", f"{group}/messages", body)
         assert answer.refusal == (400, "the body is no valid JSON", "body"), body
+        assert [bool(each["error"]) for each in logs if each["event"] == "api.malformed_body"] == [True], body
     for body in (b"[]", b'"text"', b"null", b"5", b"[" * 20_000, b'{"text":' * 5_000):
         assert (await api.call("POST", f"{group}/messages", body)).status == 400
 
