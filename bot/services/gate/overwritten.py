@@ -6,7 +6,7 @@ from bot.domain.errors import TelegramRefusedError
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.intent import Intent, Moderated
 from bot.domain.member_change import MemberChange
-from bot.domain.permissions import Prior, restored
+from bot.domain.permissions import Prior, Role, restored
 from bot.services.ports.ledger import CaseReader
 from bot.services.ports.runtime import Clock
 from bot.services.ports.telegram import TelegramModeration
@@ -36,7 +36,8 @@ class Overwritten:
             return ()
         who = (change.bot_id, group, change.user_id)
         now = await self._telegram.member_state(*who, urgent=True)
-        if now == change.new:
+        if now.restriction == change.new.restriction and not now.is_admin and now.role is not Role.BANNED:
+            # Whoever has left since is as free as we left them, and comes back so.
             await self._put_back(who, theirs)
         elif now.restriction is not None and await self._is_ours(change, group, now.restriction):
             # Gated again meanwhile: it is what this mute has to give back.

@@ -58,6 +58,16 @@ async def test_of_whom_nothing_is_known_nothing_comes_back(world: World) -> None
     assert world.telegram.called("put_back") == []
 
 
+async def test_who_has_left_since_finds_it_on_return(world: World) -> None:
+    """A restriction outlives a departure: to go and come back is no way out of it."""
+    await _freed(world)
+    change = replace(world.change(GROUP, STRANGER, _FREE, actor=UserId(BOT)), old=_restricted())
+    world.change(GROUP, STRANGER, MemberState(Role.LEFT, is_member=False))
+    await world.commit(*await world.events.in_group(change))
+
+    assert world.telegram.state(GROUP, STRANGER) == replace(_restricted(), is_member=False)
+
+
 async def test_what_changed_since_stays(world: World) -> None:
     """A moderator acted once more: theirs is the last word."""
     await _freed(world)
