@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TypeVar
 
@@ -33,6 +33,9 @@ CHANNELS = (NEWS, INSIDERS)
 _NO_LINKS = ALL_PERMISSIONS - {"can_add_web_page_previews"}
 # After this, what is left of a restriction is not worth putting back.
 _NEARLY_OVER = timedelta(seconds=35)
+
+# In seconds. Every mute has run out by then.
+_A_YEAR = 365 * 24 * 3600
 
 _POLICIES = (
     Policy(),
@@ -190,6 +193,16 @@ class AnyOrder(RuleBasedStateMachine):
         self._work([])
         self.in_the_gap = None
 
+    @rule(user=users, interruptions=interruptions)
+    def come_back_after_a_year(self, user: UserId, interruptions: list[tuple[int, str, UserId]]) -> None:
+        """Have somebody muted, and no word of theirs until every mute has run out."""
+        self.run(self._speak(user))
+        self._work([])
+        self.world.clock.advance(_A_YEAR)
+        self._expire()
+        self.run(self._speak(user))
+        self._work(interruptions)
+
     def _work(self, interruptions: list[tuple[int, str, UserId]]) -> None:
         """Pass over what is due as a worker does, interrupted after so many steps each."""
         at = 0
@@ -238,6 +251,8 @@ class AnyOrder(RuleBasedStateMachine):
         await asyncio.sleep(0)
         if step == "after put_back":
             self._tell_of_a_lift()
+        if step == "after mute":
+            self._read_the_end()
         # The configuration is read under a lock: whoever came in between would wait for themselves.
         if self.acting or step == "changed_since":
             return
@@ -305,6 +320,13 @@ class AnyOrder(RuleBasedStateMachine):
             self.acting = True
             await self._moderate(user, Prior(_NO_LINKS, None))
             self.acting = False
+
+    def _read_the_end(self) -> None:
+        """Have Telegram read an end that is over, or nearly, as "for ever"."""
+        match self.world.telegram.called("mute")[-1]:
+            case (_, int(user), datetime() as until) if until - self.world.clock.now() < timedelta(seconds=30):
+                who = GROUP, UserId(user)
+                self.world.telegram.states[who] = replace(self.world.telegram.states[who], until=None)
 
     def _tell_of_a_lift(self) -> None:
         """Have Telegram tell of our own call, and of what it has replaced."""
@@ -521,7 +543,8 @@ class AnyOrder(RuleBasedStateMachine):
         telegram = self.world.telegram
         standing = [telegram.edited.get(number, message) for number, message in telegram.standing_by_number()]
         for_one = [message for number, (_, message) in telegram.whispered.items() if number not in telegram.forgotten]
-        return [message.text for message in (*standing, *for_one)]
+        # What is too old to be deleted has lost its buttons instead.
+        return [message.text for message in (*standing, *for_one) if message.buttons]
 
 
 def test_any_order_on_one_instance() -> None:
