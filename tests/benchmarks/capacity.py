@@ -34,7 +34,8 @@ from tests.faults.stage import Home, Note, home, servers
 from tests.faults.town import Stranger, Town, batched, build
 from tests.kits.ingress import secret_of
 from tests.kits.leash import with_own_files
-from tests.kits.platform import Instance, Platform, eventually, free_port
+from tests.kits.platform import Instance, Platform, eventually
+from tests.kits.ports import free_port
 from tests.kits.servers import database_named
 
 _GROUPS, _MEMBERS, _STRANGERS = 100, 1000, 200

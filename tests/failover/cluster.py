@@ -23,7 +23,8 @@ from bot.core.embedded.account import Account
 from bot.core.embedded.binaries import find_binaries
 from bot.core.embedded.home import ensure_home
 from bot.core.embedded.process import read_pid
-from tests.kits.platform import eventually, free_port
+from tests.kits.platform import eventually
+from tests.kits.ports import free_port
 
 TEMPLATE = Path(__file__).parents[2] / "docs" / "deploy" / "patroni" / "patroni.yml"
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -10,7 +10,8 @@ from bot.simulator import FloodLimits, Simulator
 from tests.faults.load import Load, Pace
 from tests.faults.tally import Tally
 from tests.faults.town import Town, build
-from tests.kits.platform import Platform, balancer, free_port
+from tests.kits.platform import Platform, balancer
+from tests.kits.ports import free_port
 
 _INSTANCES = 2
 _GROUPS = 20

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 
 from bot.core.embedded.account import Account
 from bot.core.embedded.binaries import find_binaries
-from tests.kits.platform import eventually, free_port
+from tests.kits.platform import eventually
+from tests.kits.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy" / "sentinel"
 SERVICE = "gmbot"

@@ -29,7 +29,8 @@ from tests.faults.front import front
 from tests.faults.stage import Home, Note, Outside, home, servers
 from tests.faults.takeover import Coroner
 from tests.kits.leash import with_own_files
-from tests.kits.platform import Instance, Platform, free_port, furnish
+from tests.kits.platform import Instance, Platform, furnish
+from tests.kits.ports import free_port
 
 _INSTANCES = 3
 MOST_DETECTED_SECONDS = 2.0

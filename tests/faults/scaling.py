@@ -16,7 +16,8 @@ from tests.faults.load import Load, Pace
 from tests.faults.stage import home, servers
 from tests.faults.tally import Tally, milliseconds
 from tests.faults.town import Town, build
-from tests.kits.platform import Instance, Platform, eventually, free_port
+from tests.kits.platform import Instance, Platform, eventually
+from tests.kits.ports import free_port
 
 _SETTLE_SECONDS = 60.0
 # nginx gives a request up after 10 s without an answer; the hanging one has to hang for longer.

@@ -31,7 +31,8 @@ from tests.faults.stage import Home, Note, home, servers
 from tests.faults.tally import Tally, milliseconds
 from tests.faults.town import Town, build
 from tests.kits.leash import with_own_files
-from tests.kits.platform import Instance, Platform, free_port
+from tests.kits.platform import Instance, Platform
+from tests.kits.ports import free_port
 
 # MISSION C2 and C4. Errors are deliveries that did not end in 2xx, per update; one that the bot puts off with a
 # Retry-After is none: Telegram keeps the update, and the wait counts in the time until it is answered.

@@ -34,7 +34,8 @@ from bot.simulator import Call, Message, NotAllowed, Simulator, User
 from tests.faults.pauses import GRACE_SECONDS, NOT_OURS, EveryThird, Pause, covered, pauses_of, scope_of, started_inside
 from tests.faults.stage import Note, home, servers
 from tests.kits.leash import with_own_files
-from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, free_port, furnish, has_heard
+from tests.kits.platform import Lounge, Platform, add_group, balancer, eventually, furnish, has_heard
+from tests.kits.ports import free_port
 
 INSTANCES = 3
 PRESS_SECONDS = 2.0

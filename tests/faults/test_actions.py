@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bot.simulator import Fault
-from tests.kits.platform import Lounge, Platform, eventually, free_port
+from tests.kits.platform import Lounge, Platform, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

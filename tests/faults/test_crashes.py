@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from bot.simulator import Fault
-from tests.kits.platform import Instance, Lounge, Platform, balancer, eventually, free_port
+from tests.kits.platform import Instance, Lounge, Platform, balancer, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

@@ -20,7 +20,8 @@ import asyncpg
 import pytest
 
 from bot.simulator import Fault, Simulator
-from tests.kits.platform import ENCRYPTION_KEY, Lounge, Platform, eventually, free_port
+from tests.kits.platform import ENCRYPTION_KEY, Lounge, Platform, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

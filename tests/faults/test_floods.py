@@ -12,7 +12,8 @@ import pytest
 from bot.simulator import Call, Chat, Fault, FloodLimits, Simulator, User
 from tests.acceptance.kit import finished, gated, prompts, restricted
 from tests.faults.pauses import NOT_OURS, EveryThird, pauses_of, started_inside
-from tests.kits.platform import Lounge, Platform, add_group, eventually, free_port, furnish
+from tests.kits.platform import Lounge, Platform, add_group, eventually, furnish
+from tests.kits.ports import free_port
 
 pytestmark = pytest.mark.servers
 

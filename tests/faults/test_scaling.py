@@ -15,7 +15,8 @@ from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.proxy import proxied
 from tests.faults.scaling import fleet, small_town, under_load
-from tests.kits.platform import Lounge, Platform, free_port, get
+from tests.kits.platform import Lounge, Platform, get
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
 

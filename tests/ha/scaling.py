@@ -11,7 +11,8 @@ from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.scaling import fleet, small_town, under_load
 from tests.faults.stage import home, servers
 from tests.ha.checks import Check, Part, Say, least, most, none
-from tests.kits.platform import Platform, free_port, furnish
+from tests.kits.platform import Platform, furnish
+from tests.kits.ports import free_port
 
 _RATE = 200.0
 _POOL = 10

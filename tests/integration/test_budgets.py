@@ -17,7 +17,8 @@ from bot.core.telegram.budget import SharedBudget
 from bot.core.telegram.demand import Demand, Limits, Priority
 from bot.core.telegram.own_budget import Grant, OwnBudget
 from bot.domain.ids import BotId
-from tests.kits.platform import balancer, free_port
+from tests.kits.platform import balancer
+from tests.kits.ports import free_port
 
 pytestmark = pytest.mark.servers
 

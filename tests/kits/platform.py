@@ -4,15 +4,13 @@ import asyncio
 import contextlib
 import itertools
 import os
-import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, cast
@@ -323,29 +321,6 @@ async def get(url: str) -> int:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError):
             return 0
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on, and that nobody is given who asks the system for any before it is used."""
-    return next(filter(_is_free, _ports()))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as listener, contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        return True
-    return False
-
-
-@cache
-def _ports() -> Iterator[int]:
-    """Go round the ports below those that the system gives, from anywhere: other runs of tests do the same."""
-    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    first = int(given.read_text(encoding="ascii").split()[0]) if given.exists() else 32_768
-    ports = range(min(10_000, first // 2), first)
-    began = secrets.randbelow(len(ports))
-    return itertools.cycle([*ports[began:], *ports[:began]])
 
 
 async def has_heard(url: str, *, groups: int = 1) -> bool:

@@ -14,7 +14,8 @@ from bot.core.postgres.database import Database, open_database
 from bot.core.postgres.statements import load_statements
 from bot.simulator import Fault, Simulator, User
 from bot.simulator.model import Member
-from tests.kits.platform import Lounge, Platform, free_port, furnish
+from tests.kits.platform import Lounge, Platform, furnish
+from tests.kits.ports import free_port
 from tests.kits.servers import fresh_database
 
 SECRET = "the-secret-of-the-load-tests"

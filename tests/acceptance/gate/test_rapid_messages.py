@@ -12,7 +12,8 @@ import pytest
 from tests.acceptance.ingress.test_polling import confirmed, until_polling
 from tests.acceptance.kit import finished, prompts
 from tests.faults.front import front
-from tests.kits.platform import Lounge, Platform, eventually, free_port, has_heard
+from tests.kits.platform import Lounge, Platform, eventually, has_heard
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers]
 

@@ -8,7 +8,8 @@ import pytest
 
 from bot.simulator import Fault
 from tests.kits.ingress import Caller, Served, raw, secret_of, served
-from tests.kits.platform import Lounge, Platform, eventually, free_port, get
+from tests.kits.platform import Lounge, Platform, eventually, get
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers]
 

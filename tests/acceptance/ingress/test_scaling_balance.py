@@ -15,7 +15,8 @@ import pytest
 
 from tests.faults.front import Front, front
 from tests.kits.ingress import secret_of
-from tests.kits.platform import Instance, Lounge, Platform, eventually, free_port
+from tests.kits.platform import Instance, Lounge, Platform, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -13,7 +13,8 @@ import pytest
 from bot.domain.operator import Rank
 from tests.acceptance.operators.test_console import link_to
 from tests.kits.console import Visitor, visitor
-from tests.kits.platform import Lounge, Platform, balancer, eventually, free_port
+from tests.kits.platform import Lounge, Platform, balancer, eventually
+from tests.kits.ports import free_port
 
 pytestmark = pytest.mark.servers
 

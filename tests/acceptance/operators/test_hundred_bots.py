@@ -9,7 +9,8 @@ import pytest
 
 from bot.simulator import Bot, Chat, Fault
 from tests.faults.meters import cpu_seconds
-from tests.kits.platform import Lounge, Platform, add_group, eventually, free_port
+from tests.kits.platform import Lounge, Platform, add_group, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 

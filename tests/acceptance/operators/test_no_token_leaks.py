@@ -22,7 +22,8 @@ from bot.domain.secret import Secret
 from bot.simulator import Fault
 from tests.acceptance.kit import gated
 from tests.integration.cli.test_bots import Shell
-from tests.kits.platform import Instance, Lounge, Platform, eventually, free_port
+from tests.kits.platform import Instance, Lounge, Platform, eventually
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

@@ -14,7 +14,8 @@ from bot.domain.ids import GroupId, UserId
 from bot.handlers.panel import Ticket
 from tests.acceptance.kit import finished, gated
 from tests.integration.cli.test_bots import Shell
-from tests.kits.platform import Lounge, Platform, add_group, free_port
+from tests.kits.platform import Lounge, Platform, add_group
+from tests.kits.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "operations" / "threat-model.md"

@@ -14,7 +14,8 @@ from bot.core.settings import Settings
 from bot.core.telemetry.traces import tracing
 from bot.domain.errors import SettingsError
 from tests.acceptance.kit import gated
-from tests.kits.platform import Lounge, Platform, free_port
+from tests.kits.platform import Lounge, Platform
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 

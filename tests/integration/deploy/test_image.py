@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.kits.platform import Platform, eventually, free_port, get
+from tests.kits.platform import Platform, eventually, get
+from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(400)]
 

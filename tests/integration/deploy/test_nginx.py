@@ -15,7 +15,8 @@ from aiohttp import web
 
 from scripts.balance import upstreams
 from tests.faults.front import Front, front, trusting
-from tests.kits.platform import eventually, free_port
+from tests.kits.platform import eventually
+from tests.kits.ports import free_port
 
 DEPLOYED = Path(__file__).parents[3] / "docs" / "deploy" / "nginx" / "upstream.conf"
 SECRET = "the-secret-that-must-not-be-logged"

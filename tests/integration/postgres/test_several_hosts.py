@@ -21,7 +21,8 @@ from bot.domain.errors import StoreUnavailableError
 from bot.domain.finding import Level
 from bot.utils.optimizer.connecting import connected
 from tests.faults.proxy import proxied
-from tests.kits.platform import eventually, free_port
+from tests.kits.platform import eventually
+from tests.kits.ports import free_port
 
 pytestmark = pytest.mark.servers
 

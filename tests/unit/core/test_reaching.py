@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.core.checks.reaching import bot_api, certificate
 from bot.domain.finding import Level
-from tests.kits.platform import free_port
+from tests.kits.ports import free_port
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
