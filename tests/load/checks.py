@@ -183,7 +183,7 @@ async def retries(lab: Lab, size: Size, tick: Tick) -> Outcome:
         return [call.at for call in calls if call.params["user_id"] == stranger.id]
 
     for number in range(1, len(RETRIES) + 2):
-        await eventually(lambda wanted=number: len(tries()) >= wanted, f"try {number} of the mute", within=20)  # type: ignore[misc]  # a default binds the number
+        await eventually(lambda wanted=number: len(tries()) >= wanted, f"try {number} of the mute", within=60)  # type: ignore[misc]  # a default binds the number
         tick()
     pauses = [later - earlier for earlier, later in pairwise(tries())]
     wrong = sum(
