@@ -63,10 +63,14 @@ class Lounge:
     async def protect(self, *channels: Chat) -> None:
         """Have the owner protect the group."""
         names = " ".join(f"@{channel.username}" if channel.username else str(channel.id) for channel in channels)
-        before = len(self.said())
-        self.sim.say(self.owner, self.group, f"/protect {names}")
-        await eventually(lambda: len(self.said()) > before, "an answer to /protect")
+        sent = self.sim.say(self.owner, self.group, f"/protect {names}")
+        await eventually(lambda: self.answered(sent), "an answer to /protect")
         await self.settled()
+
+    def answered(self, sent: Message) -> bool:
+        """Whether the bot has said something after a message. It may have taken other things back meanwhile."""
+        later = [message for message in self.sim.messages(sent.chat) if message.id > sent.id]
+        return any(message.sender is not None and message.sender.id == self.bot.id for message in later)
 
     async def settled(self) -> None:
         """Wait until every update is acknowledged and every case rests."""

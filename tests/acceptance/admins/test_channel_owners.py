@@ -144,9 +144,8 @@ async def test_a_revoked_link_is_replaced(lounge: Lounge, platform: Platform, re
     (old,) = [link for link in lounge.news.links.values() if link.creator is lounge.bot]
     old.is_revoked = True
 
-    before = len(lounge.said())
-    lounge.sim.say(lounge.owner, lounge.group, remedy)
-    await eventually(lambda: len(lounge.said()) > before, "an answer")
+    sent = lounge.sim.say(lounge.owner, lounge.group, remedy)
+    await eventually(lambda: lounge.answered(sent), "an answer")
     prompt = await gated(lounge, platform, lounge.stranger)
     (url,) = [str(each["url"]) for each in buttons(prompt) if "url" in each]
     lounge.sim.join(lounge.stranger, lounge.news, link=lounge.news.links[url])

@@ -12,9 +12,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
 async def command(lounge: Lounge, platform: Platform, user: User, text: str, chat: Chat | None = None) -> str:
     """Send a command and return the bot's answer to it."""
     group = chat or lounge.group
-    before = len(from_bot(lounge, group))
-    lounge.sim.say(user, group, text)
-    await eventually(lambda: len(from_bot(lounge, group)) > before, f"an answer to {text}")
+    sent = lounge.sim.say(user, group, text)
+    await eventually(lambda: lounge.answered(sent), f"an answer to {text}")
     await finished(lounge, platform)
     return str(from_bot(lounge, group)[-1].text)
 
