@@ -38,16 +38,16 @@ class PostgresGroups:
             if now == seq:
                 return now, ()
             rows = await session.rows("groups_changed_since", seq)
-            by_bot: dict[int, list[asyncpg.Record]] = defaultdict(list)
+            by_bot: dict[BotId, list[asyncpg.Record]] = defaultdict(list)
             for row in rows:
-                by_bot[row["bot_id"]].append(row)
+                by_bot[BotId(row["bot_id"])].append(row)
             found: list[ProtectedGroup] = []
             for bot, groups in by_bot.items():
                 ids = [row["group_id"] for row in groups]
                 links = await session.rows("get_group_channels", bot, ids)
                 former = await session.rows("former_ids", bot, ids)
                 exempt = await session.rows("exempt_of_groups", bot, ids)
-                found.extend(_groups(groups, links, former, exempt))
+                found.extend(_groups(bot, groups, links, former, exempt))
             return now, found
 
     async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
@@ -248,6 +248,7 @@ def _channel_ids(setup: GroupSetup) -> dict[str, object]:
 
 
 def _groups(
+    bot: BotId,
     groups: Iterable[asyncpg.Record],
     links: Iterable[asyncpg.Record],
     aliases: Iterable[asyncpg.Record],
@@ -259,20 +260,23 @@ def _groups(
     former: dict[int, set[GroupId]] = defaultdict(set)
     for alias in aliases:
         former[alias["group_id"]].add(GroupId(alias["old_id"]))
-    channels: dict[int, list[Channel]] = defaultdict(list)
+    channels: dict[int, tuple[Channel, ...]] = defaultdict(tuple)
     for link in links:
-        channels[link["group_id"]].append(
-            Channel(ChannelId(link["channel_id"]), link["title"], link["username"], link["invite_link"])
-        )
+        channel = Channel(ChannelId(link["channel_id"]), link["title"], link["username"], link["invite_link"])
+        channels[link["group_id"]] += (channel,)
+    # What many groups have alike is held once: less memory, and the gate finds it in the processor's caches.
+    same_channels: dict[tuple[Channel, ...], tuple[Channel, ...]] = {}
+    same_policy: dict[Policy, Policy] = {}
     for row in groups:
+        required, policy = channels[row["group_id"]], read(row["policy"])
         yield ProtectedGroup(
-            bot_id=BotId(row["bot_id"]),
+            bot_id=bot,
             group_id=GroupId(row["group_id"]),
             title=row["title"],
             username=row["username"],
-            channels=tuple(channels[row["group_id"]]),
+            channels=same_channels.setdefault(required, required),
             configured_by=UserId(row["configured_by"]),
-            policy=read(row["policy"]),
+            policy=same_policy.setdefault(policy, policy),
             basic_group=row["basic_group"],
             language=row["language"],
             protected=row["protected"],

@@ -1,7 +1,7 @@
 """Who has been seen where, noted in memory and written in batches."""
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from contextlib import suppress
 from itertools import islice
 
@@ -30,7 +30,7 @@ class Activity:
         self._seen: set[tuple[BotId, GroupId, UserId]] = set()
         self._lately: set[tuple[BotId, GroupId, UserId]] = set()
         self._anew_at = 0.0
-        self._unasked: Counter[tuple[BotId, GroupId]] = Counter()
+        self._unasked: dict[tuple[BotId, GroupId], int] = defaultdict(int)
         self._flushing = asyncio.Lock()
 
     def sighted(self, bot: BotId, group: GroupId, user: UserId) -> None:
@@ -85,7 +85,8 @@ class Activity:
             await self._store.unasked([(bot, group, count) for (bot, group), count in unasked.items()])
         except BaseException:
             # If it was written all the same, some messages count twice.
-            self._unasked.update(unasked)
+            for key, count in unasked.items():
+                self._unasked[key] += count
             raise
 
     async def run(self) -> None:
