@@ -58,7 +58,9 @@ class Retention:
 
     async def figures(self) -> None:
         """Drop the counts of days that are as long ago as the events that are dropped."""
-        await self._database.execute("forget_days", self._periods.events)
+        for _ in range(_ROUNDS):
+            if await self._database.execute("forget_days", self._periods.events, _AT_ONCE) < _AT_ONCE:
+                return
 
     async def cases(self) -> None:
         """Drop cases that were closed long ago."""

@@ -17,7 +17,10 @@ DELETE FROM dead_letters WHERE died_at < now() - make_interval(days => $1) RETUR
 DELETE FROM scheduled_actions WHERE dead_at < now() - make_interval(days => $1) RETURNING action_id;
 
 -- forget_days --
-DELETE FROM group_days WHERE day < (now() AT TIME ZONE 'UTC')::date - $1::int;
+DELETE FROM group_days
+WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM group_days WHERE day < (now() AT TIME ZONE 'UTC')::date - $1::int ORDER BY day LIMIT $2
+));
 
 -- forget_members --
 -- Walks along the primary key, a page at a time: an index on the time would be written at every sighting.

@@ -13,8 +13,20 @@ _MANY_ROWS = 10_000
 _MADE = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON .*?;", re.DOTALL)
 _DROPPED = re.compile(r"DROP INDEX (\w+);")
 _PARTITIONED = " ON verification_events "
-# They read whole tables by their nature: at the start, or for a person.
-_WHOLE = frozenset({"groups_changed_since", "letters", "dead_actions", "bot_summaries", "pseudonymise_audit"})
+# They read whole tables by their nature: at the start, or for a person who asks, which is not often.
+_WHOLE = frozenset(
+    {
+        "groups_changed_since",
+        "letters",
+        "dead_actions",
+        "bot_summaries",
+        "pseudonymise_audit",
+        "list_jobs",
+        "totals",
+        "count_unfreed",
+        "export_actions",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

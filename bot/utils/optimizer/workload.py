@@ -193,7 +193,7 @@ def _upkeep() -> Sequence[Probe]:
         Probe("forget_updates", lambda _: (500,), ("updates_done_age",), is_write=True),
         Probe("forget_cases", lambda _: (29, 500), ("restrictions_closed",), is_write=True),
         Probe("forget_audit", lambda _: (290, 500), ("audit_log_pkey",), is_write=True),
-        Probe("forget_days", lambda _: (25,), ("group_days_by_age",), is_write=True),
+        Probe("forget_days", lambda _: (25, 500), ("group_days_by_age",), is_write=True),
         Probe("forget_members", lambda s: (149, *_of(s.member, "bot_id", "group_id", "user_id"), 500),
               ("group_members_seen_pkey",), is_write=True, read_per_row=500, spare=1_500),
     )  # fmt: skip
