@@ -126,7 +126,12 @@ def join_desk(
     return Desk(
         lookup=Lookup(lists=store, history=EventStore(database=world.database), groups=use.directory),
         groups=GroupDesk(
-            groups=use.directory, gates=use.policies, rights=use.rights, telegram=use.telegram, notes=store
+            groups=use.directory,
+            gates=use.policies,
+            rights=use.rights,
+            telegram=use.telegram,
+            notes=store,
+            clock=world.clock,
         ),
         bots=BotDesk(hosting=_hosting(world, services), wait_seconds=_FREEING_SECONDS),
         owners=OwnerDesk(book=OwnerStore(database=world.database)),

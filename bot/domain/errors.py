@@ -15,14 +15,17 @@ class TelegramError(BotError):
 
 
 class TelegramUnavailableError(TelegramError):
-    """Telegram did not answer, or asked us to wait: nothing is known about the outcome.
+    """Telegram did not answer, or asked us to wait: nothing is known about the outcome, unless `nothing_done` is set.
 
     `retry_after` is in seconds, when Telegram named it.
     """
 
-    def __init__(self, *, method: str, description: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, *, method: str, description: str, retry_after: float | None = None, nothing_done: bool = False
+    ) -> None:
         super().__init__(method=method, description=description)
         self.retry_after = retry_after
+        self.nothing_done = nothing_done
 
 
 class TokenRefusedError(TelegramUnavailableError):

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import pytest
 
+from bot.domain.api import Scope
 from bot.simulator import Fault
 from tests.faults.away import Outside, outside_of
+from tests.kits.api import Api, token_for
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -95,3 +98,54 @@ async def test_an_instance_starts_without_telegram(lounge: Lounge, platform: Pla
             await eventually(healthy, "healthy")
 
     assert status == "degraded"
+
+
+async def _until_known(api: Api, lounge: Lounge) -> str:
+    path = f"/bots/gate_bot/groups/{lounge.group.id}"
+
+    async def found() -> bool:
+        return (await api.get(path)).status == 200
+
+    await eventually(found, "the group is known")
+    return f"{path}/messages"
+
+
+async def test_an_operator_s_message_waits_for_a_network_that_comes_back(outside: Outside) -> None:
+    """Nobody listens when it is to be sent: it is tried again, and said once."""
+    async with aiohttp.ClientSession() as session:
+        api = Api(session, outside.first, await token_for(outside.platform, Scope.OPERATE))
+        path = await _until_known(api, outside.lounge)
+        await outside.telegram.refuse()
+        async with asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(api.post(path, {"text": "Good morning"}))
+            await asyncio.sleep(0.5)
+            waiting = not sending.done()
+            await outside.telegram.heal()
+
+    assert waiting
+    assert sending.result().status == 201
+    assert outside.lounge.said().count("Good morning") == 1
+
+
+async def test_an_operator_s_message_whose_answer_is_lost_is_told_of(outside: Outside) -> None:
+    """The network is cut: an error in time that says what is unknown; and with its key it is sent afterwards."""
+    async with aiohttp.ClientSession() as session:
+        api = Api(session, outside.first, await token_for(outside.platform, Scope.OPERATE))
+        path = await _until_known(api, outside.lounge)
+        outside.telegram.cut()
+        began = asyncio.get_running_loop().time()
+        refused = await api.post(path, {"text": "Good morning"}, key="greeting")
+        took = asyncio.get_running_loop().time() - began
+        await outside.telegram.heal()
+
+        async def sent() -> bool:
+            return (await api.post(path, {"text": "Good morning"}, key="greeting")).status == 201
+
+        await eventually(sent, "it is sent", within=_RECOVERY_SECONDS)
+
+    assert took < 30
+    assert refused.status == 503
+    assert "Telegram does not answer now: no answer within 2.0 s; whether it was sent is unknown" in refused.text
+    assert "retry-after" in refused.headers
+    # Once more where what was on its way has arrived after all.
+    assert outside.lounge.said().count("Good morning") in {1, 2}

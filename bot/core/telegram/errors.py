@@ -8,6 +8,7 @@ both are silence.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -46,7 +47,7 @@ def translated(method: str) -> Iterator[None]:
         raise ChatMovedError(method=method, new_id=error.new_chat_id) from error
     except RetryAfter as error:
         raise TelegramUnavailableError(
-            method=method, description="too many requests", retry_after=_seconds(error)
+            method=method, description="too many requests", retry_after=_seconds(error), nothing_done=True
         ) from error
     except Conflict as error:
         if _unreadable(error):
@@ -61,7 +62,9 @@ def translated(method: str) -> Iterator[None]:
             raise TokenRefusedError(method=method, description=said.message, retry_after=pause) from error
         raise TelegramRefusedError(method=method, description=said.message) from error
     except (NetworkError, TelegramError) as error:
-        raise TelegramUnavailableError(method=method, description=_short(error)) from error
+        # Who cannot connect has sent nothing.
+        unsent = isinstance(error.__cause__, aiohttp.ClientConnectorError)
+        raise TelegramUnavailableError(method=method, description=_short(error), nothing_done=unsent) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # JSON of a shape that the library does not expect.
         description = f"an answer that cannot be read ({type(error).__name__})"

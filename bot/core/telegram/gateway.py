@@ -110,7 +110,7 @@ class Gateway:
             if self._clock.monotonic() + grant.wait > deadline:
                 self._telemetry.refused(demand.priority.value)
                 reason = "Telegram asked to wait" if grant.paused else "the budget is used up"
-                raise TelegramUnavailableError(method=demand.method, description=reason, retry_after=grant.wait)
+                raise _not_made(demand, reason, grant.wait)
             if not waited:
                 waited = True
                 self._telemetry.waited(demand.priority.value)
@@ -119,12 +119,16 @@ class Gateway:
     def _refuse_if_open(self, demand: Demand, circuits: Sequence[Key]) -> None:
         wait = self._circuits.wait(circuits)
         if wait > 0:
-            raise TelegramUnavailableError(method=demand.method, description="the circuit is open", retry_after=wait)
+            raise _not_made(demand, "the circuit is open", wait)
 
     async def _flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
         self._telemetry.flooded(retry_after)
         log.warning("telegram.flooded", bot=demand.bot, method=demand.method, seconds=retry_after)
         await self._budget.flooded(demand, retry_after, grant, started)
+
+
+def _not_made(demand: Demand, reason: str, wait: float) -> TelegramUnavailableError:
+    return TelegramUnavailableError(method=demand.method, description=reason, retry_after=wait, nothing_done=True)
 
 
 def _circuits(demand: Demand, channel: int | None) -> tuple[Key, ...]:

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.announcement import checked_message, cut
-from bot.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, TelegramRefusedError
+from bot.domain.errors import (
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    TelegramRefusedError,
+    TelegramUnavailableError,
+    TokenRefusedError,
+)
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.message import Outgoing
@@ -14,6 +21,11 @@ from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import SETTINGS, Locked, Policy, choose, options
 from bot.services.groups.rights import NEEDED_IN_GROUP, needed_in_group
 from bot.services.ports.operating import Chats, Gates, KnownGroups, Notes, Rights
+from bot.services.ports.runtime import Clock
+
+_PAUSES = (1.0, 2.0, 4.0)
+# In all, with the last call: whoever waits for the answer gives up after 30.
+_LONGEST_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +56,15 @@ class Sent:
 class GroupDesk:
     """Pauses, resumes, compares, sets, writes. Raises NotFoundError for a group the bot does not know."""
 
-    def __init__(self, *, groups: KnownGroups, gates: Gates, rights: Rights, telegram: Chats, notes: Notes) -> None:
+    def __init__(
+        self, *, groups: KnownGroups, gates: Gates, rights: Rights, telegram: Chats, notes: Notes, clock: Clock
+    ) -> None:
         self._groups = groups
         self._gates = gates
         self._rights = rights
         self._telegram = telegram
         self._notes = notes
+        self._clock = clock
 
     async def pause(self, who: Operator, bot: BotId, group: GroupId) -> bool:
         """Check nobody there and free everybody; False when an operator or admin has done so already."""
@@ -119,16 +134,36 @@ class GroupDesk:
         """Write to the group as the bot. Raises InvalidInputError, TooLargeError and TelegramError."""
         who.need(Rank.OPERATOR, bot)
         known, parts = self._known(bot, group), cut(checked_message(text))
-        done = 0
+        done, latest = 0, self._clock.monotonic() + _LONGEST_SECONDS
         try:
             for part in parts:
-                await self._telegram.send(bot, known.group_id, Outgoing(html.escape(part, quote=False), silent=False))
+                message = Outgoing(html.escape(part, quote=False), silent=False)
+                await self._say(bot, known.group_id, message, latest=latest)
                 done += 1
         finally:
             if done:
                 detail = {"parts": done, "of": len(parts), "characters": len(text)}
                 await self._notes.note(who.actor, bot, "send_message", group, detail)
         return Sent(done)
+
+    async def _say(self, bot: BotId, group: GroupId, message: Outgoing, *, latest: float) -> None:
+        """Send it, up to three times again while Telegram surely has not got it: nothing is said twice."""
+        for pause in (*_PAUSES, None):
+            try:
+                await self._telegram.send(bot, group, message)
+            except TokenRefusedError:
+                raise
+            except TelegramUnavailableError as error:
+                wait = max(pause or 0.0, error.retry_after or 0.0)
+                if error.nothing_done and pause is not None and self._clock.monotonic() + wait < latest:
+                    await self._clock.sleep(wait)
+                    continue
+                left_open = "nothing was sent" if error.nothing_done else "whether it was sent is unknown"
+                description = f"{error.description}; {left_open}"
+                raise TelegramUnavailableError(
+                    method=error.method, description=description, retry_after=error.retry_after
+                ) from error
+            return
 
     async def _settled(self, group: ProtectedGroup) -> bool:
         for chat in (group.group_id, *group.channel_ids):

@@ -210,7 +210,10 @@ async def test_a_failing_server_is_silence(way: Line, status: int) -> None:
     """A 5xx in Telegram's form, and any status that Telegram does not use, leaves open what was done."""
     way.api.write = answering(status, refusal(status, "Internal Server Error"))
 
-    assert isinstance(await end_of(delete(way)), TelegramUnavailableError)
+    error = await end_of(delete(way))
+
+    assert isinstance(error, TelegramUnavailableError)
+    assert not error.nothing_done
 
 
 @pytest.mark.parametrize(
@@ -255,8 +258,9 @@ async def test_every_429_is_a_pause(way: Line, body: bytes, headers: tuple[str, 
     again = await end_of(way.client.at(Priority.PRESS, patience=0).delete_messages(BOT, GROUP, MESSAGES))
 
     assert isinstance(error, TelegramUnavailableError)
-    assert error.retry_after == seconds
+    assert (error.retry_after, error.nothing_done) == (seconds, True)
     assert isinstance(again, TelegramUnavailableError)
+    assert again.nothing_done
     assert again.retry_after is not None
     assert seconds - 0.5 < again.retry_after <= seconds
     assert way.api.requests == 1
