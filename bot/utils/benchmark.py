@@ -32,8 +32,10 @@ from bot.utils.benchmarks.parts import measure_parts
 from bot.utils.benchmarks.processes import BenchmarkError
 from bot.utils.benchmarks.results import Report
 from bot.utils.benchmarks.stage import Stage, opened_stage
+from bot.utils.benchmarks.starts import measure_starts
 from bot.utils.benchmarks.stores import measure_stores
 from bot.utils.benchmarks.tables import show
+from bot.utils.benchmarks.warming import measure_warming
 
 Measurement = Callable[[Stage, Effort, Report], Awaitable[None]]
 
@@ -121,7 +123,9 @@ async def _memory(stage: Stage, size: Effort, report: Report) -> None:
 def _measurements() -> Sequence[tuple[str, Measurement]]:
     return (
         ("stores", measure_stores),
+        ("starts", measure_starts),
         ("journeys", _journeys),
+        ("warming", measure_warming),
         ("memory", _memory),
         ("ingress", measure_ingress),
         ("parts", measure_parts),

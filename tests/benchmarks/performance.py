@@ -40,12 +40,24 @@ _SECTIONS = {
 The statements that instances run, among so many groups, through the same pool; durable servers, on the same machine.
 Each is timed by itself, after some that are not.
 """,
+    "starts": """\
+## Starting
+
+`gmbot serve` on stores that run and have the current schema: from the command to the moment in which `/health` says
+healthy, with the webhook set.
+""",
     "journeys": """\
 ## Messages and joins on their whole way
 
 `gmbot serve` as a process, with PostgreSQL, Valkey and the simulator as Telegram. A first message is one of a member
 of whom nobody has heard: claim, two questions to Telegram, settling, 200. Freedom is timed from the moment the
 channel's `chat_member` leaves the simulator to the end of the call that lifts the mute.
+""",
+    "warming": """\
+## Members verified in advance
+
+`gmbot warm` beside an instance, with the default budget of five questions a second and the Bot API taking 50 ms, while
+somebody who is muted presses the button again and again.
 """,
     "memory": """\
 ## Memberships in memory

@@ -24,6 +24,8 @@ TINY = Effort(
     memberships=(100,),
     bots=(1,),
     calls=50,
+    starts=1,
+    warmed=3,
 )
 
 
@@ -112,7 +114,9 @@ def test_every_section_yields_its_rows(tmp_path: Path, monkeypatch: pytest.Monke
     assert outcome.exit_code == (0 if report["passed"] else 1), outcome.output
     assert {row["section"] for row in report["rows"]} == {
         "stores",
+        "starts",
         "journeys",
+        "warming",
         "memory",
         "ingress",
         "parts",

@@ -15,6 +15,8 @@ class Effort:
     memberships: tuple[int, ...]
     bots: tuple[int, ...]
     calls: int
+    starts: int
+    warmed: int
 
     @property
     def most_groups(self) -> int:
@@ -33,6 +35,8 @@ def quick() -> Effort:
         memberships=(1_000, 50_000),
         bots=(1, 20),
         calls=400,
+        starts=2,
+        warmed=15,
     )
 
 
@@ -47,4 +51,6 @@ def full() -> Effort:
         memberships=(1_000, 30_000, 1_000_000),
         bots=(1, 10, 100),
         calls=2_000,
+        starts=10,
+        warmed=1_000,
     )

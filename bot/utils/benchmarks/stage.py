@@ -63,13 +63,9 @@ class Stage:
         await self._administer(f"CREATE DATABASE {_TEMPLATE}")
         await upgrade(self._named(_TEMPLATE))
 
-    @asynccontextmanager
-    async def instance(
-        self, name: str, *, token: str, database_url: str, settings: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Server]:
-        """Run `gmbot serve` on a core of its own until the block ends; its webhooks are set when it begins."""
-        port = free_port()
-        environment = {
+    def environment(self, *, token: str, database_url: str, port: int) -> dict[str, str]:
+        """Return what an instance, or a command beside it, is told."""
+        return {
             **_inherited(),
             "BOT_TOKEN": token,
             "TELEGRAM_API_URL": self.simulator.url,
@@ -79,8 +75,15 @@ class Stage:
             "REDIS_URL": self.redis_url,
             "ENCRYPTION_KEY": self.key,
             "LOG_LEVEL": "error",
-            **(settings or {}),
         }
+
+    @asynccontextmanager
+    async def instance(
+        self, name: str, *, token: str, database_url: str, settings: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Server]:
+        """Run `gmbot serve` on a core of its own until the block ends; its webhooks are set when it begins."""
+        port = free_port()
+        environment = {**self.environment(token=token, database_url=database_url, port=port), **(settings or {})}
         command = ("-m", "bot", "serve", "--mode", "webhook")
         async with running_server(name, command, port=port, environment=environment) as server:
             await _until_healthy(server)

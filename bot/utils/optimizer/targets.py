@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from bot.utils.optimizer.measuring import Finding
-from bot.utils.optimizer.study import Study
+from bot.utils.optimizer.study import CRITICAL, Study
 
 _READ_MS = 10.0
 _ANY_MS = 50.0
 _SLOW_GAIN = 0.60
 _CRITICAL_GAIN = 0.68
+_INDEX_USE = 0.85
+_READ_PER_ROW = 1.5
 _ANALYZE_GAIN = 0.08
 _THROUGHPUT_GAIN = 0.20
 _LATENCY_GAIN = 0.15
@@ -35,6 +38,7 @@ def targets(study: Study) -> Sequence[Target]:
     faulty = [finding.probe.statement for finding in study.findings if finding.faults]
     slow = 1 - sum(each.ours_ms for each in study.slow) / max(sum(each.naive_ms for each in study.slow), 0.001)
     worst = min(study.critical, key=lambda each: each.gain)
+    critical = [finding for finding in study.findings if finding.probe.statement in CRITICAL]
     dear = [cost.update for cost in study.costs if cost.count > cost.most]
     return (
         Target("reads, p95 of the slowest", f"< {_READ_MS:g} ms", *_times(slowest_read, _READ_MS)),
@@ -46,6 +50,8 @@ def targets(study: Study) -> Sequence[Target]:
             f"-{_CRITICAL_GAIN:.0%}",
             *_gain(worst.gain, _CRITICAL_GAIN),
         ),
+        Target("critical statements, rows read by an index", f">= {_INDEX_USE:.0%}", *_by_index(critical)),
+        Target("critical statements, rows read for one returned, median", f"<= {_READ_PER_ROW:g}", *_read(critical)),
         Target(
             "ANALYZE, statements whose plan it changes, together",
             f"-{_ANALYZE_GAIN:.0%}",
@@ -77,6 +83,19 @@ def targets(study: Study) -> Sequence[Target]:
 def _times(finding: Finding, most: float) -> tuple[str, bool]:
     found = finding.times.percentile(0.95)
     return f"{found:.2f} ms ({finding.probe.statement})", found < most
+
+
+def _by_index(findings: Sequence[Finding]) -> tuple[str, bool]:
+    plans = [plan for finding in findings for plan in finding.plans]
+    read = sum(plan.rows_read for plan in plans)
+    share = 1 - sum(sum(plan.scanned.values()) for plan in plans) / max(read, 1.0)
+    return f"{share:.1%}", share >= _INDEX_USE
+
+
+def _read(findings: Sequence[Finding]) -> tuple[str, bool]:
+    """Judge what reads for a page or a change; a sum over a whole deployment returns a few rows by nature."""
+    found = median(plan.read_per_row for each in findings if not each.probe.by_size for plan in each.plans)
+    return f"{found:.2f}", found <= _READ_PER_ROW
 
 
 def _gain(found: float, wanted: float) -> tuple[str, bool]:

@@ -92,9 +92,7 @@ async def _furnished(database: Database) -> Office:
 
     policies = Policies(directory=directory, groups=groups, clock=FakeClock(), wake=lambda *_: None, poke=poke)
     lookup = Lookup(lists=store, history=EventStore(database=database), groups=directory)
-    desk = GroupDesk(
-        groups=directory, gates=policies, rights=Rights(), telegram=chats, notes=store, clock=FakeClock()
-    )
+    desk = GroupDesk(groups=directory, gates=policies, rights=Rights(), telegram=chats, notes=store, clock=FakeClock())
     return Office(store, groups, directory, lookup, desk, chats)
 
 
