@@ -1,8 +1,10 @@
 """Instances are killed, hang, are drained, are added and are replaced by a new release, and Telegram hardly notices."""
 
 import asyncio
+import os
 import shutil
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +17,7 @@ from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.proxy import proxied
 from tests.faults.scaling import fleet, small_town, under_load
-from tests.kits.platform import Lounge, Platform, get
+from tests.kits.platform import Instance, Lounge, Platform, eventually, get
 from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -53,6 +55,37 @@ async def test_instances_come_and_go_under_load(capsys: pytest.CaptureFixture[st
     assert outcome.counts["mutes"] >= outcome.counts["strangers"] > 5
     assert outcome.most_failures <= MOST_FAILURES_OF_A_KILL
     assert outcome.most_connections <= len(found.instances) * (POOL + 1)
+
+
+async def test_five_instances_start_at_once_on_an_empty_database(
+    lounge: Lounge, empty_database_url: str, redis_url: str
+) -> None:
+    """All become ready, one has migrated and one has set the webhook; and a stranger is muted and told once."""
+    platform = Platform(lounge.sim, empty_database_url, redis_url, lounge.bot)
+    instances = [Instance(free_port()) for _ in range(5)]
+    async with AsyncExitStack() as stack:
+        for each in instances:
+            stack.push_async_callback(each.stop)
+            environment = platform.environment(each.port, WEBHOOK_URL=instances[0].url, LOG_LEVEL="error")
+            await each.start({**os.environ, **environment})
+        await asyncio.gather(*(each.until_ready() for each in instances))
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        lounge.sim.say(lounge.stranger, lounge.group, "hello")
+        await lounge.until_muted(lounge.stranger)
+        await eventually(lambda: bool(lounge.prompts(lounge.stranger)), "the prompt is there", within=20)
+        await platform.at_rest(within=20)
+        bots = await platform.fetch("SELECT bot_id FROM bots")
+        state = await read_state(empty_database_url)
+        ended = [await each.stop() for each in instances]
+
+    assert state.revision == state.head
+    assert [row["bot_id"] for row in bots] == [lounge.bot.id]
+    # Once more, should its answer have come too late on a busy machine.
+    assert 1 <= len(lounge.sim.calls_of("setWebhook")) <= 2
+    assert sum(call.status == 200 for call in lounge.calls("restrictChatMember")) == 1
+    assert len(lounge.prompts(lounge.stranger)) == 1
+    assert ended == [0] * 5
 
 
 def release(directory: Path, level: int, **migrations: str) -> Path:
