@@ -34,7 +34,14 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         doorkeeper=use.doorkeeper,
         overwritten=Overwritten(ledger=cases, telegram=working, clock=world.clock),
     )
-    rights = OwnRights(directory=use.directory, groups=groups, telegram=presses, texts=use.texts, wake=lambda *_: None)
+    rights = OwnRights(
+        directory=use.directory,
+        groups=groups,
+        ledger=cases,
+        telegram=presses,
+        texts=use.texts,
+        wake=lambda *_: None,
+    )
     policies = Policies(
         directory=use.directory,
         groups=groups,

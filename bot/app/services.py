@@ -245,7 +245,9 @@ def _use_cases(
             doorkeeper=doorkeeper,
             overwritten=Overwritten(ledger=base.ledger, telegram=world.telegram.for_work, clock=clock),
         ),
-        rights=OwnRights(directory=directory, groups=groups, telegram=telegram, texts=base.texts, wake=wake),
+        rights=OwnRights(
+            directory=directory, groups=groups, ledger=base.ledger, telegram=telegram, texts=base.texts, wake=wake
+        ),
         policies=Policies(directory=directory, groups=groups, clock=clock, wake=wake, poke=poke),
         privacy=Privacy(
             rows=PersonalRows(database=database), keys=PersonalKeys(redis=world.redis), clock=clock, poke=poke

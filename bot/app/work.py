@@ -84,6 +84,7 @@ def _reconciliation(world: World, services: Services) -> Reconciliation:
     rights = OwnRights(
         directory=use.directory,
         groups=services.groups,
+        ledger=use.ledger,
         telegram=world.telegram.for_bulk,
         texts=use.texts,
         wake=services.protection.wake,

@@ -21,7 +21,6 @@ MENUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pause",
             "resume",
             "language",
-            "text",
             "unprotect",
             "verify",
             "help",

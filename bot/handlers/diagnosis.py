@@ -70,7 +70,8 @@ class Diagnosis:
             lines += ["", self._replies.say(update, "status.healthy")]
         lacking = [Problem(each.remedy, {}) for each in found if each.mark is not Mark.UNKNOWN and each.remedy]
         again = Button(self._use.texts.toast("doctor.again_button", self._replies.language(update)), data=AGAIN)
-        return Outgoing("\n".join(lines), (*self._replies.fixes(update, lacking), (again,)))
+        choose = () if group is not None and group.protected else ((self._replies.choose(update, group_id),),)
+        return Outgoing("\n".join(lines), (*self._replies.fixes(update, lacking), *choose, (again,)))
 
     def _line(self, update: Update, symptom: Symptom) -> str:
         text = f"{symptom.mark.value} {self._replies.say(update, symptom.what, **symptom.values)}"

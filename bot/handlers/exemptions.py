@@ -29,7 +29,7 @@ class Exemptions:
         message = update.effective_message
         group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
         if message is None or message.from_user is None or group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         user, who = UserId(message.from_user.id), meant(message)
         if who is None:

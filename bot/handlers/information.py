@@ -4,16 +4,18 @@ from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from bot.domain.ids import GroupId
+from bot.domain import links
+from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button
-from bot.handlers import links
 from bot.handlers.inquiry import Inquiry, meant
 from bot.handlers.onboarding import Onboard
 from bot.handlers.reading import bot_of
-from bot.handlers.replies import Replies
+from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.settings import Settings
 from bot.handlers.usecases import UseCases
 from bot.services.groups.policies import OBSERVED_DAYS, PAUSED_BY_ADMIN
+
+_FOR_ADMINS = ("help", "help.stats", "help.doctor", "help.text", "help.more")
 
 
 class Information:
@@ -48,9 +50,17 @@ class Information:
         )
 
     async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer `/help`."""
-        text = "\n".join(self._replies.say(update, key) for key in ("help", "help.stats", "help.doctor", "help.more"))
-        await self._replies.reply(update, text)
+        """Answer `/help`: to members of a group with what is theirs, else with everything."""
+        keys = () if await self._is_member_only(update) else _FOR_ADMINS
+        text = "\n".join(self._replies.say(update, key) for key in (*keys, "help.members"))
+        await self._replies.reply(update, f"{self._replies.say(update, 'help.what')}\n\n{text}")
+
+    async def _is_member_only(self, update: Update) -> bool:
+        message = update.effective_message
+        if message is None or message.chat.type == ChatType.PRIVATE or message.from_user is None:
+            return False
+        who = (bot_of(update), GroupId(message.chat.id), UserId(message.from_user.id))
+        return not is_anonymous_admin(message) and not await self._use.doorkeeper.is_admin(*who)
 
     async def status(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/status` with what is required and what is missing; about somebody, with what they are in."""
@@ -63,7 +73,7 @@ class Information:
             return
         status = await self._use.setup.status(bot_of(update), GroupId(chat.id))
         if status is None:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         channels = ", ".join(channel.title for channel in status.group.channels)
         if status.group.paused_reason == PAUSED_BY_ADMIN:

@@ -55,5 +55,5 @@ class Members:
         """Take over what happened to the bot itself."""
         change = update.my_chat_member
         if change is not None and change.chat.type != ChatType.PRIVATE:
-            await self._use.rights.changed(bot_of(update), change.chat.id)
+            await self._use.rights.changed(bot_of(update), change.chat.id, username=update.get_bot().username)
             await self._onboard.arrived(update, change)

@@ -7,13 +7,13 @@ from telegram import Chat, ChatMemberUpdated, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from bot.domain import links
 from bot.domain.errors import GateTakenError, TelegramError
 from bot.domain.group import SetUp
 from bot.domain.ids import ChannelId, GroupId, UserId
 from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import MemberState, read_member
 from bot.domain.policy import Enforcement
-from bot.handlers import links
 from bot.handlers.channels import OWN_CHANNEL, ChannelOwners
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
@@ -196,6 +196,8 @@ class Onboard:
                 for channel in done.group.channels
             ),
         ]
+        if done.group.policy.enforcement is Enforcement.OBSERVE:
+            lines.append(self._replies.say(update, "doctor.observes"))
         if done.group.basic_group:
             lines.append(self._replies.say(update, "onboarding.basic"))
         number = done.set_up.set_up_id
@@ -204,7 +206,13 @@ class Onboard:
                 self._button(update, "onboarding.preview_button", _PREVIEW, number),
                 self._button(update, "onboarding.more_button", _MORE, number),
             ),
-            (self._button(update, "onboarding.undo_button", _UNDO, number),),
+            (
+                Button(
+                    self._use.texts.toast("onboarding.settings_button", self._replies.language(update)),
+                    url=links.settings(update.get_bot().username, done.group.group_id),
+                ),
+                self._button(update, "onboarding.undo_button", _UNDO, number),
+            ),
         )
         await self._replies.write(update, done.set_up.user_id, Outgoing("\n".join(lines), rows))
         told = self._use.texts.say("protect.done", done.group.language, channels=channels)

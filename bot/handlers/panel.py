@@ -9,6 +9,7 @@ from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Enforcement, chosen, options, written
 from bot.domain.prompt_text import LONGEST
+from bot.services.gate.prompts import minutes
 from bot.services.ports.runtime import Texts
 
 PREFIX = "s:"
@@ -17,7 +18,7 @@ ANYBODY = UserId(0)
 MENU, EXPORT, CLOSE, WORDS, RESET = "m", "e", "x", "t", "r"
 EXAMPLE = "/text <b>{group}</b>: {name}, {channels} ♥"
 """A text that every language can read."""
-_HOUR, _MINUTE_SETTINGS = 60, ("kick_minutes", "grace_minutes", "pending_minutes", "tidy_minutes")
+_MINUTE_SETTINGS = ("kick_minutes", "grace_minutes", "pending_minutes", "tidy_minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,15 @@ def nonce_of(group: ProtectedGroup) -> str:
 class Panel:
     """Draws panels of one group for one admin."""
 
-    def __init__(self, texts: Texts, language: str, group: ProtectedGroup, user: UserId) -> None:
+    def __init__(
+        self, texts: Texts, language: str, group: ProtectedGroup, user: UserId, *, elsewhere: str | None = None
+    ) -> None:
+        """Draw for a chat; `elsewhere` is the link that opens the panel in private."""
         self._texts = texts
         self._language = language
         self._group = group
         self._user = user
+        self._elsewhere = elsewhere
 
     def menu(self) -> Outgoing:
         """List the settings with what is chosen."""
@@ -71,7 +76,10 @@ class Panel:
             self._button(self._plain("settings.export_button"), EXPORT),
             self._button(self._plain("settings.close_button"), CLOSE),
         )
-        return Outgoing("\n".join(lines), (*rows, ends))
+        rows.append(ends)
+        if self._elsewhere is not None:
+            rows.append((Button(self._plain("settings.private_button"), url=self._elsewhere),))
+        return Outgoing("\n".join(lines), tuple(rows))
 
     def setting(self, name: str) -> Outgoing:
         """Explain one setting and what each of its options does."""
@@ -123,12 +131,8 @@ class Panel:
             return self._plain(f"option.{option}")
         return self._plain(f"option.{name}.{option}")
 
-    def _minutes(self, minutes: int) -> str:
-        if minutes == 0:
-            return self._plain("option.off")
-        if minutes % _HOUR:
-            return self._plain("option.minutes", total=minutes)
-        return self._plain("option.hours", total=minutes // _HOUR)
+    def _minutes(self, total: int) -> str:
+        return minutes(total, self._language, self._texts) if total else self._plain("option.off")
 
     def _effect(self, name: str, option: str) -> str:
         if name in _MINUTE_SETTINGS:

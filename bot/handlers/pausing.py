@@ -28,7 +28,7 @@ class Pausing:
         """Answer `/pause`."""
         group, by = self._where(update)
         if group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         done = await self._use.policies.pause(group, by)
         await self._replies.reply(update, self._replies.say(update, "pause.done" if done else "pause.already"))
@@ -37,7 +37,7 @@ class Pausing:
         """Answer `/resume`. What only lacks rights resumes by itself when they are back; the report names them."""
         group, by = self._where(update)
         if group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         if group.gating:
             await self._replies.reply(update, self._replies.say(update, "resume.not_paused"))
@@ -56,7 +56,7 @@ class Pausing:
         """Answer `/language`."""
         group, by = self._where(update)
         if group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         known, wanted = self._use.texts.languages, (context.args or [""])[0].replace("-", "_").lower()
         chosen = next((name for name in known if name.lower() == wanted), None)

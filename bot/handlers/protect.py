@@ -31,7 +31,7 @@ class Protect:
             return
         references = _references(message)
         if not references:
-            await self._replies.reply(update, self._replies.say(update, "protect.usage"))
+            await self._replies.unprotected(update, "protect.usage")
         elif len(references) > MOST_CHANNELS:
             await self._replies.reply(update, self._replies.say(update, "protect.too_many", most=MOST_CHANNELS))
         elif is_anonymous_admin(message):
@@ -100,8 +100,10 @@ class Protect:
         if isinstance(outcome, tuple):
             return self._replies.problems(update, "protect.problems", outcome), self._replies.fixes(update, outcome)
         key = "protect.done_basic" if outcome.enforcement is Enforcement.DELETE else "protect.done"
-        channels = ", ".join(channel.title for channel in outcome.channels)
-        return self._replies.say(update, key, channels=channels), ()
+        text = self._replies.say(update, key, channels=", ".join(channel.title for channel in outcome.channels))
+        if outcome.policy.enforcement is Enforcement.OBSERVE:
+            text += "\n" + self._replies.say(update, "doctor.observes")
+        return text, ()
 
 
 def _references(message: Message) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from bot.domain import links
 from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
-from bot.handlers import links
 from bot.handlers.basket import Baskets
 from bot.handlers.reading import bot_of, topic_of
 from bot.handlers.usecases import UseCases
@@ -106,6 +106,19 @@ class Replies:
             label = self._use.texts.toast("setup.fix_channel_button", language)
             rows.append((Button(label, url=links.add_to_channel(name)),))
         return tuple(rows)
+
+    async def unprotected(self, update: Update, key: str = "status.off", **values: str | int) -> None:
+        """Say what the group lacks, with the button by which its channel is chosen without typing."""
+        chat = update.effective_chat
+        rows: tuple[tuple[Button, ...], ...] = ()
+        if chat is not None and chat.type != ChatType.PRIVATE:
+            rows = ((self.choose(update, GroupId(chat.id)),),)
+        await self.reply(update, self.say(update, key, **values), rows)
+
+    def choose(self, update: Update, group: GroupId) -> Button:
+        """Offer the private chat in which an admin picks the group's channel from a list."""
+        label = self._use.texts.toast("onboarding.choose_button", self.language(update))
+        return Button(label, url=links.set_up(update.get_bot().username, group), style="primary")
 
     def for_admins(self, command: Handler, *, otherwise: Handler | None = None, to_look: bool = False) -> Handler:
         """Let only those call `command` who may configure the group; anonymous admins are admins.

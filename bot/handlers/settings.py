@@ -4,12 +4,12 @@ from telegram import CallbackQuery, Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from bot.domain import links
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Locked, Policy, choose
-from bot.handlers import links
 from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORDS, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
@@ -68,8 +68,15 @@ class Settings:
         if say is not Say.YES:
             await self._replies.reply(update, self._replies.say(update, f"press.{say.value}"))
             return
-        panel = Panel(self._use.texts, self._replies.language(update), group, user).menu()
+        panel = self._panel(update, group, user).menu()
         await self._replies.reply(update, panel.text, panel.buttons)
+
+    def _panel(self, update: Update, group: ProtectedGroup, user: UserId) -> Panel:
+        """Draw for the chat that the update is from; in the group there is a way into the private chat."""
+        chat = update.effective_chat
+        in_group = chat is not None and chat.type != ChatType.PRIVATE
+        elsewhere = links.settings(update.get_bot().username, group.group_id) if in_group else None
+        return Panel(self._use.texts, self._replies.language(update), group, user, elsewhere=elsewhere)
 
     async def _list_groups(self, update: Update) -> None:
         shown = await self._page(update, 0)
@@ -104,7 +111,7 @@ class Settings:
         message = update.effective_message
         group = self._use.directory.group(bot_of(update), GroupId(message.chat.id)) if message else None
         if message is None or message.from_user is None or group is None or not group.protected:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         policy, wrong = _read(group.policy, (message.text or "").split()[1:])
         if wrong is not None:
@@ -117,10 +124,8 @@ class Settings:
                 return
             group = await self._chosen(group, policy, UserId(message.from_user.id))
         user = ANYBODY if message.from_user.id == GROUP_ANONYMOUS_BOT else UserId(message.from_user.id)
-        panel = Panel(self._use.texts, self._replies.language(update), group, user).menu()
-        label = self._use.texts.toast("settings.private_button", self._replies.language(update))
-        link = Button(label, url=links.settings(update.get_bot().username, group.group_id))
-        await self._replies.reply(update, panel.text, (*panel.buttons, (link,)))
+        panel = self._panel(update, group, user).menu()
+        await self._replies.reply(update, panel.text, panel.buttons)
 
     async def _allowed(self, message: Message, group: ProtectedGroup, policy: Policy) -> Say:
         locks = policy.locked != group.policy.locked
@@ -152,8 +157,8 @@ class Settings:
         if "=" in action:
             group, key = await self._choose(group, pressed, user)
             action = MENU if key else action.partition("=")[0]
-        panel = Panel(self._use.texts, self._replies.language(update), group, pressed.user)
-        drawn = await self._redraw(bot, query.message.chat.id, message, _page(panel, action))
+        page = _page(self._panel(update, group, pressed.user), action)
+        drawn = await self._redraw(bot, query.message.chat.id, message, page)
         return key or ("settings.saved" if "=" in pressed.action else "" if drawn else "press.unknown")
 
     async def _choose(self, group: ProtectedGroup, pressed: Ticket, user: UserId) -> tuple[ProtectedGroup, str]:

@@ -1,5 +1,7 @@
 """`/verify`, and `/status` of somebody who is no admin: whether they may write, and what is there to join."""
 
+from dataclasses import replace
+
 from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
@@ -36,5 +38,6 @@ class Standing:
             await self._replies.reply(update, self._replies.say(update, "press.anyway"))
         else:
             key, values, missing = await self._press.verify(update, group, user)
-            buttons = joins(group, missing, self._use.texts)
+            spoken = replace(group, language=self._replies.language(update))
+            buttons = joins(spoken, missing, self._use.texts)
             await self._replies.reply(update, self._replies.say(update, key, **values), buttons)

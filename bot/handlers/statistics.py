@@ -31,7 +31,7 @@ class GroupStatistics:
         chat = update.effective_chat
         group = None if chat is None else self._use.directory.group(bot_of(update), GroupId(chat.id))
         if group is None:
-            await self._replies.reply(update, self._replies.say(update, "status.off"))
+            await self._replies.unprotected(update)
             return
         shown = await self._shown(update, group, _PERIODS[0])
         await self._replies.reply(update, shown.text, shown.buttons, shown.picture)

@@ -137,7 +137,12 @@ class World:
             poke=self.poke,
         )
         self.rights = OwnRights(
-            directory=self.directory, groups=self.groups, telegram=self.telegram, texts=texts, wake=self.wake
+            directory=self.directory,
+            groups=self.groups,
+            ledger=self.ledger,
+            telegram=self.telegram,
+            texts=texts,
+            wake=self.wake,
         )
         self.events = MemberEvents(
             directory=self.directory,

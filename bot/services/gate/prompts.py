@@ -17,6 +17,7 @@ VERIFY = "v"
 # Long names are adverts; this is what fits on one line of a phone.
 _NAME_LENGTH = 32
 _TITLE_LENGTH = 40
+_HOUR = 60
 
 
 def prompt(
@@ -48,6 +49,7 @@ def shared_prompt(group: ProtectedGroup, waiting: int, topic: TopicId | None, te
         any_will_do = group.policy.require is Require.ANY and len(group.channels) > 1
         key = "prompt.crowd_any" if any_will_do else "prompt.crowd"
         text = texts.say(key, group.language, total=waiting, channels=channels)
+    text += _deadline(group, texts, muted=True)
     return Outgoing(text, (*joins(group, group.channel_ids, texts), _verify(group, texts)), topic_id=topic)
 
 
@@ -62,20 +64,30 @@ def _text(
     group: ProtectedGroup, missing: Sequence[ChannelId], texts: Texts, *, user: UserId, name: str, muted: bool
 ) -> str:
     channels = ", ".join(channel.title for channel in _wanted(group, missing))
+    short = shorten(name, _NAME_LENGTH)
     if group.prompt_text is not None:
-        return filled(
-            group.prompt_text, user_id=user, name=shorten(name, _NAME_LENGTH), channels=channels, group=group.title
-        )
-    key = "prompt.mute" if muted else "prompt.delete"
-    if group.policy.require is Require.ANY and len(missing) > 1:
-        key = "prompt.mute_any" if muted else "prompt.delete_any"
-    return texts.say(
-        key,
-        group.language,
-        user_id=user,
-        name=shorten(name, _NAME_LENGTH),
-        channels=channels,
-    )
+        text = filled(group.prompt_text, user_id=user, name=short, channels=channels, group=group.title)
+    else:
+        key = "prompt.mute" if muted else "prompt.delete"
+        if group.policy.require is Require.ANY and len(missing) > 1:
+            key = "prompt.mute_any" if muted else "prompt.delete_any"
+        text = texts.say(key, group.language, user_id=user, name=short, channels=channels)
+    return text + _deadline(group, texts, muted=muted)
+
+
+def _deadline(group: ProtectedGroup, texts: Texts, *, muted: bool) -> str:
+    """Say by when one has to have joined, where people are removed who have not."""
+    if not muted or group.enforcement is not Enforcement.KICK:
+        return ""
+    time = minutes(group.policy.kick_minutes, group.language, texts)
+    return "\n" + texts.say("prompt.deadline", group.language, time=time)
+
+
+def minutes(total: int, language: str, texts: Texts) -> str:
+    """Say a length of time."""
+    if total % _HOUR:
+        return texts.toast("option.minutes", language, total=total)
+    return texts.toast("option.hours", language, total=total // _HOUR)
 
 
 def _verify(group: ProtectedGroup, texts: Texts) -> tuple[Button, ...]:

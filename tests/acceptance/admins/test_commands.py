@@ -1,9 +1,12 @@
 """The smaller commands: what somebody asks about themselves, and what admins decide besides the policy."""
 
+import re
+
 import pytest
 
+from bot.domain.menu import MENUS
 from bot.simulator import User
-from tests.acceptance.kit import buttons, finished, from_bot, gated, prompts, stands
+from tests.acceptance.kit import buttons, choose, finished, from_bot, gated, prompts, stands
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -30,6 +33,10 @@ async def test_members_hear_about_themselves(lounge: Lounge, platform: Platform,
 
     assert await answer(lounge, lounge.stranger, command) == "Not yet. Still to join: Insiders"
     assert [button["text"] for button in buttons(from_bot(lounge)[-1])] == ["Join Insiders"]
+    lounge.stranger.language_code = "de"
+    await answer(lounge, lounge.stranger, command)
+    assert [button["text"] for button in buttons(from_bot(lounge)[-1])] == ["Insiders beitreten"]
+    lounge.stranger.language_code = "en"
     lounge.sim.say(lounge.owner, lounge.group, "/unprotect")
     await finished(lounge, platform)
     assert "Nothing is required here" in await answer(lounge, lounge.stranger, "/verify")
@@ -182,10 +189,29 @@ async def test_whoever_asks_is_forgotten_except_for_a_mute(lounge: Lounge, platf
 
 
 async def test_help_names_every_command(lounge: Lounge) -> None:
-    """None has to be guessed."""
-    text = await answer(lounge, lounge.owner, "/help")
+    """None has to be guessed; members of a group are spared those of its admins, and hear what is required of them."""
+    admins, members = set(MENUS["all_chat_administrators"]) - {"help"}, {"verify", "privacy", "forget_me"}
+    told = await answer(lounge, lounge.owner, "/help")
+    assert {name for name in admins | members if f"/{name} " not in re.sub(r"[\s,]", " ", told)} == set()
 
-    for command in ("protect", "unprotect", "status", "settings", "verify", "exempt", "pause", "resume", "language"):
-        assert f"/{command}" in text
-    assert "/privacy" in text
-    assert "/forget_me" in text
+    said = await answer(lounge, lounge.member, "/help")
+
+    assert "Whoever is not in the channels is muted" in said
+    assert set(re.findall(r"/([a-z_]+)", said)) == members
+
+
+@pytest.mark.parametrize("command", ["/status", "/settings", "/stats", "/doctor", "/pause", "/protect"])
+async def test_an_open_group_is_one_tap_from_its_channels(lounge: Lounge, command: str) -> None:
+    """Whoever asks where nothing is protected gets the button that leads to the list: there is nothing to type."""
+    await answer(lounge, lounge.owner, command)
+
+    links = [str(button.get("url", "")) for button in buttons(from_bot(lounge)[-1])]
+    assert f"https://t.me/gate_bot?start=g{lounge.group.id}" in links
+
+
+async def test_protecting_where_the_gate_observes_says_so(lounge: Lounge, platform: Platform) -> None:
+    """Else an admin waits for a mute that does not come."""
+    await lounge.protect(lounge.news)
+    await choose(lounge, platform, "enforcement=observe")
+
+    assert "I only observe" in await answer(lounge, lounge.owner, "/protect @gm_news")

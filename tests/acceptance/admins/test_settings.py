@@ -46,6 +46,8 @@ async def test_a_setting_is_explained_and_chosen_by_two_taps(lounge: Lounge, pla
     assert any(each.id == message.id for each in lounge.sim.messages(lounge.group))
     await press(lounge, panel, "Back")
     assert "Who has not joined: Only observe" in text(lounge, panel)
+    current = next(each for each in lounge.sim.messages(lounge.group) if each.id == panel.id)
+    assert buttons(current)[-1]["text"] == "In private"
     await press(lounge, panel, "Close")
     assert panel.id not in {each.id for each in lounge.sim.messages(lounge.group)}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.kit import finished, gated, prompts, restricted, stands
+from tests.acceptance.kit import buttons, finished, gated, prompts, restricted, stands
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -103,6 +103,25 @@ async def test_without_its_rights_in_the_group_the_bot_pauses(
 
     assert stands(lounge, message)
     assert restricted(lounge) == []
+
+
+@pytest.mark.parametrize("how", ["demoted", "removed"])
+async def test_who_stays_muted_without_the_bot_is_told_of(lounge: Lounge, platform: Platform, how: str) -> None:
+    """Nobody but an admin can free them then: the owner hears how many they are, how, and what brings the bot back."""
+    private = lounge.sim.private_chat(lounge.owner, lounge.bot)
+    lounge.sim.private(lounge.owner, lounge.bot, "/start")
+    await lounge.protect(lounge.news)
+    await gated(lounge, platform, lounge.stranger)
+    {"demoted": lounge.sim.demote, "removed": lounge.sim.remove}[how](lounge.group, lounge.bot)
+    await lounge.until_said("I lost rights", private)
+    await finished(lounge, platform)
+
+    told = lounge.sim.messages(private)[-1]
+    assert "Still muted by me: 1." in (told.text or "")
+    assert "Exceptions" in (told.text or "")
+    assert [str(button["url"]).partition("?")[2] for button in buttons(told)] == [
+        "startgroup=new&admin=restrict_members+delete_messages+invite_users"
+    ]
 
 
 async def test_rights_that_are_back_in_the_group_resume_the_gate(lounge: Lounge, platform: Platform) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from bot.core.texts import Catalogs, load_catalogs
 from bot.domain.group import Channel
 from bot.domain.ids import ChannelId, TopicId
+from bot.domain.policy import Enforcement, Policy
 from bot.domain.restriction import Case, mute_until
-from bot.services.gate.prompts import VERIFY, prompt, shared_prompt, shorten
+from bot.services.gate.prompts import VERIFY, preview, prompt, shared_prompt, shorten
 from tests.kits.strategies import START, cases
 from tests.kits.world import INSIDERS, LOUNGE, NEWS, STRANGER, World
 
@@ -80,6 +81,23 @@ def test_the_muted_and_the_deleted_are_told_different_things(case: Case, texts: 
     muted = prompt(replace(case, our_until=mute_until(case.case_id, START)), LOUNGE, (NEWS,), texts)
 
     assert muted.text != prompt(case, LOUNGE, (NEWS,), texts).text
+
+
+def test_who_is_to_be_removed_is_told_by_when(case: Case, texts: Catalogs) -> None:
+    """In a prompt of one's own, in a crowd's and in the preview; not where nobody is removed."""
+    removing = replace(LOUNGE, policy=Policy(enforcement=Enforcement.KICK, kick_minutes=60))
+    muted = replace(case, our_until=mute_until(case.case_id, START))
+    told = [
+        prompt(muted, removing, (NEWS,), texts).text,
+        shared_prompt(removing, 3, None, texts).text,
+        preview(removing, STRANGER, "Sam", texts).text,
+    ]
+
+    assert [text.splitlines()[-1] for text in told] == [
+        "Whoever has not joined within 1 h is removed, and may come back."
+    ] * 3
+    assert "removed" not in prompt(muted, LOUNGE, (NEWS,), texts).text
+    assert "within" not in prompt(replace(case, our_until=None), removing, (NEWS,), texts).text
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])

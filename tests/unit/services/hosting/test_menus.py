@@ -129,6 +129,11 @@ async def test_an_owner_s_own_words_stay(catalogs: Catalogs) -> None:
     assert profile.noted is not None
 
 
+def test_no_menu_has_a_command_twice() -> None:
+    """Telegram would show it twice."""
+    assert [scope for scope, names in MENUS.items() if len(set(names)) != len(names)] == []
+
+
 def test_commands_and_words_fit(catalogs: Catalogs) -> None:
     """Telegram takes 256 characters of a command's, 512 of a long and 120 of a short description."""
     for language in catalogs.languages:
