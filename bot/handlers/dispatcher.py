@@ -166,6 +166,7 @@ def build_dispatcher(bot: Bot, use: UseCases, introduce: Introduce, warmer: Warm
         (CommandHandler("console", ConsoleLink(use, replies).console, new), 0),
         (CommandHandler("start", information.start, new), 0),
         (CommandHandler("help", information.help, new), 0),
+        (MessageHandler(filters.ChatType.PRIVATE & new & ~filters.StatusUpdate.ALL, kept(information.wrote)), 0),
     ):
         application.add_handler(handler, group)
 

@@ -8,7 +8,7 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Locked
-from bot.handlers.inquiry import LARGEST_ID, meant
+from bot.handlers.inquiry import LARGEST_ID, meant, named
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
@@ -37,6 +37,7 @@ class Exemptions:
         elif not await self._may(message, group, user):
             await self._replies.reply(update, self._replies.say(update, "press.locked"))
         else:
+            who = await named(self._use, group.bot_id, who)
             await self._use.policies.exempt(group.bot_id, group.group_id, who, user)
             await self._replies.reply(update, self._replies.say(update, "exempt.done", name=who.user_name))
 

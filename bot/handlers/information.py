@@ -5,7 +5,7 @@ from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.domain import links
-from bot.domain.ids import GroupId, UserId
+from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.message import Button
 from bot.handlers.inquiry import Inquiry, meant
 from bot.handlers.onboarding import Onboard
@@ -34,6 +34,10 @@ class Information:
         if chat is None or chat.type != ChatType.PRIVATE:
             if payload != links.ADDED:
                 await self.help(update, context)
+            elif chat is not None and update.effective_message is not None:
+                # The app has sent it for whoever added the bot.
+                sent = MessageId(update.effective_message.message_id)
+                await self._use.tidying.after_a_while(bot_of(update), GroupId(chat.id), (sent,))
             return
         wanted = links.settings_of(payload)
         if wanted is not None:
@@ -48,6 +52,11 @@ class Information:
         await self._replies.reply(
             update, self._replies.say(update, "start"), ((Button(label, url=url, style="primary"),),)
         )
+
+    async def wrote(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer what is no command in private: a channel for the group that is being set up, or how to begin."""
+        if not await self._onboard.wrote(update):
+            await self.start(update, context)
 
     async def help(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer `/help`: to members of a group with what is theirs, else with everything."""

@@ -4,6 +4,7 @@ import html
 
 from telegram import Message, MessageEntity, Update
 
+from bot.domain.errors import TelegramError
 from bot.domain.group import Exemption, ProtectedGroup
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
@@ -25,6 +26,7 @@ class Inquiry:
     async def report(self, update: Update, group: ProtectedGroup, who: Exemption) -> str:
         """Say channel by channel what somebody is there. Being banned keeps them out as being absent does."""
         bot, user, say = group.bot_id, who.user_id, self._replies.say
+        who = await named(self._use, bot, who)
         standing = await self._use.verification.examine(bot, user, group.channel_ids)
         counted = await self._use.sparing.counted(group, user, standing)
         lines = [f"<b>{html.escape(who.user_name, quote=False)}</b>"]
@@ -43,6 +45,17 @@ class Inquiry:
         if answer is Membership.ABSENT and self._use.bans.banned(bot, user, (channel,)):
             return "banned"
         return answer.value
+
+
+async def named(use: UseCases, bot: BotId, who: Exemption) -> Exemption:
+    """Find the name of somebody of whom only the number was given; Telegram tells it of whom the bot has met."""
+    if not who.user_name.isdecimal():
+        return who
+    try:
+        known = await use.telegram.chat(bot, who.user_id)
+    except TelegramError:
+        return who
+    return Exemption(who.user_id, known.title or who.user_name)
 
 
 def meant(message: Message) -> Exemption | None:

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Collection, Iterable
 
-from telegram import Chat, ChatMemberUpdated, Update
+import structlog
+from telegram import Chat, ChatMemberUpdated, Message, MessageOriginChannel, Update
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.domain import links
-from bot.domain.errors import GateTakenError, TelegramError
+from bot.domain.errors import GateTakenError, TelegramError, TelegramUnavailableError
 from bot.domain.group import SetUp
-from bot.domain.ids import ChannelId, GroupId, UserId
+from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import MemberState, read_member
 from bot.domain.policy import Enforcement
@@ -22,9 +23,12 @@ from bot.services.gate.prompts import preview
 from bot.services.groups.onboarding import Choice, Done, How, Refused
 from bot.services.groups.rights import missing_in_group, needed_in_group
 
+log = structlog.stdlib.get_logger()
+
 PREFIX = "o:"
 _UNDO, _MORE, _PREVIEW, _CANCEL = "u", "m", "n", "c"
 _DATA = re.compile(r"o:([umncra]):([0-9]{1,9})")
+_NAMED = re.compile(r"@\w+|(?:https?://)?t\.me/\w+|-100\d{5,16}")
 
 Rows = tuple[tuple[Button, ...], ...]
 
@@ -44,9 +48,28 @@ class Onboard:
             if new.is_admin and not old.is_admin:
                 await self._given(update, change.chat)
             return
-        group = self._use.directory.group(bot_of(update), GroupId(change.chat.id))
-        if not new.is_member or old.is_member or (group is not None and group.protected):
+        bot, chat = bot_of(update), GroupId(change.chat.id)
+        group = self._use.directory.group(bot, chat)
+        if not new.is_member or (group is not None and group.protected):
             return
+        if not old.is_member:
+            sent = await self._replies.write(update, chat, await self._greeting(update, change, new))
+            if sent is not None:
+                await self._use.tidying.greeted(bot, chat, sent)
+            return
+        stands = await self._use.tidying.greeting(bot, chat)
+        if stands is not None:
+            await self._redraw(bot, chat, stands, await self._greeting(update, change, new))
+
+    async def _redraw(self, bot: BotId, chat: GroupId, message: MessageId, shown: Outgoing) -> None:
+        try:
+            await self._use.presses.edit(bot, chat, message, shown)
+        except TelegramError as error:
+            # It shows this already, or somebody has deleted it.
+            log.info("greeting.unchanged", error=str(error))
+
+    async def _greeting(self, update: Update, change: ChatMemberUpdated, new: MemberState) -> Outgoing:
+        """Name what is left to do, and the rights that the bot lacks, if any."""
         basic = change.chat.type == ChatType.GROUP
         enforcement = Enforcement.DELETE if basic else Enforcement.MUTE
         # Rights often come a moment after the arrival: what counts is what the bot has now.
@@ -61,7 +84,7 @@ class Onboard:
             rows.insert(0, (self._link(update, "setup.fix_button", links.add_to_group(name)),))
         if basic:
             lines.append(self._replies.say(update, "onboarding.basic"))
-        await self._replies.write(update, change.chat.id, Outgoing("\n\n".join(lines), tuple(rows)))
+        return Outgoing("\n\n".join(lines), tuple(rows))
 
     async def _own_state(self, update: Update, group: GroupId, told: MemberState) -> MemberState:
         bot = bot_of(update)
@@ -95,6 +118,27 @@ class Onboard:
             await self._replies.reply(update, self._replies.say(update, "press.stale"))
             return
         await self._pick(update, set_up, ChannelId(picked.chat_id))
+
+    async def wrote(self, update: Update) -> bool:
+        """Take a channel that is named, linked to or forwarded from in private; False for anything else."""
+        message, user = update.effective_message, update.effective_user
+        reference = None if message is None else _reference(message)
+        if user is None or reference is None:
+            return False
+        set_up = await self._use.onboarding.latest(bot_of(update), UserId(user.id))
+        if set_up is None:
+            return False
+        try:
+            channel = await self._use.onboarding.find(set_up, reference)
+        except TelegramUnavailableError:
+            await self._replies.reply(update, self._replies.say(update, "command.unavailable"))
+            return True
+        if isinstance(channel, Refused):
+            await self._refused(update, channel)
+        else:
+            # What was picked before is named again where the first try was refused: it is no pick told twice.
+            await self._pick(update, set_up, channel, How.ADD if channel == set_up.picked else None)
+        return True
 
     async def pressed(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer a button below what came of a pick."""
@@ -140,7 +184,7 @@ class Onboard:
         bot, channel, giver = bot_of(update), ChannelId(chat.id), UserId(user.id)
         await self._use.channels.given(bot, channel, chat.title or "", chat.username, giver)
         set_up = await self._use.onboarding.latest(bot, giver)
-        if set_up is not None:
+        if set_up is not None and set_up.picked is None:
             await self._pick(update, set_up, channel)
         else:
             await self._owners.given(update, chat)
@@ -215,6 +259,7 @@ class Onboard:
             ),
         )
         await self._replies.write(update, done.set_up.user_id, Outgoing("\n".join(lines), rows))
+        await self._replies.greeting_over(update, done.group.group_id)
         told = self._use.texts.say("protect.done", done.group.language, channels=channels)
         await self._replies.write(update, done.group.group_id, Outgoing(told))
 
@@ -257,3 +302,11 @@ class Onboard:
     def _button(self, update: Update, key: str, verb: str, number: int) -> Button:
         label = self._use.texts.toast(key, self._replies.language(update))
         return Button(label, data=f"{PREFIX}{verb}:{number}")
+
+
+def _reference(message: Message) -> str | None:
+    """Read which channel a message is about: one that it is forwarded from, or whose name or link it is."""
+    if isinstance(message.forward_origin, MessageOriginChannel):
+        return str(message.forward_origin.chat.id)
+    text = (message.text or "").strip()
+    return text if _NAMED.fullmatch(text) else None

@@ -16,6 +16,8 @@ PREFIX = "s:"
 ANYBODY = UserId(0)
 """Whose panel an anonymous admin's is: any admin's."""
 MENU, EXPORT, CLOSE, WORDS, RESET = "m", "e", "x", "t", "r"
+TEXT = "\n/text "
+"""What stands between settings and words in one message."""
 EXAMPLE = "/text <b>{group}</b>: {name}, {channels} ♥"
 """A text that every language can read."""
 _MINUTE_SETTINGS = ("kick_minutes", "grace_minutes", "pending_minutes", "tidy_minutes")
@@ -99,12 +101,11 @@ class Panel:
         return Outgoing("\n".join(lines), (*rows, (self._back(),)))
 
     def export(self) -> Outgoing:
-        """Show the settings as the one line that sets them elsewhere."""
+        """Show the settings, and words of their own, as the one message that sets them elsewhere."""
         line = " ".join(["/settings", *(f"{name}={self._chosen(name)}" for name in SETTINGS if name != "locked")])
-        lines = [self._say("settings.export", line=line)]
         if self._group.prompt_text is not None:
-            lines.append(self._say("text.export", line=f"/text {self._group.prompt_text}"))
-        return Outgoing("\n\n".join(lines), ((self._back(),),))
+            line += f"{TEXT}{self._group.prompt_text}"
+        return Outgoing(self._say("settings.export", line=line), ((self._back(),),))
 
     def words(self) -> Outgoing:
         """Show the words of the prompt, and how to change them."""

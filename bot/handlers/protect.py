@@ -99,6 +99,7 @@ class Protect:
             return self._replies.say(update, "protect.taken"), ()
         if isinstance(outcome, tuple):
             return self._replies.problems(update, "protect.problems", outcome), self._replies.fixes(update, outcome)
+        await self._replies.greeting_over(update, request.group_id)
         key = "protect.done_basic" if outcome.enforcement is Enforcement.DELETE else "protect.done"
         text = self._replies.say(update, key, channels=", ".join(channel.title for channel in outcome.channels))
         if outcome.policy.enforcement is Enforcement.OBSERVE:

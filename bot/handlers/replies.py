@@ -82,12 +82,22 @@ class Replies:
 
         return checked
 
-    async def write(self, update: Update, chat: int, message: Outgoing) -> None:
+    async def write(self, update: Update, chat: int, message: Outgoing) -> MessageId | None:
         """Say it where it can be said; who has not started the bot in private cannot be written to."""
         try:
-            await self._use.telegram.send(bot_of(update), chat, message)
+            return await self._use.telegram.send(bot_of(update), chat, message)
         except TelegramError as error:
             log.warning("reply.unsaid", error=str(error))
+            return None
+
+    async def greeting_over(self, update: Update, group: GroupId) -> None:
+        """Take the greeting back from a group that is set up."""
+        bot, greeting = bot_of(update), await self._use.tidying.greeting(bot_of(update), group)
+        if greeting is not None:
+            try:
+                await self._use.presses.delete_messages(bot, group, [greeting])
+            except TelegramError as error:
+                log.info("greeting.stays_a_day", error=str(error))
 
     def problems(self, update: Update, heading: str, problems: Iterable[Problem]) -> str:
         """List what is missing, one line each."""

@@ -10,7 +10,8 @@ from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Locked, Policy, choose
-from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, WORDS, Panel, Ticket, nonce_of, ticket
+from bot.domain.prompt_text import PromptTextError, checked
+from bot.handlers.panel import ANYBODY, CLOSE, EXPORT, MENU, PREFIX, RESET, TEXT, WORDS, Panel, Ticket, nonce_of, ticket
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies, is_anonymous_admin
 from bot.handlers.usecases import UseCases
@@ -113,16 +114,25 @@ class Settings:
         if message is None or message.from_user is None or group is None or not group.protected:
             await self._replies.unprotected(update)
             return
-        policy, wrong = _read(group.policy, (message.text or "").split()[1:])
+        choices, *words = (message.text or "").split(TEXT, 1)
+        policy, wrong = _read(group.policy, choices.split()[1:])
         if wrong is not None:
             await self._replies.reply(update, self._replies.say(update, "settings.unknown_option", part=wrong))
             return
-        if policy != group.policy:
+        try:
+            wording = checked(words[0]) if words else group.prompt_text
+        except PromptTextError as error:
+            await self._replies.reply(update, self._replies.say(update, error.key, **error.values))
+            return
+        if policy != group.policy or wording != group.prompt_text:
             allowed = await self._allowed(message, group, policy)
             if allowed is not Say.YES:
                 await self._replies.reply(update, self._replies.say(update, f"press.{allowed.value}"))
                 return
-            group = await self._chosen(group, policy, UserId(message.from_user.id))
+            user = UserId(message.from_user.id)
+            if wording != group.prompt_text:
+                group = await self._use.policies.word(group, wording, user)
+            group = await self._chosen(group, policy, user)
         user = ANYBODY if message.from_user.id == GROUP_ANONYMOUS_BOT else UserId(message.from_user.id)
         panel = self._panel(update, group, user).menu()
         await self._replies.reply(update, panel.text, panel.buttons)

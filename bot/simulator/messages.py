@@ -26,6 +26,8 @@ class Draft:
     as_channel: Chat | None = None
     entities: Sequence[JsonObject] | None = None
     service: JsonObject | None = field(default=None)
+    origin: JsonObject | None = None
+    """Where a forwarded message is from."""
 
 
 class Messages:
@@ -80,14 +82,10 @@ class Messages:
         message = self.say(by, channel, text, draft)
         group = channel.linked
         if group is not None:
-            copy = self._new(group, None, text, Draft(photo=draft.photo, media_group_id=draft.media_group_id))
+            origin = origin_of(message)
+            forward = Draft(photo=draft.photo, media_group_id=draft.media_group_id, origin=origin)
+            copy = self._new(group, None, text, forward)
             copy.sender, copy.sender_chat, copy.is_automatic_forward = self._world.telegram, channel, True
-            copy.forward_origin = {
-                "type": "channel",
-                "date": int(message.date),
-                "chat": chat_json(channel),
-                "message_id": message.id,
-            }
             self._publish(copy)
         return message
 
@@ -178,6 +176,7 @@ class Messages:
         message.thread_id, message.is_topic_message = draft.topic, draft.topic is not None
         message.media_group_id, message.photo = draft.media_group_id, draft.photo
         message.reply_to, message.service = draft.reply_to, draft.service
+        message.forward_origin = draft.origin
         if draft.as_channel is not None:
             message.sender, message.sender_chat = channel_sender(), draft.as_channel
         return message
@@ -187,3 +186,8 @@ class Messages:
         self._feed.message(message)
         self._record.changed()
         return message
+
+
+def origin_of(post: Message) -> JsonObject:
+    """Return what a forward of a channel's post tells of it."""
+    return {"type": "channel", "date": int(post.date), "chat": chat_json(post.chat), "message_id": post.id}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from .backend import Backend
 from .errors import NotAllowed, NotFound
-from .messages import Draft
+from .messages import Draft, origin_of
 from .model import Bot, CallbackQuery, Chat, InviteLink, JoinRequest, JsonObject, Member, Message, Topic, User
 from .permissions import ALL_RIGHTS, PERMISSIONS, all_permissions, may, usual_rights
 
@@ -233,6 +233,11 @@ class People:
     def private(self, user: User, bot: Bot, text: str) -> Message:
         """Write to a bot in private; this opens the chat, so that the bot may write."""
         return self._backend.messages.private(user, self.private_chat(user, bot), text, Draft())
+
+    def forward(self, user: User, post: Message, bot: Bot) -> Message:
+        """Forward a channel's post to a bot in private."""
+        draft = Draft(origin=origin_of(post))
+        return self._backend.messages.private(user, self.private_chat(user, bot), post.text or "", draft)
 
     def edit(self, user: User, chat: Chat, message_id: int | Message, text: str) -> Message:
         """Edit one's own message."""

@@ -399,6 +399,11 @@ class FakeBroom:
         if message in self.later:
             self.later[message] = max(self.later[message], seconds)
 
+    async def lasting(self, bot: BotId, chat: GroupId) -> MessageId | None:
+        del bot, chat
+        await self.hook("lasting")
+        return max((message for message, seconds in self.later.items() if seconds > 7_200), default=None)
+
 
 class FakeFigures:
     """A group in which nothing has happened yet."""

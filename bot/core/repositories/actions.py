@@ -27,6 +27,11 @@ class ScheduledActions:
         """Put a deletion that waits off; nothing for a message that stays."""
         await self._database.execute("keep_message", bot, chat, message, seconds)
 
+    async def lasting(self, bot: BotId, chat: GroupId) -> MessageId | None:
+        """Return the last message that is to be deleted in some hours only."""
+        row = await self._database.row("lasting_message", bot, chat)
+        return None if row is None else MessageId(row["message_id"])
+
     async def done(self, actions: Sequence[int]) -> None:
         """Strike actions off."""
         await self._database.execute("actions_done", list(actions), self._instance)

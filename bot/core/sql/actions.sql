@@ -33,6 +33,13 @@ WHERE action_id = ANY($1::bigint[]) AND lease_owner = $2;
 INSERT INTO scheduled_actions (bot_id, kind, chat_id, message_id, due_at)
 SELECT $1, 'delete_message', $2, message_id, now() + make_interval(secs => $4) FROM unnest($3::bigint[]) AS message_id;
 
+-- lasting_message --
+-- Answers go within the hour; only a greeting is to stay for longer.
+SELECT message_id FROM scheduled_actions
+WHERE bot_id = $1 AND chat_id = $2 AND kind = 'delete_message' AND dead_at IS NULL AND due_at > now() + interval '2 hours'
+ORDER BY message_id DESC
+LIMIT 1;
+
 -- keep_message --
 -- Not what an instance is about to delete.
 UPDATE scheduled_actions SET due_at = greatest(due_at, now() + make_interval(secs => $4))

@@ -111,7 +111,8 @@ class TelegramClient:
         async def ask(api: Bot) -> ChatInfo:
             info = await api.get_chat(reference)
             linked = info.linked_chat_id
-            return ChatInfo(info.id, str(info.type), info.title or "", info.username, info.invite_link, linked)
+            title = info.effective_name or ""
+            return ChatInfo(info.id, str(info.type), title, info.username, info.invite_link, linked)
 
         return await self._call(bot, "getChat", reference, ask)
 

@@ -176,7 +176,7 @@ class Setup:
         """Find a channel, prove that both the bot and the caller are admins there, and heed whom it belongs to."""
         shown: dict[str, str | int] = {"channel": reference}
         try:
-            info = await self._telegram.chat(request.bot_id, _chat_reference(reference))
+            info = await self._telegram.chat(request.bot_id, chat_reference(reference))
         except TelegramRefusedError:
             return Problem("setup.channel_not_found", shown)
         if info.kind != "channel":
@@ -212,7 +212,7 @@ class Setup:
             return MemberState(Role.LEFT, is_member=False)
 
 
-def _chat_reference(reference: str) -> str | int:
+def chat_reference(reference: str) -> str | int:
     """Read what was typed: a number, a name, or a link to a public channel."""
     text = reference.strip().removeprefix("https://").removeprefix("http://").removeprefix("t.me/")
     try:

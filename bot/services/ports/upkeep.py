@@ -109,3 +109,7 @@ class Broom(Protocol):
     async def keep_for(self, bot: BotId, chat: GroupId, message: MessageId, *, seconds: float) -> None:
         """Put a deletion that waits off; nothing for a message that stays."""
         ...
+
+    async def lasting(self, bot: BotId, chat: GroupId) -> MessageId | None:
+        """Return the last message of a chat that is to be deleted in some hours only."""
+        ...

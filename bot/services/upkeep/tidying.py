@@ -11,6 +11,8 @@ from bot.services.ports.upkeep import Broom
 log = structlog.stdlib.get_logger()
 
 _MINUTE = 60.0
+# Before Telegram refuses to delete it.
+_GREETING_SECONDS = 24 * 3_600.0
 
 
 class Tidying:
@@ -35,6 +37,20 @@ class Tidying:
             await self._broom.keep_for(bot, chat, message, seconds=self._seconds(bot, chat))
         except StoreUnavailableError as error:
             log.warning("panel.goes", group=chat, error=str(error))
+
+    async def greeted(self, bot: BotId, chat: GroupId, message: MessageId) -> None:
+        """Have a greeting deleted after a day, if nobody sets the group up before."""
+        try:
+            await self._broom.delete_later(bot, chat, (message,), seconds=_GREETING_SECONDS)
+        except StoreUnavailableError as error:
+            log.warning("greeting.stays", group=chat, error=str(error))
+
+    async def greeting(self, bot: BotId, chat: GroupId) -> MessageId | None:
+        """Return the greeting that stands in a group; None where there is none, or nobody can say."""
+        try:
+            return await self._broom.lasting(bot, chat)
+        except StoreUnavailableError:
+            return None
 
     def _seconds(self, bot: BotId, chat: GroupId) -> float:
         group = self._directory.group(bot, chat)

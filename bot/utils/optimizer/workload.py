@@ -186,6 +186,7 @@ def _upkeep() -> Sequence[Probe]:
         Probe("delete_later", lambda s: (*_of(s.group, "bot_id", "group_id"), [1, 2], 60.0), is_write=True),
         Probe("keep_message", lambda s: (*_of(s.action, "bot_id", "chat_id", "message_id"), 60.0),
               ("scheduled_actions_message",), is_write=True),
+        Probe("lasting_message", lambda s: _of(s.action, "bot_id", "chat_id"), ("scheduled_actions_message",)),
         Probe("actions_done", lambda s: ([s.action["action_id"]], s.instance), ("scheduled_actions_pkey",),
               is_write=True),
         Probe("put_under_review", lambda s: (s.now, 20), ("restrictions_review",), is_write=True,

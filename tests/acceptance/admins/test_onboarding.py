@@ -141,6 +141,9 @@ async def test_missing_rights_are_shown_with_the_tap_that_grants_them(newcomer: 
     lounge = newcomer.lounge
     newcomer.add_bot()
     await lounge.until_said("❌ Ban users", newcomer.group)
+    lounge.sim.promote(newcomer.group, lounge.bot, by=lounge.owner, can_delete_messages=True)
+    await lounge.until_said("✅ Delete messages", newcomer.group)
+    assert len(lounge.said(newcomer.group)) == 1
     newcomer.start()
     request = await newcomer.picker()
     await newcomer.pick(newcomer.channel, request)
@@ -167,6 +170,61 @@ async def test_undo_opens_the_group_again(newcomer: Newcomer, platform: Platform
 
     assert toast == "It is as it was before."
     assert await required(platform, newcomer.group) == []
+
+
+@pytest.mark.parametrize("how", ["@club_news", "https://t.me/club_news", "forwarded"])
+async def test_a_channel_can_be_named_or_forwarded(newcomer: Newcomer, platform: Platform, how: str) -> None:
+    """In private, where an app has no list; what is not found is said, and the next try counts."""
+    lounge = newcomer.lounge
+    channel = lounge.sim.add_channel("Club News", owner=lounge.owner, username="club_news")
+    newcomer.appoint_bot()
+    newcomer.start()
+    await newcomer.picker()
+
+    def name() -> None:
+        if how == "forwarded":
+            lounge.sim.forward(lounge.owner, lounge.sim.post(channel, "The next book"), lounge.bot)
+        else:
+            lounge.sim.private(lounge.owner, lounge.bot, how)
+
+    name()
+    await lounge.until_said("Make me an admin of Club News", newcomer.private)
+    lounge.sim.promote(channel, lounge.bot, by=lounge.owner, can_invite_users=True)
+    await lounge.settled()
+    name()
+    await lounge.until_said("Done: ", newcomer.private)
+
+    assert await required(platform, newcomer.group) == [channel.id]
+
+
+async def test_the_greeting_goes_when_the_group_is_set_up(newcomer: Newcomer, platform: Platform) -> None:
+    """And after a day where nobody does that; what the app has sent for the admin goes with the commands."""
+    lounge = newcomer.lounge
+    newcomer.appoint_bot()
+    await lounge.until_said("One step is left", newcomer.group)
+    sent = lounge.sim.say(lounge.owner, newcomer.group, "/start@gate_bot new")
+    await lounge.settled()
+    due = {
+        row["message_id"]: float(row["seconds"])
+        for row in await platform.fetch(
+            "SELECT message_id, extract(epoch FROM due_at - now()) AS seconds FROM scheduled_actions"
+        )
+    }
+    assert 0 < due.pop(sent.id) <= 60
+    assert [80_000 < seconds <= 86_400 for seconds in due.values()] == [True]
+    newcomer.start()
+    await newcomer.pick(newcomer.channel, await newcomer.picker())
+    await lounge.until_said("Done.", newcomer.group)
+
+    assert not any("One step is left" in text for text in lounge.said(newcomer.group))
+
+
+async def test_who_writes_in_private_hears_how_to_begin(newcomer: Newcomer) -> None:
+    """A bot that says nothing looks broken."""
+    lounge = newcomer.lounge
+    lounge.sim.private(lounge.stranger, lounge.bot, "hello?")
+
+    await lounge.until_said("choose your group", lounge.sim.private_chat(lounge.stranger, lounge.bot))
 
 
 @pytest.mark.parametrize(("label", "kept"), [("Replace", 0), ("Require it, too", 1)])

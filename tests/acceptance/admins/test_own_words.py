@@ -40,7 +40,7 @@ async def test_a_crowd_reads_the_admins_words(lounge: Lounge, platform: Platform
 
 
 async def test_the_words_go_along_with_the_settings(lounge: Lounge, platform: Platform) -> None:
-    """The export has a line for them, which sets them anew; `reset` brings the bot's own back."""
+    """The export is one message, which sets both anew, or neither; `reset` brings the bot's own words back."""
     await lounge.protect(lounge.news)
     lounge.sim.say(lounge.owner, lounge.group, OWN)
     await lounge.until_said("Saved.")
@@ -49,18 +49,23 @@ async def test_the_words_go_along_with_the_settings(lounge: Lounge, platform: Pl
     panel = next(each for each in reversed(lounge.sim.messages(lounge.group)) if each.buttons)
     export = next(str(button["callback_data"]) for button in buttons(panel) if button["text"] == "Export")
     lounge.sim.press(lounge.owner, lounge.group, panel, export)
-    await lounge.until_said("And the words of the prompt:")
-    line = next(text for text in lounge.said() if "And the words" in text).rpartition("\n")[2]
+    await lounge.until_said("These are the settings.")
+    sent = next(text for text in lounge.said() if "These are the settings." in text).partition("\n")[2]
     before = await platform.fetch("SELECT prompt_text FROM protected_groups")
     lounge.sim.say(lounge.owner, lounge.group, "/text reset")
     await lounge.until_said("to write here please join News")
     reset = await platform.fetch("SELECT prompt_text FROM protected_groups")
-    lounge.sim.say(lounge.owner, lounge.group, line)
+    lounge.sim.say(lounge.owner, lounge.group, sent.replace("edits=check", "edits=ignore").replace("{group}", "{x}"))
+    await lounge.until_said("I cannot fill in {x} there.")
+    unchanged = await platform.fetch("SELECT policy, prompt_text FROM protected_groups")
+    lounge.sim.say(lounge.owner, lounge.group, sent.replace("edits=check", "edits=ignore"))
+    await lounge.until_said("Edited messages: Ignore")
     await finished(lounge, platform)
 
     assert [row["prompt_text"] for row in reset] == [None]
     assert await platform.fetch("SELECT prompt_text FROM protected_groups") == before
-    assert line.startswith("/text <b>{group}</b>")
+    assert [(row["policy"], row["prompt_text"]) for row in unchanged] == [("{}", None)]
+    assert "\n/text <b>{group}</b>" in sent
 
 
 async def test_what_is_wrong_is_said_and_nothing_is_changed(lounge: Lounge, platform: Platform) -> None:
