@@ -5,7 +5,7 @@ from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
-from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
@@ -52,13 +52,7 @@ class Diagnosis:
         for place in (group_id, *group.channel_ids) if group is not None else ():
             # What was mended takes effect now, whether or not Telegram has told of it.
             await self._use.rights.changed(bot, place)
-        before, shown = query.message, await self._shown(update, chat)
-        try:
-            await self._use.presses.edit(bot, group_id, MessageId(before.message_id), shown)
-        except TelegramError:
-            # It shows this already.
-            return "doctor.same"
-        return ""
+        return "" if await self._replies.redraw(update, await self._shown(update, chat)) else "doctor.same"
 
     async def _shown(self, update: Update, chat: Chat) -> Outgoing:
         bot, group_id = bot_of(update), GroupId(chat.id)

@@ -5,7 +5,7 @@ from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import Locked
 from bot.handlers.inquiry import LARGEST_ID, meant, named
@@ -54,13 +54,8 @@ class Exemptions:
         await self._replies.toast(update, key, name=name)
         group = self._use.directory.group(bot_of(update), chat)
         if key == "exempt.removed" and group is not None:
-            text, rows = await self._listed(update, group)
-            try:
-                message = MessageId(query.message.message_id)
-                await self._use.presses.edit(group.bot_id, chat, message, Outgoing(text, rows))
-            except TelegramError:
-                # It shows somebody too many; a press on them says that it is out of date.
-                return
+            # Where it shows somebody too many, a press on them says that it is out of date.
+            await self._replies.redraw(update, Outgoing(*await self._listed(update, group)))
 
     async def _take_back(self, update: Update, chat: GroupId, number: str) -> tuple[str, str]:
         """Do it if the presser may; return the toast's key, and whom it is about."""

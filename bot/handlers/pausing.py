@@ -5,7 +5,7 @@ from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.handlers.information import Information
 from bot.handlers.reading import bot_of
@@ -85,8 +85,7 @@ class Pausing:
         if say is not Say.YES:
             return f"press.{say.value}"
         await self._use.policies.speak(group, chosen, by)
-        done = Outgoing(self._use.texts.say("language.done", chosen))
-        await self._use.presses.edit(group.bot_id, group.group_id, MessageId(query.message.message_id), done)
+        await self._replies.redraw(update, Outgoing(self._use.texts.say("language.done", chosen)))
         return ""
 
     def _languages(self, group: ProtectedGroup) -> tuple[tuple[Button, ...], ...]:

@@ -9,10 +9,11 @@ from telegram.ext import ContextTypes
 
 from bot.domain import links
 from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
-from bot.domain.ids import GroupId, MessageId, UserId
-from bot.domain.message import Button, Outgoing
+from bot.domain.ids import BotId, GroupId, MessageId, UserId
+from bot.domain.message import Button, Outgoing, Posted
+from bot.domain.policy import Prompts
 from bot.handlers.basket import Baskets
-from bot.handlers.reading import bot_of, topic_of
+from bot.handlers.reading import bot_of, ephemeral_id_of, topic_of
 from bot.handlers.usecases import UseCases
 from bot.services.groups.setup import Problem
 
@@ -56,9 +57,53 @@ class Replies:
         reply_to = MessageId(message.message_id) if message.chat.type != ChatType.PRIVATE else None
         outgoing = Outgoing(text, buttons, topic_id=topic_of(message), reply_to=reply_to, picture=picture)
         bot, chat = bot_of(update), GroupId(message.chat.id)
-        sent = await self._use.telegram.send(bot, chat, outgoing)
+        sent = await self._alone(bot, message, outgoing)
+        if sent is None:
+            sent = Posted(await self._use.telegram.send(bot, chat, outgoing))
         if message.chat.type != ChatType.PRIVATE:
-            await self._use.tidying.after_a_while(bot, chat, (MessageId(message.message_id), sent))
+            answer = () if sent.message_id is None else (sent.message_id,)
+            await self._use.tidying.after_a_while(bot, chat, (MessageId(message.message_id), *answer))
+
+    async def _alone(self, bot: BotId, message: Message, outgoing: Outgoing) -> Posted | None:
+        """Answer so that only who asked sees it, where the group wants that; None where it has to be said to all."""
+        chat, asked = GroupId(message.chat.id), message.from_user
+        group = self._use.directory.group(bot, chat)
+        if group is None or group.policy.prompts is not Prompts.MEMBER or outgoing.picture is not None:
+            return None
+        if asked is None or message.sender_chat is not None or not self._use.ephemeral.offers_ephemeral(bot, chat):
+            return None
+        try:
+            return await self._use.ephemeral.send_ephemeral(bot, chat, UserId(asked.id), outgoing)
+        except TelegramRefusedError as error:
+            log.info("reply.not_ephemeral", error=str(error))
+            return None
+
+    async def redraw(self, update: Update, shown: Outgoing) -> bool:
+        """Show something else in the message that was pressed, whoever sees it; False when it shows what it showed."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return False
+        bot, chat, alone = bot_of(update), GroupId(query.message.chat.id), ephemeral_id_of(query)
+        try:
+            if alone is None:
+                await self._use.presses.edit(bot, chat, MessageId(query.message.message_id), shown)
+            else:
+                await self._use.ephemeral.edit_ephemeral(bot, chat, UserId(query.from_user.id), alone, shown)
+        except TelegramError as error:
+            log.info("reply.not_redrawn", error=str(error))
+            return False
+        return True
+
+    async def take_away(self, update: Update) -> None:
+        """Delete the message that was pressed. Raises TelegramError."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return
+        bot, chat, alone = bot_of(update), GroupId(query.message.chat.id), ephemeral_id_of(query)
+        if alone is None:
+            await self._use.presses.delete_messages(bot, chat, [MessageId(query.message.message_id)])
+        else:
+            await self._use.ephemeral.delete_ephemeral(bot, chat, UserId(query.from_user.id), alone)
 
     async def toast(self, update: Update, key: str, **values: str | int) -> None:
         """Answer a press, without words where the key is empty. Whether Telegram takes that changes nothing."""

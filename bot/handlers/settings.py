@@ -7,7 +7,7 @@ from telegram.ext import ContextTypes
 from bot.domain import links
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GROUP_ANONYMOUS_BOT, BotId, GroupId, MessageId, UserId
+from bot.domain.ids import GROUP_ANONYMOUS_BOT, GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.policy import SETTINGS, Locked, Policy, choose
 from bot.domain.prompt_text import PromptTextError, checked
@@ -105,8 +105,7 @@ class Settings:
         if query.message is None or query.message.chat.type != ChatType.PRIVATE or not page.isdecimal():
             return "press.stale"
         shown = await self._page(update, min(int(page), _MOST_PAGES))
-        chat, message = query.message.chat.id, MessageId(query.message.message_id)
-        return "" if await self._redraw(bot_of(update), chat, message, shown) else "press.unknown"
+        return "" if await self._replies.redraw(update, shown) else "press.unknown"
 
     async def _in_group(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         message = update.effective_message
@@ -157,9 +156,8 @@ class Settings:
         say = await self._use.authority.of(group, user, as_owner=pressed.action.startswith("locked="))
         if say is not Say.YES:
             return f"press.{say.value}"
-        message = MessageId(query.message.message_id)
         if pressed.action == CLOSE:
-            await self._use.presses.delete_messages(bot, GroupId(query.message.chat.id), [message])
+            await self._replies.take_away(update)
             return ""
         key, action = "", pressed.action
         if action == RESET:
@@ -167,8 +165,8 @@ class Settings:
         if "=" in action:
             group, key = await self._choose(group, pressed, user)
             action = MENU if key else action.partition("=")[0]
-        page = _page(self._panel(update, group, pressed.user), action)
-        drawn = await self._redraw(bot, query.message.chat.id, message, page)
+        # Where it shows what it showed the setting is saved all the same, and the next press finds out.
+        drawn = await self._replies.redraw(update, _page(self._panel(update, group, pressed.user), action))
         return key or ("settings.saved" if "=" in pressed.action else "" if drawn else "press.unknown")
 
     async def _choose(self, group: ProtectedGroup, pressed: Ticket, user: UserId) -> tuple[ProtectedGroup, str]:
@@ -185,14 +183,6 @@ class Settings:
         # What is wanted now may need rights that were not needed before.
         await self._use.rights.changed(group.bot_id, group.group_id)
         return changed
-
-    async def _redraw(self, bot: BotId, chat: int, message: MessageId, page: Outgoing) -> bool:
-        try:
-            await self._use.presses.edit(bot, chat, message, page)
-        except TelegramError:
-            # It shows what it showed; the setting itself is saved, and the next press finds out.
-            return False
-        return True
 
 
 def _read(policy: Policy, parts: list[str]) -> tuple[Policy, str | None]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.simulator import CallbackQuery, Chat, Message, User
+from bot.simulator import CallbackQuery, Chat, Fault, Message, User
 from tests.acceptance.kit import buttons, finished, from_bot
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 
@@ -229,3 +229,40 @@ async def test_a_panel_of_a_group_that_is_open_by_now_is_stale(lounge: Lounge) -
     await lounge.until_said("Everybody may write here")
 
     assert "too old" in await press(lounge, panel, "Edited messages")
+
+
+async def test_where_prompts_are_quiet_so_are_answers(lounge: Lounge, platform: Platform) -> None:
+    """Only who asks sees the answer and works the panel; what Telegram refuses to show to one is said to all."""
+    await lounge.protect(lounge.news)
+    lounge.sim.say(lounge.owner, lounge.group, "/settings prompts=member")
+    await eventually(lambda: from_bot(lounge)[-1].receiver is lounge.owner, "a panel for the owner alone")
+    await lounge.settled()
+    panel = from_bot(lounge)[-1]
+
+    async def press(label: str) -> str | None:
+        data = next(str(button.get("callback_data")) for button in buttons(panel) if button["text"] == label)
+        query = lounge.sim.press(lounge.owner, lounge.group, panel, data)
+        await eventually(lambda: query.answer is not None, "an answer")
+        await lounge.settled()
+        return query.answer.text if query.answer is not None else None
+
+    await press("Edited messages")
+    assert await press("Ignore") == "Saved."
+    assert "▸ Ignore" in (panel.text or "")
+    await press("Back")
+    assert "Edited messages: Ignore" in (panel.text or "")
+    await press("Close")
+    assert panel not in from_bot(lounge)
+    for command in ("/status", "/doctor", "/exempt", "/language", "/help"):
+        sent = len(from_bot(lounge))
+        lounge.sim.say(lounge.owner, lounge.group, command)
+        await eventually(lambda sent=sent: len(from_bot(lounge)) > sent, f"an answer to {command}")  # type: ignore[misc]  # bound now
+        await lounge.settled()
+    assert {each.receiver for each in from_bot(lounge)[1:]} == {lounge.owner}
+    rows = await platform.fetch("SELECT message_id FROM scheduled_actions")
+    assert 0 not in {row["message_id"] for row in rows}
+
+    refusal = Fault(kind="error", method="sendMessage", code=400, description="Bad Request: not here", times=1)
+    lounge.sim.faults.add(refusal)
+    lounge.sim.say(lounge.owner, lounge.group, "/status")
+    await eventually(lambda: from_bot(lounge)[-1].receiver is None, "an answer to all")
