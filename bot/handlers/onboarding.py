@@ -307,6 +307,7 @@ class Onboard:
 def _reference(message: Message) -> str | None:
     """Read which channel a message is about: one that it is forwarded from, or whose name or link it is."""
     if isinstance(message.forward_origin, MessageOriginChannel):
-        return str(message.forward_origin.chat.id)
+        channel = message.forward_origin.chat
+        return f"@{channel.username}" if channel.username else str(channel.id)
     text = (message.text or "").strip()
     return text if _NAMED.fullmatch(text) else None

@@ -33,7 +33,7 @@ async def open_bot(page: Page, name: str, *, phone: bool) -> None:
 async def protect_book_club(page: Page, look: Look) -> None:
     """Start the bot and do what it says, until Book Club requires Book News."""
     await page.get_by_role("button", name="Start", exact=True).click()
-    await expect(page.locator(".message", has_text="Add me to the group")).to_be_visible()
+    await expect(page.locator(".message", has_text="choose your group")).to_be_visible()
     await look(page, "1-start")
     await _press(page, "Add me to a group")
     await look(page, "2-pick-group")

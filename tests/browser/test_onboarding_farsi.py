@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.demo import running_demo
-from tests.browser.farsi import CHANNEL, furnish, gate, protect
+from tests.browser.newcomer import FARSI, furnish, gate, protect
 
 pytestmark = [
     pytest.mark.browser,
@@ -33,19 +33,19 @@ async def demo(browser: object) -> AsyncIterator[str]:
 
 async def test_a_newcomer_protects_a_group_in_farsi(demo: str, open_page: OpenPage) -> None:
     """Within a minute; what the bot says runs from the right, with Latin names where the sentence has them."""
-    await furnish(demo)
+    await furnish(demo, FARSI)
     page = await open_page(demo, size=PHONE, touch=True)
     started = time.monotonic()
 
     async def look(_: str) -> None:
         """Look at nothing."""
 
-    await protect(page, look)
+    await protect(page, FARSI, look)
     seconds = time.monotonic() - started
-    await gate(page, look)
+    await gate(page, FARSI, look)
     lines = await page.evaluate(LINES)
 
     assert seconds < 60
     assert [line["text"] for line in lines if not line["rtl"]] == []
-    assert any(f"\u2068{CHANNEL}\u2069" in line["text"] for line in lines)
-    await expect(page.locator(".key", has_text=CHANNEL).last).to_have_css("direction", "rtl")
+    assert any(f"\u2068{FARSI.channel}\u2069" in line["text"] for line in lines)
+    await expect(page.locator(".key", has_text=FARSI.channel).last).to_have_css("direction", "rtl")
