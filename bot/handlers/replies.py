@@ -19,6 +19,9 @@ from bot.services.groups.setup import Problem
 
 log = structlog.stdlib.get_logger()
 
+# Longer than the window in which Telegram counts the messages of a private chat.
+_WORTH_WAITING_SECONDS = 5.0
+
 Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Coroutine[object, object, None]]
 
 
@@ -59,10 +62,21 @@ class Replies:
         bot, chat = bot_of(update), GroupId(message.chat.id)
         sent = await self._alone(bot, message, outgoing)
         if sent is None:
-            sent = Posted(await self._use.telegram.send(bot, chat, outgoing))
+            sent = Posted(await self._post(bot, chat, outgoing))
         if message.chat.type != ChatType.PRIVATE:
             answer = () if sent.message_id is None else (sent.message_id,)
             await self._use.tidying.after_a_while(bot, chat, (MessageId(message.message_id), *answer))
+
+    async def _post(self, bot: BotId, chat: int, message: Outgoing) -> MessageId:
+        """Send a message. In private it waits a moment for its turn: else an answer among several would be lost."""
+        try:
+            return await self._use.telegram.send(bot, chat, message)
+        except TelegramUnavailableError as error:
+            if chat < 0 or error.retry_after is None or error.retry_after > _WORTH_WAITING_SECONDS:
+                raise
+            wait = error.retry_after
+        await self._use.clock.sleep(wait)
+        return await self._use.telegram.send(bot, chat, message)
 
     async def _alone(self, bot: BotId, message: Message, outgoing: Outgoing) -> Posted | None:
         """Answer so that only who asked sees it, where the group wants that; None where it has to be said to all."""
@@ -130,7 +144,7 @@ class Replies:
     async def write(self, update: Update, chat: int, message: Outgoing) -> MessageId | None:
         """Say it where it can be said; who has not started the bot in private cannot be written to."""
         try:
-            return await self._use.telegram.send(bot_of(update), chat, message)
+            return await self._post(bot_of(update), chat, message)
         except TelegramError as error:
             log.warning("reply.unsaid", error=str(error))
             return None

@@ -201,6 +201,15 @@ async def test_help_names_every_command(lounge: Lounge) -> None:
     assert set(re.findall(r"/([a-z_]+)", said)) == members
 
 
+async def test_in_private_every_command_is_answered(lounge: Lounge) -> None:
+    """However fast they come: Telegram takes a message a second there, so the later answers wait for their turn."""
+    private = lounge.sim.private_chat(lounge.owner, lounge.bot)
+    for _ in range(5):
+        lounge.sim.private(lounge.owner, lounge.bot, "/privacy")
+
+    await eventually(lambda: len(lounge.said(private)) == 5, "five answers", within=30)
+
+
 @pytest.mark.parametrize("command", ["/status", "/settings", "/stats", "/doctor", "/pause", "/protect"])
 async def test_an_open_group_is_one_tap_from_its_channels(lounge: Lounge, command: str) -> None:
     """Whoever asks where nothing is protected gets the button that leads to the list: there is nothing to type."""

@@ -192,7 +192,8 @@ async def test_a_channel_can_be_named_or_forwarded(newcomer: Newcomer, platform:
     lounge.sim.promote(channel, lounge.bot, by=lounge.owner, can_invite_users=True)
     await lounge.settled()
     name()
-    await lounge.until_said("Done: ", newcomer.private)
+    # The fourth message within moments: it waits for its turn.
+    await eventually(lambda: "Done: " in newcomer.said(), "the group is set up", within=20)
 
     assert await required(platform, newcomer.group) == [channel.id]
 
