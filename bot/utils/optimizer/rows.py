@@ -160,7 +160,7 @@ class Rows:
     def _actions(self) -> Iterator[Row]:
         for n in range(self.scale.actions):
             dead = self.now - timedelta(days=1) if (n + 1) % 500 == 0 else None
-            due = self.now + timedelta(seconds=n - 100)
+            due = self.now + timedelta(minutes=n - 100)
             bot, group = bot_id(n % self.scale.bots), group_id(n % self.scale.groups)
             yield bot, "delete_message", group, n, due, dead
 
