@@ -194,6 +194,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.in_the_gap = None
 
     @rule(user=users, interruptions=interruptions)
+    @precondition(lambda self: not any(self.theirs.values()))
     def come_back_after_a_year(self, user: UserId, interruptions: list[tuple[int, str, UserId]]) -> None:
         """Have somebody muted, and no word of theirs until every mute has run out."""
         self.run(self._speak(user))
