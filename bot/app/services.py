@@ -250,7 +250,11 @@ def _use_cases(
         ),
         policies=Policies(directory=directory, groups=groups, clock=clock, wake=wake, poke=poke),
         privacy=Privacy(
-            rows=PersonalRows(database=database), keys=PersonalKeys(redis=world.redis), clock=clock, poke=poke
+            rows=PersonalRows(database=database),
+            keys=PersonalKeys(redis=world.redis),
+            clock=clock,
+            poke=poke,
+            sightings=base.activity,
         ),
         authority=Authority(telegram=telegram, clock=clock),
         setup=setup,

@@ -44,6 +44,12 @@ class Activity:
         if sighting not in self._lately and len(self._seen) < _LIMIT:
             self._seen.add(sighting)
 
+    async def forget(self, bot: BotId, user: UserId) -> None:
+        """Let go of whoever is erased next; what is being written is written before."""
+        async with self._flushing:
+            self._seen = {each for each in self._seen if (each[0], each[2]) != (bot, user)}
+            self._lately = {each for each in self._lately if (each[0], each[2]) != (bot, user)}
+
     async def flush(self) -> None:
         """Write what was noted, after what is being written. Raises StoreUnavailableError; the notes are kept then."""
         async with self._flushing:

@@ -8,7 +8,7 @@ import structlog
 from bot.domain.errors import NotReadyError, StillHeldError
 from bot.domain.ids import BotId, UserId
 from bot.domain.operator import By, actor_of
-from bot.services.ports.privacy import Export, PersonalKeys, PersonalRows
+from bot.services.ports.privacy import Export, PersonalKeys, PersonalRows, Sightings
 from bot.services.ports.runtime import Clock, Poke
 
 _LOOK_SECONDS = 0.5
@@ -22,9 +22,18 @@ log = structlog.stdlib.get_logger()
 class Privacy:
     """Exports and erases what is known about people."""
 
-    def __init__(self, *, rows: PersonalRows, keys: PersonalKeys, clock: Clock, poke: Poke) -> None:
+    def __init__(
+        self,
+        *,
+        rows: PersonalRows,
+        keys: PersonalKeys,
+        clock: Clock,
+        poke: Poke,
+        sightings: Sightings | None = None,
+    ) -> None:
         self._rows = rows
         self._keys = keys
+        self._sightings = sightings
         self._clock = clock
         self._poke = poke
 
@@ -34,6 +43,8 @@ class Privacy:
 
     async def forget(self, bot: BotId, user: UserId) -> None:
         """Erase what one bot knows about whoever asks, except for a mute that is in force and what admins decided."""
+        if self._sightings is not None:
+            await self._sightings.forget(bot, user)
         await self._rows.forget(bot, user)
         with suppress(NotReadyError):
             # What Redis holds is gone within minutes by itself.

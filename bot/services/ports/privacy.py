@@ -31,6 +31,14 @@ class PersonalRows(Protocol):
         ...
 
 
+class Sightings(Protocol):
+    """What this instance has noted of people, and will write."""
+
+    async def forget(self, bot: BotId, user: UserId) -> None:
+        """Let go of it, so that it is not written after all has been erased."""
+        ...
+
+
 class PersonalKeys(Protocol):
     """What Redis, and with it the memory of instances, knows about somebody."""
 

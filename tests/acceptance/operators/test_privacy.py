@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.kit import gated
+from tests.acceptance.kit import finished, gated
 from tests.integration.cli.test_bots import Shell
 from tests.kits.platform import Lounge, Platform
 
@@ -51,3 +51,17 @@ async def test_nobody_is_erased_while_no_instance_can_free_them(lounge: Lounge, 
     assert "only a running bot can do" in held.err
     assert refused.status == 1
     assert len(await platform.fetch("SELECT 1 FROM restrictions")) == 1
+
+
+async def test_who_is_forgotten_is_not_written_by_what_was_noted_before(lounge: Lounge, platform: Platform) -> None:
+    """What an instance has seen it writes every two seconds, and all of it before it stops."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        lounge.sim.say(lounge.member, lounge.group, "hello")
+        await finished(lounge, platform)
+        lounge.sim.private(lounge.member, lounge.bot, "/forget_me")
+        await lounge.until_said("is erased", lounge.sim.private_chat(lounge.member, lounge.bot))
+
+    assert await platform.fetch("SELECT 1 FROM group_members_seen") == []
+    assert await platform.fetch("SELECT 1 FROM verification_events") == []

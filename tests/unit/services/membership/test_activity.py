@@ -35,6 +35,25 @@ async def test_who_keeps_talking_is_written_every_five_minutes(world: World) -> 
     assert written == ["seen", "seen"]
 
 
+async def test_who_is_forgotten_is_not_written_afterwards(world: World) -> None:
+    """Nor anybody else left out; and when they write again, they are seen again."""
+    other = UserId(77)
+    for user in (MEMBER, other):
+        world.activity.seen(BOT, GROUP, user)
+    await world.activity.forget(BOT, MEMBER)
+    await world.activity.flush()
+    written = set(world.store.seen)
+    world.activity.seen(BOT, GROUP, MEMBER)
+    await world.activity.flush()
+    await world.activity.forget(BOT, MEMBER)
+    world.store.seen.clear()
+    world.activity.seen(BOT, GROUP, MEMBER)
+    await world.activity.flush()
+
+    assert written == {(BOT, GROUP, other)}
+    assert world.store.seen == {(BOT, GROUP, MEMBER)}
+
+
 async def test_messages_that_needed_no_question_are_counted(world: World) -> None:
     """Those of members whom the gate knew; none is lost in an outage, and who had to be asked about does not count."""
     failures = iter([True, False])
