@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pyte
 
 ROOT = Path(__file__).parents[3]
 USER = 10001
+# Who leaves something on the disk is somebody else: another test, which may run beside, looks for what USER has left.
+KEEPER = 10002
 
 
 def steps() -> list[list[str]]:
@@ -42,9 +44,9 @@ def interpreter() -> str:
     raise LookupError("no Python >= 3.11 with venv that another user may run")
 
 
-def as_the_user() -> dict[str, Any]:
+def as_the_user(user: int = USER) -> dict[str, Any]:
     """Return what runs a process as the image's user; without root as oneself."""
-    return {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
+    return {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def writable() -> list[str]:
@@ -84,7 +86,7 @@ def image() -> Iterator[Path]:
 
 
 async def run(
-    image: Path, platform: Platform, port: int, *arguments: str, **changes: str
+    image: Path, platform: Platform, port: int, *arguments: str, user: int = USER, **changes: str
 ) -> asyncio.subprocess.Process:
     """Run gmbot as the image's user would, with nothing in the environment but settings."""
     environment = {**platform.environment(port, **changes), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -94,7 +96,7 @@ async def run(
         env=environment,
         cwd="/",
         stdout=asyncio.subprocess.PIPE,
-        **as_the_user(),
+        **as_the_user(user),
     )
 
 
@@ -125,10 +127,10 @@ async def test_a_backup_is_made_and_tried_by_what_the_image_holds(image: Path, p
     """PostgreSQL's own programs are in it: a copy is made, and started for a look into it."""
     with tempfile.TemporaryDirectory(prefix="gmbot-image-backups-") as place:
         if os.geteuid() == 0:
-            os.chown(place, USER, USER)
+            os.chown(place, KEEPER, KEEPER)
         answers = []
         for arguments in (("create",), ("verify", "--full")):
-            command = await run(image, platform, 0, "backup", *arguments, "--json", BACKUP_DIR=place)
+            command = await run(image, platform, 0, "backup", *arguments, "--json", user=KEEPER, BACKUP_DIR=place)
             said, _ = await command.communicate()
             assert command.returncode == 0, said
             answers.append(json.loads(said))
