@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from tests.faults.soak import SHORT, soak
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 
 async def test_a_short_soak_accounts_for_everything() -> None:

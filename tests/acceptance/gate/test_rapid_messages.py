@@ -95,7 +95,6 @@ async def test_a_hundred_messages_by_webhook(
 
 @pytest.mark.processes
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_poller_is_killed_among_a_hundred_messages(lounge: Lounge, platform: Platform) -> None:
     """The other polls within five seconds and goes on where the first was: in order, none left out, none twice."""
     async with platform.poller(free_port()) as leader:

@@ -18,7 +18,7 @@ from tests.kits.ingress import secret_of
 from tests.kits.platform import Instance, Lounge, Platform, eventually
 from tests.kits.ports import free_port
 
-pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 
 REQUESTS = 1500
 AT_ONCE = 20

@@ -16,7 +16,7 @@ from tests.kits.api import Api, token_for
 from tests.kits.console import visitor
 from tests.kits.platform import Lounge, Platform, eventually
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
