@@ -73,6 +73,7 @@ def without_postgresql(world: World, services: Services, kept: Kept) -> tuple[Us
         copies=kept.copies,
         strangers=kept.strangers,
         verification=services.verification,
+        reminding=services.reminding,
         telegram=working,
         clock=world.clock,
         journal=world.metrics,

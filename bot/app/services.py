@@ -10,6 +10,7 @@ from bot.core.cache import LocalCache
 from bot.core.charts import draw_days
 from bot.core.clock import SystemClock
 from bot.core.redis.membership_cache import MembershipAnswers
+from bot.core.redis.reminders import RedisReminders
 from bot.core.repositories.actions import ScheduledActions
 from bot.core.repositories.cases import CaseStore
 from bot.core.repositories.channel_requests import ChannelRequests
@@ -50,6 +51,7 @@ from bot.services.membership.renewal import Renewal
 from bot.services.membership.verification import Verification
 from bot.services.operating.access import Access
 from bot.services.operating.privacy import Privacy
+from bot.services.outages.reminding import Reminding
 from bot.services.upkeep.tidying import Tidying
 
 
@@ -68,6 +70,7 @@ class Services:
     renewal: Renewal
     door: Door
     crowds: SharedPrompts
+    reminding: Reminding
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ async def join_services(world: World, kept: Kept, access: Access) -> Services:
         protection=protection,
         renewal=Renewal(cache=base.answers, verification=base.verification, clock=clock),
         crowds=_crowds(world, base),
+        reminding=_reminding(world, base),
         door=_door(world, base),
     )
 
@@ -200,6 +204,18 @@ def _crowds(world: World, base: _Base) -> SharedPrompts:
         telegram=world.telegram.for_work,
         texts=base.texts,
         clock=world.clock,
+    )
+
+
+def _reminding(world: World, base: _Base) -> Reminding:
+    return Reminding(
+        store=RedisReminders(redis=world.redis),
+        telegram=world.telegram.for_work,
+        ephemeral=world.telegram.newer_for_work,
+        texts=base.texts,
+        outage=world.database,
+        clock=world.clock,
+        journal=world.metrics,
     )
 
 

@@ -39,6 +39,7 @@ def keep_working(
         ("crowds", services.crowds.run),
         ("reconciliation", _reconciliation(world, services).run),
         ("outages", world.database.watch),
+        ("reminders", services.reminding.run),
         ("copies", kept.copies.run),
         ("copying anew", kept.copying_anew.run),
         ("catching up", partial(kept.catching_up.run, receiver.replay, receiver.give_up)),

@@ -15,7 +15,7 @@ from bot.domain.errors import (
     StoreUnavailableError,
     TelegramUnavailableError,
 )
-from bot.domain.ids import BotId, UpdateId
+from bot.domain.ids import BotId, CaseId, UpdateId
 from bot.domain.intent import Intent, Receipt, Want
 from bot.domain.restriction import Wanted
 from bot.ingress.gate import Gate
@@ -252,7 +252,7 @@ class Receiver:
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
                 intents = await self._dispatch(delivery)
-            cases = await self._inbox.settle(claim, intents)
+            cases = await self._settle(claim, intents)
             # Whoever has joined or pressed waits to write; nobody waits to be muted.
             frees = any(isinstance(each, Want) and each.wanted is Wanted.FREE for each in intents)
             self._wake(claim.bot_id, cases, first=frees)
@@ -274,6 +274,16 @@ class Receiver:
             )
             return await self._failed(claim, delivery.body, error)
         return Answer.DONE
+
+    async def _settle(self, claim: Receipt, intents: Sequence[Intent]) -> Sequence[CaseId]:
+        """Commit what is owed. Where nothing is, only the mark is missing: no reason to answer anybody again."""
+        try:
+            return await self._inbox.settle(claim, intents)
+        except StoreUnavailableError as error:
+            if intents:
+                raise
+            log.warning("update.unmarked", bot=claim.bot_id, update=claim.update_id, error=str(error))
+            return ()
 
     async def _dispatch(self, delivery: _Delivery) -> Sequence[Intent]:
         dispatch = self._dispatchers.get(delivery.bot)

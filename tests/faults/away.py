@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -42,6 +42,8 @@ class Outside:
     """In the channels, but no instance knows of it."""
     muted: User
     """Muted before the outage."""
+    start: Callable[[], AbstractAsyncContextManager[str]]
+    """Runs one more instance behind the same proxies."""
 
     def deliver_to(self, url: str) -> None:
         """Let one of the instances have the updates from now on."""
@@ -123,6 +125,27 @@ class Outside:
         finally:
             await client.aclose()
 
+    async def let_nobody_be_taken_for_dead(self) -> None:
+        """Have every heart beat on, however busy the machine is: nobody takes over what another is at."""
+        await self.platform.fetch(
+            "CREATE FUNCTION immortal() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN NEW.beat_at = now() + interval '1 hour'; RETURN NEW; END $$"
+        )
+        await self.platform.fetch(
+            "CREATE TRIGGER immortal BEFORE INSERT OR UPDATE ON instances FOR EACH ROW EXECUTE FUNCTION immortal()"
+        )
+        await self.platform.fetch("UPDATE instances SET beat_at = now()")
+
+    async def until_nothing_is_kept(self) -> None:
+        """Wait until no kept update is left."""
+        client = Redis.from_url(self.platform.redis_url)
+
+        async def empty() -> bool:
+            return [key async for key in client.scan_iter(match="gmbot:kept:*")] == []
+
+        await eventually(empty, "what was kept is done", within=30)
+        await client.aclose()
+
     async def fill_with_commands(self) -> None:
         """Leave no room for another command; those that are there mean nothing."""
         client, bot = Redis.from_url(self.platform.redis_url), self.lounge.bot.id
@@ -197,7 +220,7 @@ async def outside_of(lounge: Lounge, platform: Platform) -> AsyncIterator[Outsid
         first = await stack.enter_async_context(start())
         second = await stack.enter_async_context(start())
         newcomer, muted = lounge.sim.add_user("Nora"), lounge.sim.add_user("Max")
-        outside = Outside(lounge, platform, postgres, redis, telegram, front, first, second, newcomer, muted)
+        outside = Outside(lounge, platform, postgres, redis, telegram, front, first, second, newcomer, muted, start)
         outside.deliver_to(first)
         await platform.webhook_is_set()
         # Before the group is protected, so that no instance learns of it.

@@ -19,6 +19,7 @@ import pytest
 from bot.core.clock import SystemClock
 from bot.core.embedded import EmbeddedServers
 from tests.faults.away import RECOVERY_SECONDS, outside_of
+from tests.faults.test_reminders import none_stands, reminders
 from tests.kits.platform import Lounge, Platform, eventually, get
 from tests.kits.servers import database_named, running_servers
 
@@ -88,6 +89,25 @@ async def test_a_server_that_stands_still(
             await asyncio.sleep(3)
             # Without PostgreSQL, too, Redis tells whose mute it is.
             await eventually(lambda: not lounge.muted(outside.muted), "who joined is free", within=RECOVERY_SECONDS)
+        await outside.live_on()
+
+        outside.assert_only_strangers_were_muted()
+
+
+async def test_a_reminder_stands_as_long_as_postgresql_stands_still(
+    lounge: Lounge, platform: Platform, pair: Pair
+) -> None:
+    """SIGSTOP: a stranger's message goes, and the group is told what to join; SIGCONT: it goes."""
+    own = replace(platform, database_url=pair.database_url, redis_url=pair.redis_url)
+    async with outside_of(lounge, own) as outside:
+        with stopped(pair, "postgres"):
+            for url in (outside.first, outside.second):
+                await eventually(partial(outside.is_away, url), "the outage is noticed", within=30)
+            lounge.sim.say(lounge.stranger, lounge.group, "may I?")
+            await eventually(lambda: len(reminders(outside)) == 1, "a reminder", within=RECOVERY_SECONDS)
+
+            assert not lounge.muted(lounge.stranger)
+        await none_stands(outside)
         await outside.live_on()
 
         outside.assert_only_strangers_were_muted()

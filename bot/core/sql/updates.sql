@@ -1,5 +1,6 @@
 -- claim_update --
 -- Claim an update; take over a claim that was released, or whose instance is dead or has held it too long.
+-- A claim is a sign of life, too: after an outage of PostgreSQL an instance may claim before its heart beats again.
 -- It does not wait for the disk: a claim that a crash of PostgreSQL loses was never made, and its holder cannot finish.
 INSERT INTO updates_done (bot_id, update_id, state, owner)
 SELECT $1::bigint, $2::bigint, 'claimed', $3::uuid FROM set_config('synchronous_commit', 'off', true)
@@ -11,7 +12,8 @@ WHERE updates_done.state = 'claimed'
     OR updates_done.claimed_at < now() - interval '30 seconds'
     OR NOT EXISTS (
       SELECT 1 FROM instances
-      WHERE instance_id = updates_done.owner AND beat_at > now() - interval '1.8 seconds'
+      WHERE instance_id = updates_done.owner
+        AND greatest(beat_at, updates_done.claimed_at) > now() - interval '1.8 seconds'
     )
   )
 RETURNING attempts;

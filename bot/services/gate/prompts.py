@@ -46,10 +46,16 @@ def shared_prompt(group: ProtectedGroup, waiting: int, topic: TopicId | None, te
         everyone = texts.toast("prompt.crowd_name", group.language, total=waiting)
         text = filled(group.prompt_text, name=everyone, channels=channels, group=group.title)
     else:
-        any_will_do = group.policy.require is Require.ANY and len(group.channels) > 1
-        key = "prompt.crowd_any" if any_will_do else "prompt.crowd"
+        key = "prompt.crowd_any" if _any_will_do(group) else "prompt.crowd"
         text = texts.say(key, group.language, total=waiting, channels=channels)
     text += _deadline(group, texts, muted=True)
+    return Outgoing(text, (*joins(group, group.channel_ids, texts), _verify(group, texts)), topic_id=topic)
+
+
+def reminder(group: ProtectedGroup, topic: TopicId | None, texts: Texts) -> Outgoing:
+    """Build what everybody is told while PostgreSQL is away: nobody is muted then, but strangers' messages go."""
+    key = "prompt.outage_any" if _any_will_do(group) else "prompt.outage"
+    text = texts.say(key, group.language, channels=", ".join(channel.title for channel in group.channels))
     return Outgoing(text, (*joins(group, group.channel_ids, texts), _verify(group, texts)), topic_id=topic)
 
 
@@ -88,6 +94,10 @@ def minutes(total: int, language: str, texts: Texts) -> str:
     if total % _HOUR:
         return texts.toast("option.minutes", language, total=total)
     return texts.toast("option.hours", language, total=total // _HOUR)
+
+
+def _any_will_do(group: ProtectedGroup) -> bool:
+    return group.policy.require is Require.ANY and len(group.channels) > 1
 
 
 def _verify(group: ProtectedGroup, texts: Texts) -> tuple[Button, ...]:

@@ -27,6 +27,7 @@ from bot.domain.recent import Recent
 from bot.domain.restriction import CaseCopy, Wanted, is_ours
 from bot.services.groups.directory import Directory
 from bot.services.membership.verification import Verification
+from bot.services.outages.reminding import Reminding
 from bot.services.ports.outages import Backlog, CaseCopies
 from bot.services.ports.runtime import Clock, Journal
 from bot.services.ports.telegram import TelegramModeration
@@ -47,6 +48,7 @@ class WithoutLedger:
         copies: CaseCopies,
         strangers: Backlog,
         verification: Verification,
+        reminding: Reminding,
         telegram: TelegramModeration,
         clock: Clock,
         journal: Journal,
@@ -55,6 +57,7 @@ class WithoutLedger:
         self._copies = copies
         self._strangers = strangers
         self._verification = verification
+        self._reminding = reminding
         self._telegram = telegram
         self._clock = clock
         self._journal = journal
@@ -90,7 +93,10 @@ class WithoutLedger:
         return done
 
     async def _stop(self, intent: OpenCase, update: UpdateId, body: bytes) -> bool:
-        """Remove a stranger's message, after a second absence; have them looked at when PostgreSQL is back."""
+        """Remove a stranger's message, after a second absence; have them looked at when PostgreSQL is back.
+
+        They are told what to join.
+        """
         group = self._gating(intent)
         if group is None or intent.enforcement is Enforcement.OBSERVE:
             return group is None or await self._keep(intent, update, body)
@@ -105,8 +111,8 @@ class WithoutLedger:
         if (await self._telegram.member_state(intent.bot_id, intent.group_id, intent.user_id)).is_admin:
             return True
         kept = await self._keep(intent, update, body)
-        if kept and intent.delete_ids:
-            await self._delete(intent.bot_id, intent.group_id, intent.delete_ids)
+        if kept and intent.delete_ids and await self._delete(intent.bot_id, intent.group_id, intent.delete_ids):
+            await self._reminding.say(intent, group)
         return kept
 
     async def _keep(self, intent: OpenCase | Observe | Arrived, update: UpdateId, body: bytes) -> bool:
@@ -115,13 +121,15 @@ class WithoutLedger:
         key = f"{intent.bot_id}:{intent.group_id}:{intent.user_id}:{kind}"
         return await self._strangers.keep(KeptUpdate(key, intent.bot_id, update, body))
 
-    async def _delete(self, bot: BotId, group: GroupId, messages: Sequence[MessageId]) -> None:
+    async def _delete(self, bot: BotId, group: GroupId, messages: Sequence[MessageId]) -> bool:
+        """Delete messages; whether Telegram has done it."""
         try:
             await self._telegram.delete_messages(bot, group, messages)
         except TelegramRefusedError as error:
             log.info("outage.delete_refused", group=group, description=error.description)
-        else:
-            self._journal.effect("delete_without_ledger", "done")
+            return False
+        self._journal.effect("delete_without_ledger", "done")
+        return True
 
     async def _lift(self, copy: CaseCopy) -> None:
         """Give back what was there before, when the mute in force is this case's and every channel is joined."""

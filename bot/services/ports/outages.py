@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from bot.domain.ids import BotId, CaseId, UserId
+from bot.domain.ids import BotId, CaseId, GroupId, UserId
 from bot.domain.intent import KeptUpdate
+from bot.domain.reminder import Reminder
 from bot.domain.restriction import CaseCopy
 
 
@@ -29,6 +30,28 @@ class Backlog(Protocol):
         ...
 
     async def done(self, update: KeptUpdate) -> None: ...
+
+
+class Reminders(Protocol):
+    """The reminders that stand, of all instances as far as there is Redis."""
+
+    async def take_turn(self, bot: BotId, group: GroupId, *, seconds: float) -> bool:
+        """Take a group's turn for so long; of all instances one gets it. Raises NotReadyError."""
+        ...
+
+    async def stands(self, reminder: Reminder) -> None:
+        """Note a reminder that was said. Raises NotReadyError when only this process knows of it."""
+        ...
+
+    async def standing(self, bot: BotId, group: GroupId) -> Sequence[Reminder]:
+        """Return what stands in a group, whoever said it. Raises NotReadyError."""
+        ...
+
+    async def left(self) -> Sequence[Reminder]:
+        """Return what is to go once the outage is over: this process's own, and what nobody else's turn is about."""
+        ...
+
+    async def gone(self, reminder: Reminder) -> None: ...
 
 
 class Outage(Protocol):

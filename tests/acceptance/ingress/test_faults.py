@@ -191,6 +191,7 @@ async def test_what_a_dead_instance_held_is_taken_over(lounge: Lounge, platform:
     body = speech(lounge, lounge.stranger, update_id=900_000_020)
     early = await instance.caller.post(body)
     await platform.fetch("UPDATE instances SET beat_at = now() - interval '1.8 seconds' WHERE host = 'gone'")
+    await platform.fetch("UPDATE updates_done SET claimed_at = now() - interval '1.8 seconds' WHERE state = 'claimed'")
     late = await instance.caller.post(body)
     await lounge.until_muted(lounge.stranger)
 

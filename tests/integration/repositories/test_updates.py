@@ -154,6 +154,7 @@ async def test_the_claim_of_a_silent_instance_is_taken_over(
     await tables.quiet(0.5)
     held = await there.claim(BOT, UPDATE)
     await tables.quiet(1.5)
+    await tables.age(seconds=2)
     taken = await claimed(there)
 
     assert held is False
@@ -161,6 +162,19 @@ async def test_the_claim_of_a_silent_instance_is_taken_over(
     with pytest.raises(ClaimLostError):
         await here.settle(lost, ())
     await there.settle(taken, ())
+
+
+async def test_a_claim_is_a_sign_of_life(here: UpdateStore, there: UpdateStore, tables: Tables) -> None:
+    """After an outage of PostgreSQL no heart has beaten for long: who claims first is not taken for dead."""
+    await tables.quiet(60)
+    await claimed(here)
+    # However slow the machine is, this is a moment later.
+    await tables.age(seconds=-60)
+    held = await there.claim(BOT, UPDATE)
+    await tables.age(seconds=62)
+
+    assert held is False
+    assert (await claimed(there)).attempt == 2
 
 
 async def test_the_claim_of_an_instance_nobody_ever_heard_of_is_free(here: UpdateStore, database: Database) -> None:

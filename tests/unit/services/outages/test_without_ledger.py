@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.errors import NotReadyError, StoreUnavailableError, TelegramUnavailableError
+from bot.domain.errors import NotReadyError, StoreUnavailableError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.event import Cause
 from bot.domain.ids import BotId, CaseId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, KeptUpdate, OpenCase, Want, WentAway
@@ -17,8 +17,10 @@ from bot.domain.policy import Enforcement, OnUnknown, Policy
 from bot.domain.restriction import CaseCopy, Wanted
 from bot.services.outages.catching_up import CatchingUp
 from bot.services.outages.copied_cases import CopiedCases
+from bot.services.outages.reminding import Reminding
 from bot.services.outages.without_ledger import WithoutLedger
 from tests.fakes.ports import FakeClock
+from tests.fakes.reminders import FakeReminders, SharedReminders
 from tests.kits.world import ADMIN_STATE, BOT, GROUP, INSIDERS, LOUNGE, MEMBER, NEWS, STRANGER, World
 
 OURS = datetime(2027, 6, 1, 12, 0, 7, tzinfo=UTC)
@@ -71,6 +73,13 @@ class Copies:
 
 
 @dataclass
+class Outage:
+    """An outage that a test ends."""
+
+    away: bool = True
+
+
+@dataclass
 class Scene:
     """The world without its ledger."""
 
@@ -84,6 +93,15 @@ class Scene:
             copies=self.copies,
             strangers=self.kept,
             verification=self.world.verification,
+            reminding=Reminding(
+                store=FakeReminders(SharedReminders(self.world.clock)),
+                telegram=self.world.telegram,
+                ephemeral=self.world.telegram,
+                texts=self.world.texts,
+                outage=Outage(),
+                clock=self.world.clock,
+                journal=self.world.journal,
+            ),
             telegram=self.world.telegram,
             clock=self.world.clock,
             journal=self.world.journal,
@@ -116,6 +134,17 @@ async def test_a_stranger_s_messages_go_and_one_is_kept(scene: Scene) -> None:
     assert scene.world.telegram.deleted == {7, 8}
     assert len(scene.kept.updates) == 1
     assert scene.world.telegram.called("mute") == []
+    assert len(scene.world.telegram.standing()) == 1
+
+
+async def test_nobody_is_reminded_where_no_message_went(scene: Scene) -> None:
+    """Somebody comes in without a word; Telegram refuses to delete what they write then."""
+    await scene.settle(replace(wrote(), delete_ids=()))
+    scene.world.telegram.fail("delete_messages", TelegramRefusedError(method="deleteMessage", description="no right"))
+    await scene.settle(wrote())
+
+    assert len(scene.kept.updates) == 1
+    assert scene.world.telegram.standing() == []
 
 
 @pytest.mark.parametrize(("wanted", "questions"), [(Wanted.MUTE, 1), (Wanted.CHECK, 2)])
@@ -266,13 +295,6 @@ async def test_without_a_copy_nothing_is_taken_for_granted(scene: Scene) -> None
 
 
 # Afterwards
-
-
-@dataclass
-class Outage:
-    """An outage that a test ends."""
-
-    away: bool = True
 
 
 async def test_what_was_kept_is_done_in_order_and_first(scene: Scene) -> None:
