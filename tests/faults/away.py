@@ -94,8 +94,17 @@ class Outside:
 
     async def is_away(self, url: str) -> bool:
         """Whether an instance says that PostgreSQL is away."""
+        return await self._measures(url, "gmbot_database_away 1.0")
+
+    async def until_all_know_of(self, groups: int) -> None:
+        """Wait until both instances have so many protected groups in memory."""
+        for url in (self.first, self.second):
+            known = partial(self._measures, url, f"gmbot_protected_groups {groups}.0")
+            await eventually(known, "the group is known everywhere", within=30)
+
+    async def _measures(self, url: str, line: str) -> bool:
         async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
-            return "gmbot_database_away 1.0" in (await answer.text())
+            return line in (await answer.text())
 
     async def until_answered(self, kind: str, status: int, *, since: int) -> None:
         """Wait until an update of a kind is answered so, after so many deliveries."""

@@ -49,6 +49,7 @@ async def protected_forum(outside: Outside) -> Chat:
     sim.say(owner, forum, f"/protect @{lounge.news.username} {lounge.insiders.id}")
     await lounge.until_said("News, Insiders", forum)
     await sim.settled(RECOVERY_SECONDS)
+    await outside.until_all_know_of(2)
     return forum
 
 
