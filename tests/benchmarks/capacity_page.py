@@ -78,7 +78,7 @@ def page(figures: Json) -> str:
         hardware=_table(
             ("tier", "cores", "memory", "disk", "members", "messages/s at the busiest moment"), _hardware(figures)
         ),
-        sizes=_table(("", *(f"{members:,} members" for members in _TIERS)), _sizes(figures)),
+        sizes=_table(("", "one member", *(f"{members:,} members" for members in _TIERS)), _sizes(figures)),
         places="\n".join(f"- {members:,} members: {place}." for members, place in _PLACES.items()),
     )
 
@@ -130,6 +130,7 @@ def _sizes(figures: Json) -> Iterator[Sequence[str]]:
         "messages a second, average": (HABITS.messages / _DAY, ""),
         "messages a second, busiest": (HABITS.peak * HABITS.messages / _DAY, ""),
         "cases a second, busiest": (HABITS.peak * HABITS.cases / _DAY, ""),
+        "CPU time of all processes a day, seconds": (_member_seconds(figures), ""),
         "cores busy at the busiest moment": (HABITS.peak * _member_seconds(figures) / _DAY, ""),
         "log a day": (sum(times * cost[kind]["log_bytes"] for kind, times in often.items()), "B"),
         # Messages of known members write none; what stands beside them is housekeeping.
@@ -140,7 +141,7 @@ def _sizes(figures: Json) -> Iterator[Sequence[str]]:
         "a month of daily dumps": (_MONTH * kept * shrunk, "B"),
     }
     for name, (each, unit) in per_member.items():
-        yield (name, *(_bytes(each * members) if unit else _n(each * members) for members in _TIERS))
+        yield (name, *(_bytes(each * members) if unit else _n(each * members) for members in (1, *_TIERS)))
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
@@ -156,7 +157,7 @@ def _n(value: float) -> str:
 
 
 def _bytes(value: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
-    return f"{value / 1000:.3g} kB"
+    return f"{value:.3g} B"
