@@ -42,7 +42,10 @@ def keep_working(
         ("reminders", services.reminding.run),
         ("copies", kept.copies.run),
         ("copying anew", kept.copying_anew.run),
-        ("catching up", partial(kept.catching_up.run, receiver.replay, receiver.give_up)),
+        (
+            "catching up",
+            partial(kept.catching_up.run, services.use.directory.refresh, receiver.replay, receiver.give_up),
+        ),
         ("replays", _replays(world, receiver, roster).run),
         ("roster", roster.run),
         ("tokens", partial(world.watch.run, roster, world.telegram.desk)),

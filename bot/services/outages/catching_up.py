@@ -21,6 +21,9 @@ log = structlog.stdlib.get_logger()
 Replay = Callable[[BotId, bytes], Awaitable[bool]]
 """Handles an update as if Telegram had delivered it; False when it has to be handled again."""
 
+ReadUp = Callable[[], Awaitable[None]]
+"""Reads the settings as they are now. Raises StoreUnavailableError."""
+
 GiveUp = Callable[[BotId, bytes, str], Awaitable[bool]]
 """Makes a dead letter of an update, with the reason; False when that has to be tried again."""
 
@@ -45,14 +48,14 @@ class CatchingUp:
         if asyncio.current_task() is not self._at_work and not await self._commands.empty(bot):
             raise StoreUnavailableError("commands that were given during an outage come first")
 
-    async def run(self, replay: Replay, give_up: GiveUp) -> None:
-        """Look for kept updates until cancelled."""
+    async def run(self, read_up: ReadUp, replay: Replay, give_up: GiveUp) -> None:
+        """Look for kept updates until cancelled. None is handled by settings of before the outage."""
         self._at_work = asyncio.current_task()
         while True:
             for backlog in (self._commands, self._strangers):
                 for bot in () if self._outage.away else await backlog.bots():
                     # One that nobody serves here is another instance's, or comes back.
-                    if bot in self._bots:
+                    if bot in self._bots and await _is_done(read_up):
                         await self._drain(backlog, bot, replay, give_up)
             await self._clock.sleep(_PAUSE_SECONDS)
 
@@ -75,3 +78,11 @@ class CatchingUp:
         if now - self._held.setdefault(place, now) < _PATIENCE_SECONDS:
             return False
         return await give_up(update.bot_id, update.body, "kept in an outage, and not to be handled for long after it")
+
+
+async def _is_done(read_up: ReadUp) -> bool:
+    try:
+        await read_up()
+    except StoreUnavailableError:
+        return False
+    return True

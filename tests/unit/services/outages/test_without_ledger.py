@@ -313,7 +313,9 @@ async def test_what_was_kept_is_done_in_order_and_first(scene: Scene) -> None:
 
     with pytest.raises(StoreUnavailableError):
         await catching_up.turn(BOT)
-    work = asyncio.get_running_loop().create_task(catching_up.run(replay, _give_up_never))
+    work = asyncio.get_running_loop().create_task(
+        catching_up.run(scene.world.directory.refresh, replay, _give_up_never)
+    )
     for _ in range(50):
         await asyncio.sleep(0)
     work.cancel()
@@ -325,6 +327,33 @@ async def test_what_was_kept_is_done_in_order_and_first(scene: Scene) -> None:
     await catching_up.turn(BOT)
     with pytest.raises(StoreUnavailableError):
         await catching_up.turn(other)
+
+
+async def test_nothing_kept_is_handled_by_settings_of_before_the_outage(scene: Scene) -> None:
+    """They are read first; while that fails, what was kept waits."""
+    steps, commands, clock = list[str](), Kept(), scene.world.clock
+    catching_up = CatchingUp(
+        outage=Outage(away=False), commands=commands, strangers=scene.kept, bots={BOT}, clock=clock
+    )
+    await commands.keep(KeptUpdate("4", BOT, UpdateId(4), b"4"))
+
+    async def read_up() -> None:
+        steps.append("read")
+        if len(steps) < 3:
+            raise StoreUnavailableError("away again")
+
+    async def replay(_: BotId, body: bytes) -> bool:
+        steps.append(body.decode())
+        return True
+
+    work = asyncio.get_running_loop().create_task(catching_up.run(read_up, replay, _give_up_never))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+    assert steps == ["read", "read", "read", "4"]
 
 
 async def _give_up_never(bot: BotId, body: bytes, reason: str) -> bool:
@@ -353,7 +382,7 @@ async def test_what_cannot_be_handled_is_given_up_after_ten_minutes(scene: Scene
         return len(given_up) == 2
 
     began = clock.monotonic()
-    work = asyncio.get_running_loop().create_task(catching_up.run(replay, give_up))
+    work = asyncio.get_running_loop().create_task(catching_up.run(scene.world.directory.refresh, replay, give_up))
     for _ in range(3000):
         await asyncio.sleep(0)
         outage.away = outage.away and len(handled) == 300 and clock.monotonic() - began < 350
