@@ -75,7 +75,7 @@ class Load:
                 moved_at, before = now, self._tally.stand
             late = now > moved_at + seconds / 2
             for stranger in list(self._tally.active.values()):
-                if stranger.joined_at is None and (stranger.join_at is not None or late):
+                if late and stranger.joined_at is None:
                     self._tally.join(stranger, now)
             if not self._tally.active and not self._tally.lost:
                 break

@@ -125,7 +125,8 @@ _PHASE = """\
 | answered | {answered} |
 | **p99 < {most_p99:g} ms** | **{p99:g} ms** |
 | **drift of the median, last tenth to second, < {most_drift:g} %**; none below {grain:g} ms | **{drift:+g} %** |
-| strangers; mutes, prompts, messages deleted, lifts | {strangers}; {mutes}, {prompts}, {deletions}, {lifts} |
+| strangers; mutes, messages deleted, lifts | {strangers}; {mutes}, {deletions}, {lifts} |
+| prompts of a stranger's own; strangers who shared their group's | {prompts}; {sharing} |
 | strangers let through once because Telegram or time was short | {let_through} |
 | **effects missing, done twice, done to the wrong one** | **{effects_missing}, {doubled}, {wrong_mutes}** |
 | **left muted, cases open, dead letters** | **{left_muted}, {cases_open}, {dead_letters}** |
@@ -223,6 +224,7 @@ def _phase(report: Json, plot: str) -> str:
     return _PHASE.format(
         **{
             "put_off": "not told apart",
+            "sharing": "not told apart",
             **report,
             **counts,
             **{name: _times(report[name]) for name in ("answered", "muted", "freed")},

@@ -44,6 +44,9 @@ class Counts:
     let_through: int = 0
     mutes: int = 0
     prompts: int = 0
+    """Each about one stranger."""
+    sharing: int = 0
+    """Strangers who were shown the prompt that their group has for many."""
     deletions: int = 0
     lifts: int = 0
     effects_doubled: Counter[str] = field(default_factory=Counter)
@@ -72,7 +75,8 @@ class Tally:
         self._calls: list[Call] = []
         self._pending: dict[int, float | None] = {}
         self._by_user = {each.user.id: each for each in town.strangers}
-        self._joined: set[int] = set()
+        self._shared_prompts: dict[int, int] = {}
+        """The last of each group."""
         self._failures: Counter[int] = Counter()
         self.active: dict[int, Stranger] = {}
         self.counts = Counts()
@@ -157,10 +161,15 @@ class Tally:
             if stranger.joined_at is not None:
                 if stranger.is_free:
                     del self.active[stranger.user.id]
-            elif stranger.join_at is None and stranger.is_silenced:
+            elif stranger.join_at is None and stranger.is_silenced and self._is_told(stranger):
                 self.counts.deletions += 1
+                self.counts.sharing += not stranger.prompts
                 silenced.append(stranger)
         return silenced
+
+    def _is_told(self, stranger: Stranger) -> bool:
+        """Whether a prompt stands that says what to do: their own, or the one a crowd shares."""
+        return stranger.prompts > 0 or self._shared_prompts.get(stranger.group.id) in stranger.group.messages
 
     def _answered(self, attempt: Delivery) -> bool:
         if attempt.finished is None:
@@ -216,11 +225,14 @@ class Tally:
                 self.until_free.append(ended - stranger.joined_at)
 
     def _prompted(self, call: Call) -> None:
-        named = _MENTION.search(str(call.params.get("text")))
-        stranger = self._by_user.get(int(named[1])) if named else None
-        if stranger is not None and isinstance(call.result, dict):
+        if not isinstance(call.result, dict):
+            return
+        message, named = int(call.result["message_id"]), _MENTION.search(str(call.params.get("text")))
+        if named is None:
+            self._shared_prompts[int(str(call.params["chat_id"]))] = message
+        elif stranger := self._by_user.get(int(named[1])):
             stranger.prompts += 1
-            stranger.prompt = int(call.result["message_id"])
+            stranger.prompt = message
             self.counts.prompts += 1
             self._done("prompt", stranger.prompts)
 

@@ -33,8 +33,8 @@ class Stranger:
 
     @property
     def is_silenced(self) -> bool:
-        """Whether all that follows from the first word has been done."""
-        return self.mutes > 0 and self.prompts > 0 and self.message not in self.group.messages
+        """Whether the first word was the last one, and is gone."""
+        return self.mutes > 0 and self.message not in self.group.messages
 
     @property
     def is_free(self) -> bool:
