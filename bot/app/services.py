@@ -158,6 +158,7 @@ def _base(world: World, kept: Kept) -> _Base:
         verification=Verification(
             cache=answers,
             telegram=working,
+            first=world.telegram.for_first_questions,
             spawner=world.tasks,
             journal=world.metrics,
             clock=clock,
@@ -245,6 +246,7 @@ def _use_cases(
     asked = Verification(
         cache=base.answers,
         telegram=telegram,
+        first=telegram,
         spawner=world.tasks,
         journal=world.metrics,
         clock=clock,

@@ -28,6 +28,15 @@ class TelegramUnavailableError(TelegramError):
         self.nothing_done = nothing_done
 
 
+class TelegramPausedError(TelegramUnavailableError):
+    """No call for `retry_after` seconds, as Telegram or our budget wants it; nothing is done, and nothing failed."""
+
+    retry_after: float
+
+    def __init__(self, *, method: str, description: str, retry_after: float) -> None:
+        super().__init__(method=method, description=description, retry_after=retry_after, nothing_done=True)
+
+
 class TokenRefusedError(TelegramUnavailableError):
     """Telegram does not know the token (401). That tells nothing about any chat or member."""
 

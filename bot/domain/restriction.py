@@ -165,6 +165,19 @@ def _towards_freedom(case: Case) -> Step:
     return Step.DELETE_PROMPT if case.prompt_state is PromptState.SENT else Step.CLOSE
 
 
+def answers_left(case: Case) -> int:
+    """Count the answers of Telegram's that a case needs at least until what is wanted of the user is in force."""
+    match next_step(case):
+        case Step.ASK:
+            return 1 if case.done in {Done.MUTED, Done.NOTICED} else 4
+        case Step.PREPARE:
+            return 3
+        case Step.MUTE | Step.NOTICE | Step.LIFT:
+            return 2
+        case _:
+            return 1
+
+
 class Preparation(Enum):
     """What the user's state in the group means for a mute that is about to happen."""
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain.errors import TelegramError, TelegramRefusedError
+from bot.domain.errors import TelegramError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo, SetUp
 from bot.domain.ids import BotId, ChannelId, EphemeralId, GroupId, MessageId, UpdateId, UserId
 from bot.domain.knock import Ruling
@@ -118,16 +118,19 @@ class FakeTelegram:
     def state(self, chat: int, user: UserId) -> MemberState:
         return self.states.get((chat, user), MemberState(Role.MEMBER))
 
-    async def membership(self, _: BotId, channel: ChannelId, user: UserId) -> Membership:
+    async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
+        try:
+            return await self.ask_membership(bot, channel, user)
+        except TelegramUnavailableError:
+            return Membership.UNKNOWN
+
+    async def ask_membership(self, _: BotId, channel: ChannelId, user: UserId) -> Membership:
         await self._call("membership", channel, user)
         answer = Membership.MEMBER if user in self.in_channel.get(channel, set()) else Membership.ABSENT
         if channel in self.silent:
             answer = Membership.UNKNOWN
         await self.hook("after membership")
         return answer
-
-    async def ask_membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        return await self.membership(bot, channel, user)
 
     async def member_state(self, _: BotId, chat: GroupId, user: UserId, *, urgent: bool = False) -> MemberState:
         del urgent

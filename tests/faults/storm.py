@@ -67,7 +67,7 @@ class Report:
     """Calls about people who came in and wrote, answered while it stormed."""
     longest_gap_of_joins_seconds: float = 0.0
     joins_muted: int = 0
-    """A mute takes four answers, of which a pause costs the last two at most: of these there are few, if any."""
+    """A mute takes four answers, of which a pause costs the last two at most."""
     bulk_done: int = 0
     longest_gap_of_bulk_seconds: float = 0.0
     updates: int = 0

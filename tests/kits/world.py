@@ -61,11 +61,19 @@ LOUNGE = ProtectedGroup(
 class World:
     """Everything between the ports, with the ports at hand: one instance, alone or beside another."""
 
-    def __init__(self, texts: Texts, *, beside: "World | None" = None, own_prompts: int = 5) -> None:
-        clock: FakeClock = FakeClock() if beside is None else beside.clock
+    def __init__(
+        self,
+        texts: Texts,
+        *,
+        beside: "World | None" = None,
+        own_prompts: int = 5,
+        clock: FakeClock | None = None,
+        telegram: FakeTelegram | None = None,
+    ) -> None:
+        clock = clock or (FakeClock() if beside is None else beside.clock)
         shared = None if beside is None else beside.cache.shared
         self.clock: FakeClock = clock
-        self.telegram: FakeTelegram = FakeTelegram() if beside is None else beside.telegram
+        self.telegram: FakeTelegram = telegram or (FakeTelegram() if beside is None else beside.telegram)
         self.cache: FakeCache = FakeCache(clock, shared)
         self.store: FakeStore = FakeStore(clock) if beside is None else beside.store
         self.groups, self.inbox = FakeGroups(self.store), FakeInbox(self.store)
@@ -80,7 +88,12 @@ class World:
         self.directory = Directory(store=self.groups)
         self.activity = Activity(store=self.groups, clock=self.clock)
         self.verification = Verification(
-            cache=self.cache, telegram=self.telegram, spawner=self.spawner, journal=self.journal, clock=self.clock
+            cache=self.cache,
+            telegram=self.telegram,
+            first=self.telegram,
+            spawner=self.spawner,
+            journal=self.journal,
+            clock=self.clock,
         )
         self.sparing = Sparing(
             store=self.groups,

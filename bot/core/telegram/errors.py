@@ -24,6 +24,7 @@ from telegram.error import (
 from bot.domain.errors import (
     ChatMovedError,
     PollingConflictError,
+    TelegramPausedError,
     TelegramRefusedError,
     TelegramUnavailableError,
     TokenRefusedError,
@@ -46,8 +47,8 @@ def translated(method: str) -> Iterator[None]:
     except ChatMigrated as error:
         raise ChatMovedError(method=method, new_id=error.new_chat_id) from error
     except RetryAfter as error:
-        raise TelegramUnavailableError(
-            method=method, description="too many requests", retry_after=_seconds(error), nothing_done=True
+        raise TelegramPausedError(
+            method=method, description="too many requests", retry_after=_seconds(error)
         ) from error
     except Conflict as error:
         if _unreadable(error):

@@ -12,7 +12,12 @@ from bot.core.telegram.demand import Demand, Kind
 from bot.core.telegram.errors import translated
 from bot.core.telegram.own_budget import Grant
 from bot.core.telegram.telemetry import Telemetry
-from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError, TokenRefusedError
+from bot.domain.errors import (
+    TelegramPausedError,
+    TelegramRefusedError,
+    TelegramUnavailableError,
+    TokenRefusedError,
+)
 from bot.domain.ids import BotId
 
 Result = TypeVar("Result")
@@ -110,7 +115,7 @@ class Gateway:
             if self._clock.monotonic() + grant.wait > deadline:
                 self._telemetry.refused(demand.priority.value)
                 reason = "Telegram asked to wait" if grant.paused else "the budget is used up"
-                raise _not_made(demand, reason, grant.wait)
+                raise TelegramPausedError(method=demand.method, description=reason, retry_after=grant.wait)
             if not waited:
                 waited = True
                 self._telemetry.waited(demand.priority.value)

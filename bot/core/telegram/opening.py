@@ -62,6 +62,11 @@ class Telegram:
         return TelegramClient(self.gateway, priority=Priority.JOIN, patience=_WORKER_PATIENCE_SECONDS, bans=self.bans)
 
     @property
+    def for_first_questions(self) -> TelegramClient:
+        """For what begins new work: it does not wait for the end of a pause, whose places are for what was begun."""
+        return TelegramClient(self.gateway, priority=Priority.JOIN, patience=0.0, bans=self.bans)
+
+    @property
     def profile(self) -> TelegramProfile:
         """For what is shown about the bots themselves."""
         return TelegramProfile(self.gateway)

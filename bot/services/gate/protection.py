@@ -8,9 +8,9 @@ import structlog
 
 from bot.domain.errors import NotReadyError, StoreUnavailableError
 from bot.domain.ids import BotId, CaseId
-from bot.domain.restriction import Case
+from bot.domain.restriction import Case, Wanted
 from bot.services.gate.lines import Lines
-from bot.services.gate.pauses import doubled
+from bot.services.gate.pauses import Respite, doubled
 from bot.services.gate.shift import Shift
 from bot.services.ports.ledger import CaseLedger
 from bot.services.ports.runtime import Clock
@@ -25,6 +25,10 @@ _MOST_OF_A_BOT = 32
 _LONGEST_PAUSE_SECONDS = 300.0
 # A call takes at most 2 s. What takes longer is given back, and found as a crash would have left it.
 _DRAIN_SECONDS = 3.0
+
+# A pause leaves time for a few cases only. What it put off is remembered here, as far as it is of use.
+_MOST_PAUSED = 200
+_LONGEST_REMEMBERED_PAUSE_SECONDS = 60.0
 
 log = structlog.stdlib.get_logger()
 
@@ -49,6 +53,8 @@ class Protection:
         self._clock = clock
         self._trace = trace
         self._lines = Lines(most=_MOST_OF_A_BOT)
+        self._tasks = asyncio.TaskGroup()
+        self._paused: set[CaseId] = set()
         self._busy: set[CaseId] = set()
         self._again: set[CaseId] = set()
         self._draining = asyncio.Event()
@@ -65,10 +71,10 @@ class Protection:
 
     async def run(self) -> None:
         """Work until cancelled. A case under way is given back by its lease running out."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sweep())
+        async with self._tasks:
+            self._tasks.create_task(self._sweep())
             for _ in range(_WORKERS):
-                tasks.create_task(self._work())
+                self._tasks.create_task(self._work())
 
     async def drain(self) -> None:
         """Take up nothing more and let what is under way end: a call cut short may be done, and is done again."""
@@ -116,7 +122,8 @@ class Protection:
         """Work on a case; whether it is to be left alone until it is due."""
         shift = self._shifts()
         try:
-            return await shift.run(case_id)
+            respite = await shift.run(case_id)
+            self._go_on(shift.case, respite)
         except StoreUnavailableError:
             log.warning("protection.store_unavailable", case=case_id)
         except NotReadyError as error:
@@ -131,7 +138,22 @@ class Protection:
             # The one catch-all of this worker: a fault in one case must not end the work on all others.
             log.exception("protection.failed", case=case_id)
             return await self._put_back(shift.case)
+        else:
+            return respite is not None
         return False
+
+    def _go_on(self, case: Case | None, respite: Respite | None) -> None:
+        """Take a case up again right after a pause: a sweep finds it later, and maybe that of another instance."""
+        if case is None or respite is None or not respite.is_pause or case.case_id in self._paused:
+            return
+        if respite.seconds <= _LONGEST_REMEMBERED_PAUSE_SECONDS and len(self._paused) < _MOST_PAUSED:
+            self._paused.add(case.case_id)
+            self._tasks.create_task(self._wake_after(case, respite.seconds))
+
+    async def _wake_after(self, case: Case, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._paused.discard(case.case_id)
+        self.wake(case.bot_id, [case.case_id], first=case.wanted is Wanted.FREE)
 
     async def _put_back(self, case: Case | None) -> bool:
         """Try again later; where not even that can be written, when the lease has run out."""

@@ -33,7 +33,7 @@ from bot.domain.restriction import (
 )
 from bot.services.gate.deletions import AT_ONCE, delete_all
 from bot.services.gate.kicks import kick
-from bot.services.gate.pauses import after_refusal, without_answer
+from bot.services.gate.pauses import Respite, respite_after
 from bot.services.gate.preparations import Preparations
 from bot.services.gate.prompter import Prompter
 from bot.services.gate.retiring import is_past_deleting
@@ -88,10 +88,10 @@ class Shift:
         self._outcome = _FREED
         self._missing: tuple[ChannelId, ...] = ()
         self._spared: Spared | None = None
-        self._is_put_off = False
+        self._respite: Respite | None = None
 
-    async def run(self, case_id: CaseId) -> bool:
-        """Lease the case and work until all is done or the lease is lost; whether it was put off.
+    async def run(self, case_id: CaseId) -> Respite | None:
+        """Lease the case and work until all is done or the lease is lost; return for how long it was put off.
 
         Raises StoreUnavailableError and NotReadyError.
         """
@@ -101,7 +101,7 @@ class Shift:
             # Whoever may write by the new settings is not judged by those this instance has heard of so far.
             await self._directory.reach(case.configuration)
             case = await self._perform(next_step(case), case)
-        return self._is_put_off
+        return self._respite
 
     @property
     def case(self) -> Case | None:
@@ -124,20 +124,18 @@ class Shift:
         }
         try:
             return await steps[step](case)
-        except TelegramUnavailableError as error:
-            await self._postpone(case, step, error, without_answer(case, error))
-        except ChatMovedError as error:
-            # The service message that says so may be lost; the refusal says it just as well.
-            await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
-            await self._postpone(case, step, error, 1.0)
-        except TelegramRefusedError as error:
-            await self._postpone(case, step, error, after_refusal(case))
+        except TelegramError as error:
+            if isinstance(error, ChatMovedError):
+                # The service message that says so may be lost; the refusal says it just as well.
+                await self._follow(case.bot_id, case.group_id, GroupId(error.new_id))
+            await self._put_off(case, step, error, respite_after(case, error))
         return None
 
-    async def _postpone(self, case: Case, step: Step, error: TelegramError, pause: float) -> None:
+    async def _put_off(self, case: Case, step: Step, error: TelegramError, respite: Respite) -> None:
         self._journal.effect(step.value, "refused" if isinstance(error, TelegramRefusedError) else "unavailable")
-        log.warning("case.postponed", case=case.case_id, step=step.value, error=str(error), seconds=pause)
-        self._is_put_off = await self._ledger.postpone(case, seconds=pause)
+        log.warning("case.postponed", case=case.case_id, step=step.value, error=str(error), seconds=respite.seconds)
+        if await self._ledger.postpone(case, seconds=respite.seconds):
+            self._respite = respite
 
     async def _rest(self, case: Case) -> Case | None:
         group = self._group(case)
@@ -159,7 +157,7 @@ class Shift:
 
     async def _kick(self, case: Case) -> Case | None:
         """Remove somebody whose time is over, after another absence asked of Telegram."""
-        verdict = await self._examine(case)
+        verdict = await self._examine(case, patiently=True)
         if isinstance(verdict, Allow):
             return await self._ledger.want(case, Wanted.FREE)
         if isinstance(verdict, Doubt):
@@ -176,7 +174,8 @@ class Shift:
         return await self._close(case, "passed" if nothing_to_free else self._outcome)
 
     async def _ask(self, case: Case) -> Case | None:
-        match await self._examine(case):
+        waits = case.done in {Done.MUTING, Done.MUTED, Done.NOTICED} and not case.under_review
+        match await self._examine(case, patiently=waits):
             case Allow():
                 if self._spared is not None and self._spared.until is not None and case.done is Done.NOTHING:
                     return await self._wait_out(case, self._spared.until)
@@ -249,9 +248,8 @@ class Shift:
 
     async def _mute(self, case: Case) -> Case | None:
         """Impose the mute, after a second absence asked of Telegram now that the intent is committed."""
-        verdict = await self._examine(case)
+        verdict = await self._examine(case, patiently=True)
         if isinstance(verdict, Doubt) and case.attempts < _DOUBTS:
-            # The first answer was an absence: a pause that Telegram asks for just now is no reason to let go.
             raise TelegramUnavailableError(method="getChatMember", description="membership is unknown")
         if not isinstance(verdict, Missing):
             self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
@@ -293,7 +291,7 @@ class Shift:
 
     async def _notice(self, case: Case) -> Case | None:
         """Where nobody can be muted, only messages go; that too needs a second absence and no admin."""
-        verdict = await self._examine(case)
+        verdict = await self._examine(case, patiently=True)
         if not isinstance(verdict, Missing):
             self._outcome = "passed" if isinstance(verdict, Allow) else "unknown"
             return await self._ledger.want(case, Wanted.FREE)
@@ -376,10 +374,12 @@ class Shift:
         self._leased_at = self._clock.monotonic()
         return await self._ledger.lease(case_id)
 
-    async def _examine(self, case: Case) -> Verdict:
+    async def _examine(self, case: Case, *, patiently: bool = False) -> Verdict:
+        """Ask about the channels; `patiently` who can wait for the end of a pause of Telegram's, which is raised."""
         if (group := self._group(case)) is None:
             return Allow()
-        verdict, self._spared = await self._judgement.on(group, case.user_id)
+        judged = self._judgement.after_a_pause if patiently else self._judgement.on
+        verdict, self._spared = await judged(group, case.user_id)
         self._missing = verdict.channels if isinstance(verdict, Missing) else ()
         return verdict if self._spared is None else Allow()
 

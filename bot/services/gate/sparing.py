@@ -2,7 +2,7 @@
 
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
-from bot.domain.membership import Allow, Membership, Missing, Standing, Verdict, judge
+from bot.domain.membership import Allow, Doubt, Membership, Missing, Standing, Verdict, judge
 from bot.domain.policy import Presence, Spared, spares
 from bot.domain.recent import Recent
 from bot.services.membership.activity import Activity
@@ -96,5 +96,18 @@ class Judgement:
         if user in group.exempt:
             return Allow(), None
         standing = await self._verification.examine(group.bot_id, user, group.channel_ids)
+        return await self._of(standing, group, user)
+
+    async def after_a_pause(self, group: ProtectedGroup, user: UserId) -> tuple[Verdict, Spared | None]:
+        """Judge like `on`, for who can wait: raise TelegramPausedError where a pause of Telegram's is all the doubt."""
+        if user in group.exempt:
+            return Allow(), None
+        standing, pause = await self._verification.examine_and_wait(group.bot_id, user, group.channel_ids)
+        verdict, spared = await self._of(standing, group, user)
+        if pause is not None and isinstance(verdict, Doubt):
+            raise pause
+        return verdict, spared
+
+    async def _of(self, standing: Standing, group: ProtectedGroup, user: UserId) -> tuple[Verdict, Spared | None]:
         verdict = judge(await self._sparing.counted(group, user, standing), group.policy.require)
         return verdict, await self._sparing.of(group, user) if isinstance(verdict, Missing) else None

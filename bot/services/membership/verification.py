@@ -4,30 +4,37 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
+from bot.domain.errors import TelegramPausedError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership, Standing
 from bot.services.membership.question import Questions
-from bot.services.ports.membership import MembershipCache, TelegramMembers
+from bot.services.ports.membership import MembershipCache, TelegramBulkMembers, TelegramMembers
 from bot.services.ports.runtime import Clock, Journal, Spawner
 
 _Question = tuple[BotId, ChannelId, UserId]
 
 
 class Verification:
-    """Answers MEMBER, ABSENT or UNKNOWN for each required channel."""
+    """Answers MEMBER, ABSENT or UNKNOWN for each required channel.
+
+    `first` asks about somebody of whom nothing is known, while an update waits; `telegram` asks where much depends on
+    the answer.
+    """
 
     def __init__(
         self,
         *,
         cache: MembershipCache,
-        telegram: TelegramMembers,
+        telegram: TelegramBulkMembers,
+        first: TelegramMembers,
         spawner: Spawner,
         journal: Journal,
         clock: Clock,
         trace: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._cache = cache
-        self._questions = Questions(cache=cache, ask=telegram.membership, journal=journal, clock=clock)
+        self._questions = Questions(cache=cache, ask=first.membership, journal=journal, clock=clock)
+        self._examinations = Questions(cache=cache, ask=telegram.ask_membership, journal=journal, clock=clock)
         self._spawner = spawner
         self._journal = journal
         self._clock = clock
@@ -53,6 +60,13 @@ class Verification:
 
         This is what stands before a mute, and behind the button of somebody who says that they have joined.
         """
+        standing, _ = await self.examine_and_wait(bot, user, channels)
+        return standing
+
+    async def examine_and_wait(
+        self, bot: BotId, user: UserId, channels: Sequence[ChannelId]
+    ) -> tuple[Standing, TelegramPausedError | None]:
+        """Examine, for who can ask again: return also the pause of Telegram's that left something unknown."""
         answers: dict[ChannelId, Membership] = {}
         unsure: list[ChannelId] = []
         for channel in channels:
@@ -60,10 +74,22 @@ class Verification:
                 answers[channel] = Membership.MEMBER
             else:
                 unsure.append(channel)
+        pauses: list[TelegramPausedError] = []
         with self._trace():
-            asked = await asyncio.gather(*(self._questions.put(bot, user, channel) for channel in unsure))
+            asked = await asyncio.gather(*(self._put(bot, user, channel, pauses) for channel in unsure))
         answers.update(zip(unsure, asked, strict=True))
-        return {channel: answers[channel] for channel in channels}
+        longest = max(pauses, key=lambda pause: pause.retry_after, default=None)
+        return {channel: answers[channel] for channel in channels}, longest
+
+    async def _put(self, bot: BotId, user: UserId, channel: ChannelId, pauses: list[TelegramPausedError]) -> Membership:
+        began = self._clock.monotonic()
+        try:
+            return await self._examinations.put(bot, user, channel)
+        except TelegramUnavailableError as error:
+            if isinstance(error, TelegramPausedError):
+                pauses.append(error)
+            self._journal.verified(Membership.UNKNOWN.value, "telegram", self._clock.monotonic() - began)
+            return Membership.UNKNOWN
 
     async def renew(self, bot: BotId, user: UserId, channel: ChannelId) -> bool:
         """Ask again about a membership near its end, unless another instance has just done so.

@@ -52,22 +52,22 @@ class MembershipCache(Protocol):
         ...
 
 
-class TelegramMembers(Protocol):
-    """The one question that decides everything."""
-
-    async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        """Ask Telegram, never a cache. UNKNOWN for anything but a plain answer; raises nothing of Telegram's."""
-        ...
-
-
 class TelegramBulkMembers(Protocol):
-    """The same question where nobody waits for the answer."""
+    """The one question that decides everything, where nobody waits for the answer."""
 
     async def ask_membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
-        """Ask Telegram. UNKNOWN where it refuses.
+        """Ask Telegram, never a cache. UNKNOWN where it refuses.
 
         Raises TelegramUnavailableError where it does not answer, or not yet.
         """
+        ...
+
+
+class TelegramMembers(TelegramBulkMembers, Protocol):
+    """The same question, also for who has to go on without an answer."""
+
+    async def membership(self, bot: BotId, channel: ChannelId, user: UserId) -> Membership:
+        """Ask Telegram, never a cache. UNKNOWN for anything but a plain answer; raises nothing of Telegram's."""
         ...
 
 

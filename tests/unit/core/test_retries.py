@@ -21,6 +21,7 @@ from bot.core.telegram.transport import SharedPool
 from bot.domain.errors import (
     ChatMovedError,
     TelegramError,
+    TelegramPausedError,
     TelegramRefusedError,
     TelegramUnavailableError,
     TokenRefusedError,
@@ -257,13 +258,22 @@ async def test_every_429_is_a_pause(way: Line, body: bytes, headers: tuple[str, 
     error = await end_of(delete(way))
     again = await end_of(way.client.at(Priority.PRESS, patience=0).delete_messages(BOT, GROUP, MESSAGES))
 
-    assert isinstance(error, TelegramUnavailableError)
+    assert isinstance(error, TelegramPausedError)
     assert (error.retry_after, error.nothing_done) == (seconds, True)
-    assert isinstance(again, TelegramUnavailableError)
+    assert isinstance(again, TelegramPausedError)
     assert again.nothing_done
-    assert again.retry_after is not None
     assert seconds - 0.5 < again.retry_after <= seconds
     assert way.api.requests == 1
+
+
+async def test_a_budget_that_is_used_up_is_a_pause(way: Line) -> None:
+    """Nothing was sent and nothing has failed: it is not counted among what Telegram did not answer."""
+    way.api.write = answering(200, b'{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":-200,"type":"group"}}}')
+    errors = [await end_of(way.client.send(BOT, GROUP, Outgoing("hello"))) for _ in range(LIMITS.per_chat + 1)]
+
+    assert errors[:-1] == [None] * LIMITS.per_chat
+    assert isinstance(errors[-1], TelegramPausedError)
+    assert way.api.requests == LIMITS.per_chat
 
 
 async def test_a_group_that_moved_names_its_new_id(way: Line) -> None:

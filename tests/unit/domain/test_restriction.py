@@ -20,6 +20,7 @@ from bot.domain.restriction import (
     PromptState,
     Step,
     Wanted,
+    answers_left,
     is_ours,
     kick_at,
     mute_until,
@@ -96,6 +97,15 @@ def test_a_case_is_not_closed_over_a_mute(case: Case, luck: list[bool], changes:
     closed = [before for before, step in _run(case, luck, changes) if step in {Step.CLOSE, Step.OBSERVE}]
 
     assert all(before.done in {Done.NOTHING, Done.LIFTED, Done.NOTICED} for before in closed)
+
+
+@given(cases)
+def test_each_answer_brings_a_mute_nearer(case: Case) -> None:
+    """On the way from the first absence to the rest no step leaves more to be answered than the one before."""
+    path = _run(replace(case, wanted=Wanted.MUTE), [True], [])
+    left = [answers_left(each) for each, _ in path]
+
+    assert left == sorted(left, reverse=True)
 
 
 @given(cases)

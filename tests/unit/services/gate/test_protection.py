@@ -1,12 +1,12 @@
 """The worker: each case by one worker at a time, none forgotten, and no fault that ends the others."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 
 import pytest
 
-from bot.domain.errors import StoreUnavailableError
+from bot.domain.errors import StoreUnavailableError, TelegramPausedError
 from bot.domain.ids import BotId, CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.gate.protection import Protection
@@ -128,6 +128,35 @@ async def test_a_case_woken_while_it_fails_waits_until_it_is_due(world: World) -
         await task
 
     assert leased == ["lease"]
+
+
+@pytest.mark.parametrize(("seconds", "is_remembered"), [(2, True), (3600, False)])
+async def test_what_a_pause_put_off_goes_on_right_after_it(
+    world: World, seconds: float, *, is_remembered: bool
+) -> None:
+    """In this process, which knows what it had done; a sweep would come later, and maybe that of another instance."""
+
+    async def none_due(limit: int, *, without: Collection[BotId] = ()) -> Sequence[tuple[BotId, CaseId]]:
+        del limit, without
+        return []
+
+    world.ledger.due = none_due  # type: ignore[method-assign]  # nothing is found by a sweep
+    world.telegram.fail(
+        "member_state", *[TelegramPausedError(method="getChatMember", description="429", retry_after=seconds)] * 3
+    )
+    await world.speak(STRANGER)
+    # Time stands still while a shift is at work: the sweep and the pauses have a clock of their own.
+    clock = FakeClock()
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=clock)
+    protection.wake(BOT, [world.row().case.case_id])
+    task = asyncio.get_running_loop().create_task(protection.run())
+    await _turns(1000)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert world.muted(STRANGER) == is_remembered
+    assert sum(2 <= slept < 2.5 for slept in clock.slept) == 3 * is_remembered
 
 
 async def test_one_bots_crowd_leaves_workers_to_the_others(world: World) -> None:

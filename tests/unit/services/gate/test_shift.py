@@ -7,9 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import ChatMovedError, TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import (
+    ChatMovedError,
+    TelegramPausedError,
+    TelegramRefusedError,
+    TelegramUnavailableError,
+)
+from bot.domain.event import Cause
 from bot.domain.ids import CaseId, GroupId, MessageId, UpdateId
-from bot.domain.intent import Moderated, OpenCase
+from bot.domain.intent import Moderated, OpenCase, Want
 from bot.domain.membership import Membership, Stamp
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import Enforcement, OnUnknown, Policy
@@ -200,6 +206,45 @@ async def test_a_pause_between_the_questions_only_delays_the_mute(world: World) 
 
     assert world.muted(STRANGER)
     assert len(world.telegram.called("mute")) == 1
+
+
+async def test_pauses_between_the_questions_let_nobody_go(world: World) -> None:
+    """However many Telegram asks for: the second question waits for the end of each, and nothing is asked anew."""
+    pauses = iter(range(20))
+
+    async def pause(step: str) -> None:
+        if step == "membership" and world.row().case.done is Done.MUTING and next(pauses, None) is not None:
+            raise TelegramPausedError(method="getChatMember", description="429", retry_after=2)
+
+    await world.speak(STRANGER)
+    world.telegram.hook = pause
+    waits: list[float] = []
+    while not world.muted(STRANGER) and not world.row().closed:
+        await world.work()
+        due = world.row().due_at or world.clock.now()
+        waits.append((due - world.clock.now()).total_seconds())
+        world.clock.advance(waits[-1])
+
+    assert world.muted(STRANGER)
+    # Both channels are asked about at once.
+    assert len(waits) == 11
+    assert all(2 <= wait < 2.5 for wait in waits[:-1])
+    assert len(world.telegram.called("member_state")) == 1
+
+
+async def test_who_may_have_joined_is_asked_about_right_after_a_pause(world: World) -> None:
+    """Somebody muted waits no longer than Telegram asks for, and is not muted for longer by a doubt."""
+    await _muted(world)
+    world.telegram.in_channel[NEWS].add(STRANGER)
+    world.telegram.in_channel[INSIDERS].add(STRANGER)
+    world.telegram.fail("membership", *[TelegramPausedError(method="x", description="429", retry_after=2)] * 2)
+    await world.commit(Want((world.row().case.case_id,), Wanted.CHECK, Cause.JOINED_CHANNEL))
+    await world.work()
+    due = world.row().due_at or world.clock.now()
+    world.clock.advance((due - world.clock.now()).total_seconds())
+    await world.work()
+
+    assert not world.muted(STRANGER)
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.OWNER])

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from bot.core.texts import Catalogs
-from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
+from bot.domain.errors import TelegramPausedError, TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import ChatInfo, Exemption
 from bot.domain.ids import GroupId, MessageId, UserId
 from bot.domain.intent import Arrived, Deletion, OpenCase, Pardon, Unban
-from bot.domain.membership import Require
+from bot.domain.membership import Missing, Require
 from bot.domain.permissions import ALL_PERMISSIONS, MemberState, Prior, Role
 from bot.domain.policy import ChannelPosts, Enforcement, OnLeave, OnUnknown, Policy
 from bot.domain.restriction import Done, Wanted
@@ -378,3 +378,23 @@ async def test_a_case_opened_after_a_change_is_judged_by_it_on_every_instance(wo
 
     assert not world.muted(STRANGER)
     assert world.row().outcome == "passed"
+
+
+@pytest.mark.parametrize(("require", "is_enough"), [(Require.ALL, True), (Require.ANY, False)])
+async def test_a_pause_matters_only_where_the_answers_do_not_do(
+    world: World, require: Require, *, is_enough: bool
+) -> None:
+    """One absence is enough where all channels are required; where any will do, the paused question is waited for."""
+    await under(world, Policy(require=require))
+    group = world.directory.group(BOT, GROUP)
+    assert group is not None
+    pause = TelegramPausedError(method="x", description="429", retry_after=2)
+    world.telegram.fail("membership", pause)
+
+    try:
+        verdict = (await world.judgement.after_a_pause(group, STRANGER))[0]
+    except TelegramPausedError:
+        assert not is_enough
+    else:
+        assert is_enough
+        assert verdict == Missing((INSIDERS,))

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from bot.domain.errors import TelegramPausedError, TelegramUnavailableError
 from bot.domain.ids import BotId, ChannelId, UpdateId, UserId
 from bot.domain.membership import Membership, Stamp
 from tests.fakes.ports import FakeCache
@@ -191,6 +192,30 @@ async def test_an_examination_asks_only_where_membership_is_not_known(world: Wor
 
     assert list(standing.items()) == [(INSIDERS, Membership.ABSENT), (NEWS, Membership.MEMBER)]
     assert world.telegram.called("membership") == [(INSIDERS, STRANGER)]
+
+
+async def test_who_can_wait_is_told_of_the_longest_pause(world: World) -> None:
+    """Of what left something unknown; who cannot wait gets the same answers without it."""
+    pauses = [TelegramPausedError(method="x", description="429", retry_after=seconds) for seconds in (2, 7)]
+    unknown = {NEWS: Membership.UNKNOWN, INSIDERS: Membership.UNKNOWN}
+
+    world.telegram.fail("membership", *pauses)
+    standing, longest = await world.verification.examine_and_wait(BOT, STRANGER, (NEWS, INSIDERS))
+    world.telegram.fail("membership", *pauses)
+    examined = await world.verification.examine(BOT, STRANGER, (NEWS, INSIDERS))
+
+    assert (standing, longest) == (unknown, pauses[1])
+    assert examined == unknown
+    assert world.journal.verifications["unknown", "telegram"] == 4
+
+
+async def test_a_silence_is_not_waited_for(world: World) -> None:
+    """Nobody knows when it ends."""
+    world.telegram.fail("membership", TelegramUnavailableError(method="x", description="away", retry_after=5))
+
+    standing, pause = await world.verification.examine_and_wait(BOT, STRANGER, (NEWS,))
+
+    assert (standing, pause) == ({NEWS: Membership.UNKNOWN}, None)
 
 
 async def test_a_fault_while_asking_is_a_doubt_for_those_who_wait(world: World) -> None:

@@ -83,6 +83,8 @@ class Telegram:
         self.running -= 1
         return Membership.MEMBER
 
+    ask_membership = membership
+
 
 @dataclass
 class Outcome:
@@ -137,7 +139,9 @@ def stage() -> Stage:
     telegram = Telegram(clock)
     local = LocalCache(size=200_000, monotonic=clock.monotonic, life=LIFE)
     answers = MembershipAnswers(redis=NoRedis(), local=local, clock=clock, positive=LIFE, negative=60, jitter=JITTER)
-    verification = Verification(cache=answers, telegram=telegram, spawner=spawner, journal=FakeJournal(), clock=clock)
+    verification = Verification(
+        cache=answers, telegram=telegram, first=telegram, spawner=spawner, journal=FakeJournal(), clock=clock
+    )
     renewal = Renewal(cache=answers, verification=verification, clock=clock)
     return Stage(clock, telegram, answers, verification, renewal, spawner)
 
