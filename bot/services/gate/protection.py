@@ -71,7 +71,9 @@ class Protection:
 
     async def run(self) -> None:
         """Work until cancelled. A case under way is given back by its lease running out."""
-        async with self._tasks:
+        # Work that failed is run again, and a group of tasks is good for once.
+        self._paused.clear()
+        async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._sweep())
             for _ in range(_WORKERS):
                 self._tasks.create_task(self._work())

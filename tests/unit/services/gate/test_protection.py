@@ -10,7 +10,7 @@ from bot.domain.errors import StoreUnavailableError, TelegramPausedError
 from bot.domain.ids import BotId, CaseId, UserId
 from bot.domain.restriction import Case
 from bot.services.gate.protection import Protection
-from tests.fakes.ports import FakeClock
+from tests.fakes.ports import FakeClock, for_a_while
 from tests.kits.world import BOT, STRANGER, World
 
 OTHER_BOT = BotId(43)
@@ -102,6 +102,25 @@ async def test_a_case_woken_twice_in_a_row_has_one_worker(world: World) -> None:
 
     # Both channels are asked about at once, and not twice.
     assert asked == [0, 2]
+    assert len(world.telegram.called("mute")) == 1
+
+
+async def test_work_that_failed_is_run_again(world: World) -> None:
+    """A fault beside all cases ends the work; whoever keeps it begins anew, and cases are worked on as before."""
+    protection = Protection(ledger=world.ledger, shifts=world.shift, clock=FakeClock())
+
+    async def break_down(name: str) -> None:
+        if name == "due":
+            raise RuntimeError(name)
+
+    world.store.hook, free = break_down, world.store.hook
+    with pytest.raises(ExceptionGroup):
+        await protection.run()
+    world.store.hook = free
+    await world.speak(STRANGER)
+    protection.wake(BOT, [world.row().case.case_id])
+    await for_a_while(protection.run(), turns=200)
+
     assert len(world.telegram.called("mute")) == 1
 
 
