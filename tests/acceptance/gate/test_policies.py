@@ -286,7 +286,7 @@ async def test_bare_commands_can_be_answered(lounge: Lounge, platform: Platform)
     await choose(lounge, platform, "commands=answer")
 
     command = await said(lounge, platform, "/help")
-    await lounge.until_said("/protect @channel")
+    await lounge.until_said("/verify")
     assert stands(lounge, command)
     advert = await said(lounge, platform, "/help buy this")
     await lounge.until_muted(lounge.stranger)
