@@ -12,6 +12,7 @@ from bot.app import Administration, administration
 from bot.core.settings import Settings
 from bot.domain.api import Scope
 from bot.domain.ids import BotId
+from tests.kits.leaks import assert_no_token
 from tests.kits.platform import Platform
 
 Json = object
@@ -87,7 +88,9 @@ class Api:
             params=query,
             headers={**given, **(headers or {})},
         ) as answer:
-            return Answer(answer.status, await answer.text(), {name.lower(): v for name, v in answer.headers.items()})
+            text = await answer.text()
+            assert_no_token(f"the answer to {method} {path}", text)
+            return Answer(answer.status, text, {name.lower(): v for name, v in answer.headers.items()})
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from tests.kits.leaks import assert_no_token
+
 ALL_PAGES = (
     "",
     "bots",
@@ -61,6 +63,7 @@ class Visitor:
             self.status = answer.status
             self.headers = {name.lower(): value for name, value in answer.headers.items()}
             text = await answer.text()
+        assert_no_token(f"the page {path}", text)
         if found := re.search(r'name="seal" value="([^"]+)"', text):
             self.seal = found[1]
         return text

@@ -25,6 +25,7 @@ from bot.core.crypto import Vault
 from bot.core.settings import Settings
 from bot.domain.secret import Secret
 from bot.simulator import Bot, Call, Chat, Message, Simulator, User
+from tests.kits.leaks import assert_no_token, assert_none_stored, process_list
 
 ENCRYPTION_KEY = "a key that only the tests know"
 # What takes moments takes longer on a busy machine; a promise of how long something takes names its own time.
@@ -203,6 +204,8 @@ class Platform:
         try:
             await instance.until_ready()
             yield instance
+            assert_no_token("the process list", process_list())
+            await assert_clean_metrics(instance.url)
         finally:
             await instance.stop()
 
@@ -317,6 +320,14 @@ class Instance:
             return await self._process.wait()
 
 
+async def assert_clean_metrics(url: str) -> None:
+    """Look for a token in the metrics of an instance, if it still answers."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with session.get(f"{url}/metrics") as answer:
+                assert_no_token("the metrics", await answer.text())
+
+
 async def get(url: str) -> int:
     """Return the status of a GET, 0 when nobody answers."""
     async with aiohttp.ClientSession() as session:
@@ -373,9 +384,13 @@ def lounge(sim: Simulator) -> Lounge:
 
 
 @pytest.fixture
-def platform(sim: Simulator, lounge: Lounge, database_url: str, redis_url: str) -> Platform:
-    """Prepare to start instances for the lounge's bot."""
-    return Platform(sim, database_url, redis_url, lounge.bot)
+async def platform(
+    sim: Simulator, lounge: Lounge, database_url: str, redis_url: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Platform]:
+    """Prepare to start instances for the lounge's bot; where operators act, no token may be stored at the end."""
+    yield Platform(sim, database_url, redis_url, lounge.bot)
+    if request.path.parent.name == "operators":
+        await assert_none_stored(database_url, redis_url)
 
 
 @pytest.fixture

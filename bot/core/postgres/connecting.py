@@ -61,7 +61,8 @@ def unreachable(url: str, error: Exception) -> StoreUnavailableError:
     places = ", ".join(f"{host}:{port}" for host, port in hosts_of(url)) or "its socket"
     if isinstance(error, asyncpg.PostgresError):
         return StoreUnavailableError(f"PostgreSQL at {places} refuses: {error}; correct DATABASE_URL")
-    reason = str(error) or "no answer that PostgreSQL would give"
+    # A time-out has no words of its own. Whatever listens there may be no PostgreSQL: many servers wait for more.
+    reason = str(error) or "silent for seconds, as a dead host or a server of another kind is"
     if isinstance(error, OSError) and error.errno:
         # Of a name that is not found the number is below zero; event loops word the others in their own ways.
         reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason

@@ -25,7 +25,8 @@ BASE = "base"
 
 _LOCK_KEY = 0x67_6D_62_6F_74  # "gmbot"
 _LOCK_TIMEOUT_SECONDS = 120
-_CONNECT_TIMEOUT_SECONDS = 10
+# Whoever starts an instance watches it; PostgreSQL says within it at least that it is starting up.
+_CONNECT_TIMEOUT_SECONDS = 5
 _ATTEMPTS = 5
 _RETRY_SECONDS = 1.0
 

@@ -7,13 +7,12 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
 from bot.app import administration
 from bot.core.settings import Settings
@@ -22,6 +21,7 @@ from bot.domain.secret import Secret
 from bot.simulator import Fault
 from tests.acceptance.kit import gated
 from tests.integration.cli.test_bots import Shell
+from tests.kits.leaks import process_list, whole_redis
 from tests.kits.platform import Instance, Lounge, Platform, eventually
 from tests.kits.ports import free_port
 
@@ -61,22 +61,6 @@ async def whole_database(url: str) -> str:
         return "\n".join(rows)
     finally:
         await connection.close()
-
-
-async def whole_redis(url: str) -> str:
-    """Return every key with what it holds, as Redis would write it into a dump."""
-    async with Redis.from_url(url) as redis:
-        names = [name async for name in redis.scan_iter()]
-        return repr([(name, await redis.dump(name)) for name in names])
-
-
-def process_list() -> str:
-    """Return what everybody on the machine sees of every process."""
-    lines = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            lines.append(process.read_text(encoding="utf-8", errors="replace").replace("\0", " "))
-    return "\n".join(lines)
 
 
 async def fetched(url: str, **headers: str) -> str:
@@ -142,7 +126,7 @@ async def test_no_token_is_found_anywhere(lounge: Lounge, platform: Platform, tm
             "errors": await errors_about(tokens[0], url, platform),
             "process list": await asyncio.to_thread(process_list),
             "database": await whole_database(platform.database_url),
-            "Redis": await whole_redis(platform.redis_url),
+            "Redis": repr([entry async for entry in whole_redis(platform.redis_url)]),
         }
     told["log"] = log.read_text(encoding="utf-8")
 

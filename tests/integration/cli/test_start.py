@@ -4,8 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner
@@ -121,6 +124,35 @@ def test_what_keeps_a_command_from_starting_is_one_sentence(
     assert part in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert TOKEN not in outcome.stderr + outcome.stdout
+
+
+def test_a_server_that_is_no_postgresql_is_told_from_one_within_seconds() -> None:
+    """One that listens and never answers keeps nobody waiting for long, and is named."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        asked: list[float] = []
+        listening = Thread(target=lambda: asked.append(_until_spoken_to(silent)))
+        listening.start()
+        outcome = _gmbot("serve", **{**_SERVERS, "PORT": "0", "DATABASE_URL": f"postgresql://nobody@{place}/none"})
+        ended = time.monotonic()
+        listening.join()
+
+    assert outcome.returncode == 1
+    assert f"PostgreSQL at {place} does not answer: silent for seconds" in outcome.stderr
+    assert "correct DATABASE_URL" in outcome.stderr
+    # Five are its patience; the rest is what a busy machine may take to say so.
+    assert ended - asked[0] < 20
+
+
+def _until_spoken_to(listener: socket.socket) -> float:
+    """Let one caller in, say nothing until it goes, and return when it came."""
+    listener.settimeout(60)
+    caller, _ = listener.accept()
+    came = time.monotonic()
+    with caller, suppress(ConnectionResetError):
+        while caller.recv(1024):
+            pass
+    return came
 
 
 @pytest.mark.parametrize(
