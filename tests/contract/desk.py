@@ -18,6 +18,7 @@ from bot.core.repositories.crowds import PostgresCrowds
 from bot.core.repositories.groups import PostgresGroups
 from bot.core.repositories.updates import UpdateStore
 from bot.domain.group import Channel, GroupSetup
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, OpenCase, Receipt
 from bot.domain.policy import Enforcement
@@ -120,7 +121,7 @@ async def _in_postgres(database: Database, redis: "Redis") -> Desk:
     for bot in (BOT, OTHER_BOT):
         await database.execute("take_token", bot, b"sealed", None, 0)
     for instance in (first, second):
-        await database.execute("beat", instance, "host", "1")
+        await database.execute("beat", instance, "host", "1", DEAD_AFTER)
     groups = PostgresGroups(database=database)
     copies = CaseCopies(redis=redis, clock=SystemClock())
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from bot.domain.heartbeat import DEAD_AFTER
 from tests.kits.platform import Instance, Platform
 
 _PULSE_SECONDS = 0.05
@@ -15,7 +16,8 @@ _GIVE_UP_SECONDS = 20.0
 # The last is what a connection says that lost its server in the middle of something.
 _AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, asyncpg.InternalClientError)
 
-_LIVING = "SELECT instance_id FROM instances WHERE beat_at > now() - interval '1.8 seconds'"
+_ALIVE = f"beat_at > now() - interval '{DEAD_AFTER.total_seconds()} seconds'"
+_LIVING = f"SELECT instance_id FROM instances WHERE {_ALIVE}"  # noqa: S608 - of constants
 _AT_WORK = """
 SELECT lease_owner AS owner FROM restrictions WHERE closed_at IS NULL AND lease_until > now()
 UNION SELECT owner FROM updates_done WHERE state = 'claimed' AND claimed_at > now() - interval '1 second'

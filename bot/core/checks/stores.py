@@ -9,6 +9,7 @@ from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database
 from bot.core.postgres.migrations import CODE_LEVEL, read_state
 from bot.domain.finding import Finding, failure, fine, warning
+from bot.domain.heartbeat import DEAD_AFTER
 
 _OLDEST_POSTGRES = 160_000
 _OLDEST_REDIS = 7
@@ -29,7 +30,7 @@ async def schema(database_url: str) -> Sequence[Finding]:
 async def postgres(database: Database, clock: SystemClock, *, pool_size: int) -> Sequence[Finding]:
     """Ask PostgreSQL about itself."""
     started = clock.monotonic()
-    row = await database.row("server_state")
+    row = await database.row("server_state", DEAD_AFTER)
     took = (clock.monotonic() - started) * 1000
     if row is None:
         return [failure("PostgreSQL tells nothing about itself", "look at its log")]
@@ -81,7 +82,7 @@ async def redis(client: "Redis") -> Sequence[Finding]:
 
 async def work(database: Database) -> Sequence[Finding]:
     """Look for work that nobody does."""
-    row = await database.row("work_state")
+    row = await database.row("work_state", DEAD_AFTER)
     if row is None:
         return []
     found: list[Finding] = []

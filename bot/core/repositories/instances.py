@@ -6,13 +6,14 @@ from uuid import uuid4
 
 from bot.core.postgres.database import Database
 from bot.domain.errors import StoreUnavailableError
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import InstanceId
 
 _LEAVE_SECONDS = 1.0
 
 
 class Heartbeat:
-    """Tells the other instances that this one lives. One that is silent for 2 s counts as dead."""
+    """Tells the other instances that this one lives, and hears of them."""
 
     def __init__(self, *, database: Database, version: str) -> None:
         self._database = database
@@ -27,7 +28,7 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """Say that this instance lives, and count those that do."""
-        row = await self._database.row("beat", self._instance, socket.gethostname(), self._version)
+        row = await self._database.row("beat", self._instance, socket.gethostname(), self._version, DEAD_AFTER)
         self._live = 1 if row is None else 1 + int(row["others"])
 
     def live(self) -> int:

@@ -9,6 +9,7 @@ from bot.core.repositories.configuration import audit
 from bot.core.repositories.events import behind, events_of
 from bot.domain.errors import InvalidInputError
 from bot.domain.event import Event, EventKey
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.listing import (
     NO_CURSOR,
@@ -133,7 +134,7 @@ class OperatingStore:
 
     async def instances(self) -> Sequence[InstanceRow]:
         """Return the processes of this deployment, those of the last day that died among them."""
-        return [InstanceRow(**row) for row in await self._database.rows("list_instances")]
+        return [InstanceRow(**row) for row in await self._database.rows("list_instances", DEAD_AFTER)]
 
     async def jobs(self, bots: Bots) -> Sequence[JobRow]:
         """Return what is scheduled, by kind."""
@@ -141,7 +142,7 @@ class OperatingStore:
 
     async def totals(self, bots: Bots) -> Totals:
         """Count."""
-        row = await self._database.row("totals", bots)
+        row = await self._database.row("totals", bots, DEAD_AFTER)
         return Totals(0, 0, 0, 0, 0, 0, 0, 0) if row is None else Totals(**row)
 
     async def series(self, bots: Bots, *, minutes: int, hours: int) -> Sequence[Tick]:

@@ -9,6 +9,7 @@ from bot.core.repositories.groups import touch_group
 from bot.core.repositories.priors import prior_to_json
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
 from bot.domain.event import Cause
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import BotId, CaseId, InstanceId, UpdateId
 from bot.domain.intent import (
     Arrived,
@@ -56,7 +57,7 @@ class UpdateStore:
         try:
             async with self._database.session() as session:
                 await self._give_back_owed(session)
-                row = await session.row("claim_update", bot, update, self._instance)
+                row = await session.row("claim_update", bot, update, self._instance, DEAD_AFTER)
                 if row is not None:
                     return Receipt(bot, update, self._instance, row["attempts"])
                 held = await session.row("update_state", bot, update)

@@ -1,7 +1,7 @@
 -- server_state --
 SELECT clock_timestamp() AS now, current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
        current_setting('max_connections')::int AS connections,
-       (SELECT count(*)::int FROM instances WHERE beat_at > now() - interval '10 seconds') AS instances;
+       (SELECT count(*)::int FROM instances WHERE beat_at > now() - $1::interval) AS instances;
 
 -- invalid_indexes --
 SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid;
@@ -12,6 +12,6 @@ SELECT (SELECT count(*) FROM dead_letters) AS letters,
        (SELECT count(*) FROM restrictions
         WHERE closed_at IS NULL AND due_at < now() - interval '1 minute'
           AND bot_id <> ALL (ARRAY(SELECT bot_id FROM bots WHERE NOT enabled OR refused_at IS NOT NULL))) AS overdue,
-       (SELECT count(*) FROM instances WHERE beat_at > now() - interval '10 seconds') AS instances,
+       (SELECT count(*) FROM instances WHERE beat_at > now() - $1::interval) AS instances,
        (SELECT coalesce(array_agg(DISTINCT version ORDER BY version), '{}') FROM instances
-        WHERE beat_at > now() - interval '10 seconds') AS versions;
+        WHERE beat_at > now() - $1::interval) AS versions;

@@ -132,7 +132,7 @@ ORDER BY died_at DESC, name DESC
 LIMIT $4;
 
 -- list_instances --
-SELECT instance_id::text, host, version, started_at, beat_at, beat_at > now() - interval '1.8 seconds' AS is_alive
+SELECT instance_id::text, host, version, started_at, beat_at, beat_at > now() - $1::interval AS is_alive
 FROM instances
 ORDER BY is_alive DESC, started_at DESC
 LIMIT 100;
@@ -150,7 +150,7 @@ SELECT g.*, r.*,
        (SELECT count(*) FROM dead_letters WHERE $1::bigint[] IS NULL OR bot_id = ANY($1))
        + (SELECT count(*) FROM scheduled_actions
           WHERE dead_at IS NOT NULL AND ($1::bigint[] IS NULL OR bot_id = ANY($1))) AS letters,
-       (SELECT count(*) FROM instances WHERE beat_at > now() - interval '1.8 seconds') AS instances
+       (SELECT count(*) FROM instances WHERE beat_at > now() - $2::interval) AS instances
 FROM (
   SELECT count(*) AS protected, count(*) FILTER (WHERE paused_reason IN ('admin', 'bot_disabled')) AS paused,
          count(*) FILTER (WHERE paused_reason NOT IN ('admin', 'bot_disabled')) AS trouble,

@@ -2,7 +2,7 @@
 INSERT INTO instances (instance_id, host, version) VALUES ($1, $2, $3)
 ON CONFLICT (instance_id) DO UPDATE SET beat_at = now()
 RETURNING (
-  SELECT count(*) FROM instances WHERE instance_id <> $1 AND beat_at > now() - interval '1.8 seconds'
+  SELECT count(*) FROM instances WHERE instance_id <> $1 AND beat_at > now() - $4::interval
 ) AS others;
 
 -- leave --

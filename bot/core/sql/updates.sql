@@ -13,7 +13,7 @@ WHERE updates_done.state = 'claimed'
     OR NOT EXISTS (
       SELECT 1 FROM instances
       WHERE instance_id = updates_done.owner
-        AND greatest(beat_at, updates_done.claimed_at) > now() - interval '1.8 seconds'
+        AND greatest(beat_at, updates_done.claimed_at) > now() - $4::interval
     )
   )
 RETURNING attempts;

@@ -5,18 +5,17 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from bot.domain.errors import StoreUnavailableError
+from bot.domain.heartbeat import BEAT
 from bot.services.ports.runtime import Clock
 from bot.services.ports.upkeep import Instances
 
-# Silent for 1.8 s, by the statements, is dead: known within 2 s, and three beats may be late or lost before it.
-_BEAT_SECONDS = 0.5
 _SWEEP_SECONDS = 600.0
 
 log = structlog.stdlib.get_logger()
 
 
 class Housekeeping:
-    """Beats twice a second; another instance takes over what one had claimed that has been silent for 1.8 s."""
+    """Beats; another instance takes over what one had claimed that has been silent for too long."""
 
     def __init__(self, *, instances: Instances, chores: Sequence[Callable[[], Awaitable[None]]], clock: Clock) -> None:
         self._instances = instances
@@ -30,7 +29,7 @@ class Housekeeping:
                 await self._instances.beat()
             except StoreUnavailableError:
                 log.warning("instance.beat_failed")
-            await self._clock.sleep(_BEAT_SECONDS)
+            await self._clock.sleep(BEAT.total_seconds())
 
     async def sweep(self) -> None:
         """Do the chores every ten minutes until cancelled. They are idempotent, so every instance may do them."""

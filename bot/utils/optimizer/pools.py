@@ -12,6 +12,7 @@ import asyncpg
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import open_database
 from bot.core.postgres.statements import load_statements
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.utils.optimizer.samples import Sample
 
 SIZES = (2, 4, 8, 10, 16, 20, 24, 32, 48)
@@ -124,7 +125,8 @@ async def _load(
                 "cases_of_user": (case["bot_id"], case["user_id"], case["channel_id"]),
                 "get_group_channels": (case["bot_id"], [case["group_id"]]),
             }
-            values["claim_update"] = values["finish_update"] = (case["bot_id"], next(number), instance)
+            values["finish_update"] = (case["bot_id"], next(number), instance)
+            values["claim_update"] = (*values["finish_update"], DEAD_AFTER)
             for statement in READS if kind == "reads" else UPDATES:
                 await timed(statement, *values[statement])
 

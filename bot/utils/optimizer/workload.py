@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.utils.optimizer.samples import Sample
 
 Values = tuple[object, ...]
@@ -117,13 +118,13 @@ def _lists() -> Sequence[Probe]:
 def _updates() -> Sequence[Probe]:
     """Receive and settle an update."""
     return (
-        Probe("claim_update", lambda s: (s.update["bot_id"], 10**12 + s.number, s.instance), ("updates_done_pkey",),
-              is_write=True),
+        Probe("claim_update", lambda s: (s.update["bot_id"], 10**12 + s.number, s.instance, DEAD_AFTER),
+              ("updates_done_pkey",), is_write=True),
         Probe("finish_update", lambda s: (s.update["bot_id"], 10**12 + s.number, s.instance), ("updates_done_pkey",),
               before="claim_update", is_write=True),
         Probe("release_update", lambda s: (s.update["bot_id"], 10**12 + s.number, s.instance, 1),
               ("updates_done_pkey",), before="claim_update", is_write=True),
-        Probe("beat", lambda s: (s.instance, "host", "1"), is_write=True, spare=100),
+        Probe("beat", lambda s: (s.instance, "host", "1", DEAD_AFTER), is_write=True, spare=100),
         Probe("members_seen", _sightings, ("group_members_seen_pkey",), is_write=True),
         Probe("count_unasked", lambda s: ([s.group["bot_id"]], [s.group["group_id"]], [9]), ("group_days_pkey",),
               is_write=True),

@@ -18,6 +18,7 @@ from bot.core.repositories.events import EventStore
 from bot.core.repositories.groups import PostgresGroups
 from bot.core.repositories.updates import UpdateStore
 from bot.domain.event import Cause, Event, EventKey, event_key
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import BotId, CaseId, GroupId, InstanceId, MessageId, UpdateId, UserId
 from bot.domain.intent import Intent, Moderated, Noted, OpenCase, Receipt, Regate, Want, WentAway
 from bot.domain.policy import Enforcement
@@ -70,7 +71,7 @@ async def desk(database_url: str, redis_url: str) -> AsyncIterator[Desk]:
         open_redis(redis_url) as redis,
     ):
         await database.execute("take_token", BOT, b"sealed", None, 0)
-        await database.execute("beat", _INSTANCE, "host", "1")
+        await database.execute("beat", _INSTANCE, "host", "1", DEAD_AFTER)
         groups = PostgresGroups(database=database)
         await groups.protect(SETUP)
         yield Desk(

@@ -15,6 +15,7 @@ from bot.core.postgres.statements import load_statements
 from bot.core.repositories.instances import Heartbeat
 from bot.core.repositories.updates import UpdateStore
 from bot.domain.errors import ClaimLostError, StoreUnavailableError
+from bot.domain.heartbeat import DEAD_AFTER
 from bot.domain.ids import BotId, InstanceId, UpdateId
 from bot.domain.intent import Receipt
 from tests.faults.proxy import proxied
@@ -253,7 +254,7 @@ async def test_only_a_claim_does_not_wait_for_the_disk(database_url: str) -> Non
     statements = {**load_statements(), "waits": "SELECT current_setting('synchronous_commit') AS waits"}
     async with open_database(database_url, pool_size=1, statements=statements) as database:
         async with database.transaction() as session:
-            await session.row("claim_update", BOT, UPDATE, uuid4())
+            await session.row("claim_update", BOT, UPDATE, uuid4(), DEAD_AFTER)
             claiming = await session.row("waits")
         settling = await database.row("waits")
 
