@@ -1,12 +1,16 @@
 """What was decided about whom, as rows of PostgreSQL. They are written by the statements they are about."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import asyncpg
 
 from bot.core.postgres.database import Database
 from bot.domain.event import AuditEntry, Event, EventCount, EventKey, PastCase
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
+
+# Some kinds of events only; None: all.
+Kinds: TypeAlias = Sequence[str] | None
 
 
 class EventStore:
@@ -20,16 +24,23 @@ class EventStore:
         return events_of(await self._database.rows("get_bot_events", bot, *behind(before), limit))
 
     async def of_group(
-        self, bot: BotId, group: GroupId, *, before: EventKey | None = None, limit: int = 50
+        self, bot: BotId, group: GroupId, kinds: Kinds = None, *, before: EventKey | None = None, limit: int = 50
     ) -> Sequence[Event]:
         """Return what happened in a group."""
-        return events_of(await self._database.rows("get_group_events", bot, group, *behind(before), limit))
+        return events_of(await self._database.rows("get_group_events", bot, group, *behind(before), kinds, limit))
 
     async def of_user(
-        self, bot: BotId, user: UserId, *, group: GroupId | None = None, before: EventKey | None = None, limit: int = 50
+        self,
+        bot: BotId,
+        user: UserId,
+        kinds: Kinds = None,
+        *,
+        group: GroupId | None = None,
+        before: EventKey | None = None,
+        limit: int = 50,
     ) -> Sequence[Event]:
         """Return what happened to a user, in one group or in all of them."""
-        return events_of(await self._database.rows("get_user_events", bot, user, group, *behind(before), limit))
+        return events_of(await self._database.rows("get_user_events", bot, user, group, *behind(before), kinds, limit))
 
     async def counts(self, bot: BotId, group: GroupId, *, days: int) -> Sequence[EventCount]:
         """Count what happened in a group in the last days."""

@@ -16,8 +16,9 @@ SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_
 FROM verification_events
 WHERE bot_id = $1 AND group_id = $2 AND at <= coalesce($3, 'infinity'::timestamptz)
   AND (at, event_id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4::bigint, 0))
+  AND ($5::text[] IS NULL OR outcome = ANY($5))
 ORDER BY at DESC, event_id DESC
-LIMIT $5;
+LIMIT $6;
 
 -- get_user_events --
 SELECT at, event_id, bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds
@@ -25,8 +26,9 @@ FROM verification_events
 WHERE bot_id = $1 AND user_id = $2 AND ($3::bigint IS NULL OR group_id = $3)
   AND at <= coalesce($4, 'infinity'::timestamptz)
   AND (at, event_id) < (coalesce($4, 'infinity'::timestamptz), coalesce($5::bigint, 0))
+  AND ($6::text[] IS NULL OR outcome = ANY($6))
 ORDER BY at DESC, event_id DESC
-LIMIT $6;
+LIMIT $7;
 
 -- count_group_events --
 SELECT outcome, count(*) AS events, count(DISTINCT user_id) AS users, avg(seconds) AS seconds

@@ -13,12 +13,12 @@ from bot.domain.errors import (
     TelegramUnavailableError,
     TokenRefusedError,
 )
-from bot.domain.group import ProtectedGroup
+from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.operator import Operator, Rank
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import SETTINGS, Locked, Policy, choose, options
+from bot.domain.policy import SETTINGS, JoinRequests, Locked, Policy, choose, options
 from bot.services.groups.rights import NEEDED_IN_GROUP, needed_in_group
 from bot.services.ports.operating import Chats, Gates, KnownGroups, Notes, Rights
 from bot.services.ports.runtime import Clock
@@ -26,6 +26,8 @@ from bot.services.ports.runtime import Clock
 _PAUSES = (1.0, 2.0, 4.0)
 # In all, with the last call: whoever waits for the answer gives up after 30.
 _LONGEST_SECONDS = 25.0
+
+TO_INVITE = "can_invite_users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,20 @@ class RightsOf:
     is_channel: bool
     is_admin: bool
     rights: tuple[tuple[str, bool], ...]
+    wanted: tuple[tuple[str, bool], ...]
+    """Rights for something that the gate stands without."""
     link: str | None
     """Where members join; None for a group, and for a channel without a link."""
 
     @property
     def is_enough(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether nothing is missing that the gate needs."""
         return self.is_admin and all(given for _, given in self.rights)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing that is wanted besides."""
+        return all(given for _, given in self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +124,23 @@ class GroupDesk:
             is_channel=False,
             is_admin=own.is_admin or not needed,
             rights=tuple((right, right in own.rights) for right in NEEDED_IN_GROUP if right in needed),
+            wanted=_wanted(own, is_wanted=known.policy.join_requests is not JoinRequests.LEAVE),
             link=None,
         )
-        of_channels = [
-            RightsOf(
-                channel.channel_id,
-                channel.title,
-                is_channel=True,
-                is_admin=(await self._own_state(bot, GroupId(channel.channel_id))).is_admin,
-                rights=(),
-                link=channel.join_url,
-            )
-            for channel in known.channels
-        ]
-        return of_group, *of_channels
+        return of_group, *[await self._in_channel(known, channel) for channel in known.channels]
+
+    async def _in_channel(self, group: ProtectedGroup, channel: Channel) -> RightsOf:
+        own = await self._own_state(group.bot_id, GroupId(channel.channel_id))
+        return RightsOf(
+            channel.channel_id,
+            channel.title,
+            is_channel=True,
+            is_admin=own.is_admin,
+            rights=(),
+            # It makes the links that a private channel is joined by, and shows who has asked to join.
+            wanted=_wanted(own, is_wanted=channel.username is None or group.policy.pending_minutes > 0),
+            link=channel.join_url,
+        )
 
     async def send(self, who: Operator, bot: BotId, group: GroupId, text: str) -> Sent:
         """Write to the group as the bot. Raises InvalidInputError, TooLargeError and TelegramError."""
@@ -201,3 +213,9 @@ def _with(policy: Policy, choices: Mapping[str, str]) -> Policy:
         except ValueError:
             raise InvalidInputError(name, f"{name} is one of {', '.join(options(name))}") from None
     return policy
+
+
+def _wanted(own: MemberState, *, is_wanted: bool) -> tuple[tuple[str, bool], ...]:
+    """Tell whether the bot may invite, where something waits for it or it may."""
+    given = TO_INVITE in own.rights
+    return ((TO_INVITE, given),) if given or is_wanted else ()

@@ -71,15 +71,18 @@ class Lookup:
     async def events(self, who: Operator, query: EventQuery) -> Page[Event]:
         """Return decisions, the newest first."""
         before, limit, bots = _key(query.cursor), _bounded(query.limit), _bots(who, query.bot)
+        kinds = query.kinds or None
         # One more than asked for shows whether there are more.
         if query.user is not None:
             bot = _named(query.bot, "of a user")
-            found = await self._history.of_user(bot, query.user, group=query.group, before=before, limit=limit + 1)
+            found = await self._history.of_user(
+                bot, query.user, kinds, group=query.group, before=before, limit=limit + 1
+            )
         elif query.group is not None:
             bot = _named(query.bot, "of a group")
-            found = await self._history.of_group(bot, query.group, before=before, limit=limit + 1)
+            found = await self._history.of_group(bot, query.group, kinds, before=before, limit=limit + 1)
         else:
-            found = await self._lists.events(bots, query.kinds or None, before=before, limit=limit + 1)
+            found = await self._lists.events(bots, kinds, before=before, limit=limit + 1)
         rows = tuple(found[:limit])
         return Page(rows, str(rows[-1].key) if len(found) > limit else None)
 

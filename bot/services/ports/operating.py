@@ -56,10 +56,17 @@ class History(Protocol):
     """What was decided, of one group or one user. Raises StoreUnavailableError."""
 
     async def of_group(
-        self, bot: BotId, group: GroupId, *, before: EventKey | None = None, limit: int = 50
+        self, bot: BotId, group: GroupId, kinds: Sequence[str] | None, *, before: EventKey | None, limit: int
     ) -> Sequence[Event]: ...
     async def of_user(
-        self, bot: BotId, user: UserId, *, group: GroupId | None = None, before: EventKey | None = None, limit: int = 50
+        self,
+        bot: BotId,
+        user: UserId,
+        kinds: Sequence[str] | None,
+        *,
+        group: GroupId | None,
+        before: EventKey | None,
+        limit: int,
     ) -> Sequence[Event]: ...
     async def counts(self, bot: BotId, group: GroupId, *, days: int) -> Sequence[EventCount]: ...
 

@@ -76,11 +76,11 @@ def _reads() -> Sequence[Probe]:
         Probe("count_under_review", lambda _: (), ("restrictions_in_review",)),
         Probe("get_bot_events", lambda s: (*_of(s.event, "bot_id", "at", "event_id"), 50),
               ("verification_events_bot|verification_events_pkey",), spare=60, read_per_row=8),
-        Probe("get_group_events", lambda s: (*_of(s.event, "bot_id", "group_id"), None, None, 50),
+        Probe("get_group_events", lambda s: (*_of(s.event, "bot_id", "group_id"), None, None, None, 50),
               ("verification_events_group",), spare=60, read_per_row=6),
         # Of a small table the planner may rather sort the few hundred rows of a chat.
         Probe("get_group_audit", lambda s: (*_of(s.event, "bot_id", "group_id"), 50), ("audit_log_chat",), spare=500),
-        Probe("get_user_events", lambda s: (*_of(s.event, "bot_id", "user_id"), None, None, None, 50),
+        Probe("get_user_events", lambda s: (*_of(s.event, "bot_id", "user_id"), None, None, None, None, 50),
               ("verification_events_user",), spare=60, read_per_row=6),
         Probe("count_group_events", lambda s: (*_of(s.event, "bot_id", "group_id"), 7), ("verification_events_group",),
               spare=200_000, by_size=True),

@@ -206,7 +206,7 @@ class GroupInFull(Shape):
 
 
 class Rights(Shape):
-    """What the bot may do in a chat that a group depends on."""
+    """What the bot may do in a chat that a group depends on; `is_enough` is about what the gate needs."""
 
     chat: int
     title: str

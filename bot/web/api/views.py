@@ -45,7 +45,7 @@ def rights_shape(of: RightsOf) -> Rights:
         title=of.title,
         is_channel=of.is_channel,
         is_admin=of.is_admin,
-        rights=dict(of.rights),
+        rights=dict((*of.rights, *of.wanted)),
         is_enough=of.is_enough,
     )
 

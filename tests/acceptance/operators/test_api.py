@@ -50,6 +50,7 @@ async def test_everything_is_shown(api: Api, group: str, lounge: Lounge, platfor
     shown = (await api.get(group)).json
     (channel,) = (await api.get("/channels")).items
     decisions = (await api.get("/events", bot="gate_bot", user=lounge.stranger.id)).items
+    muted = (await api.get("/events", bot="gate_bot", user=lounge.stranger.id, kind="muted")).items
     (case,) = (await api.get("/restrictions", group=lounge.group.id)).items
     audit = (await api.get("/audit")).items
     (instance,) = (await api.get("/instances")).items
@@ -60,6 +61,7 @@ async def test_everything_is_shown(api: Api, group: str, lounge: Lounge, platfor
     assert [each["id"] for each in shown["required"]] == [lounge.news.id]  # type: ignore[attr-defined] # JSON
     assert channel["title"] == "News"
     assert [each["kind"] for each in decisions] == ["muted", "stopped"]
+    assert [each["kind"] for each in muted] == ["muted"]
     assert (case["user"], case["done"]) == (lounge.stranger.id, "muted")
     assert {"protect", "api_token_create"} <= {str(each["action"]) for each in audit}
     assert (await api.get("/letters")).items == []
