@@ -73,9 +73,8 @@ async def _process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def _address(process: asyncio.subprocess.Process, name: str) -> str:
     assert process.stdout is not None
-    said = ""
     while line := (await process.stdout.readline()).decode():
-        said += line
+        sys.stdout.write(line)
         if found := re.search(rf"{name}\s+(http://\S+)", line):
             return found[1]
-    raise AssertionError(f"the demonstration did not start:\n{said}")
+    raise AssertionError("the demonstration did not start")
