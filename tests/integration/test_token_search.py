@@ -12,17 +12,17 @@ from tests.kits.leaks import assert_none_stored
 pytest_plugins = ["pytester"]
 
 # Put together at the last moment: a whole one among a child's arguments would be found in the process list.
-SECRET = "SIM" + "a1" * 16
-TOKEN = f"1234567890:{SECRET}"
+HALF = "SIM" + "a1" * 16
+TOKEN = f"1234567890:{HALF}"
 
 LEAKY = """
 import asyncio, logging, subprocess, sys
 
-SECRET = "SIM" + "a1" * 16
+HALF = "SIM" + "a1" * 16
 SAY = 'print("1234567890:" + "SIM" + "a1" * 16)'
 
-def test_printed(): print(f"https://telegram/bot1234567890:{SECRET}/getMe")
-def test_logged(): logging.getLogger("bot").warning("the secret half is %s", SECRET)
+def test_printed(): print(f"https://telegram/bot1234567890:{HALF}/getMe")
+def test_logged(): logging.getLogger("bot").warning("the secret half is %s", HALF)
 def test_inherited(): subprocess.run([sys.executable, "-c", SAY])
 def test_piped(): subprocess.run([sys.executable, "-c", SAY], capture_output=True)
 def test_piped_to_a_loop():
@@ -44,7 +44,7 @@ def test_a_test_that_shows_a_token_fails(pytester: pytest.Pytester, monkeypatch:
     shown = outcomes.stdout.str()
     for place in ("Captured stdout call", "Captured log call", "what a process printed"):
         assert f"{place}: " in shown
-    assert SECRET not in shown
+    assert HALF not in shown
 
 
 async def a_row(database_url: str, _: str) -> None:
@@ -54,7 +54,7 @@ async def a_row(database_url: str, _: str) -> None:
 
 async def bytes_of_it(database_url: str, _: str) -> None:
     """Write its secret half into bytes."""
-    await _write(database_url, "INSERT INTO kept (sealed) VALUES ($1)", SECRET.encode())
+    await _write(database_url, "INSERT INTO kept (sealed) VALUES ($1)", HALF.encode())
 
 
 async def a_key(_: str, redis_url: str) -> None:
