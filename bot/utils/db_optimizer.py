@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 
 from bot.core.clock import SystemClock
@@ -83,17 +84,19 @@ def main(
     console = Console()
     scale = TINY if quick else LARGE if large else SMALL
     try:
-        with console.status("") as status:
+        # The instances' own loop: what a pool gains depends on what a statement costs beside PostgreSQL.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with console.status("") as status:
 
-            def say(what: str, rows: int) -> None:
-                status.update(f"{what} {rows:,}" if rows else what)
+                def say(what: str, rows: int) -> None:
+                    status.update(f"{what} {rows:,}" if rows else what)
 
-            found = asyncio.run(study(scale, QUICK if quick else FULL, say=say))
-        judged = targets(found)
-        content = document(found, judged)
-        show(console, sheets_of(found, judged))
-        _advise(console, found.suggestions)
-        content["operator"] = asyncio.run(_look_at_yours(console))
+                found = runner.run(study(scale, QUICK if quick else FULL, say=say))
+            judged = targets(found)
+            content = document(found, judged)
+            show(console, sheets_of(found, judged))
+            _advise(console, found.suggestions)
+            content["operator"] = runner.run(_look_at_yours(console))
     except BotError as error:
         typer.echo(f"db_optimizer: {error}", err=True)
         raise typer.Exit(1) from error
