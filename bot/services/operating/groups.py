@@ -170,10 +170,11 @@ class GroupDesk:
                 if error.nothing_done and pause is not None and self._clock.monotonic() + wait < latest:
                     await self._clock.sleep(wait)
                     continue
-                left_open = "nothing was sent" if error.nothing_done else "whether it was sent is unknown"
-                description = f"{error.description}; {left_open}"
                 raise TelegramUnavailableError(
-                    method=error.method, description=description, retry_after=error.retry_after
+                    method=error.method,
+                    description=f"{error.description}; "
+                    + ("nothing was sent" if error.nothing_done else "whether it was sent is unknown"),
+                    retry_after=error.retry_after,
                 ) from error
             return
 

@@ -12,7 +12,7 @@ from bot.core.postgres.statements import load_statements
 from bot.utils.optimizer.connecting import Connection
 from bot.utils.optimizer.explain import Plan, explain, parents_of_indexes
 from bot.utils.optimizer.samples import Sample
-from bot.utils.optimizer.workload import Probe
+from bot.utils.optimizer.workload import Probe, probes
 
 _WARM_UP = 5
 _LEAST = 3
@@ -154,11 +154,6 @@ class Laboratory:
             await transaction.rollback()
 
     async def _make_ground(self, probe: Probe, sample: Sample) -> None:
-        if probe.before == "lease_case":
-            await self._connection.fetch(
-                self._statements[probe.before], sample.open_case["restriction_id"], sample.instance
-            )
-        elif probe.before is not None:
-            await self._connection.fetch(
-                self._statements[probe.before], sample.update["bot_id"], 10**12 + sample.number, sample.instance
-            )
+        if probe.before is not None:
+            (ground,) = (each for each in probes() if each.statement == probe.before)
+            await self._connection.fetch(self._statements[ground.statement], *ground.values(sample))
