@@ -100,7 +100,8 @@ async def fetch(url: str, query: str) -> list[asyncpg.Record]:
 
 async def reload(url: str) -> None:
     """Have the server read its files again, and wait until whoever comes is let in by what they say."""
-    asked = (await fetch(url, "SELECT pg_reload_conf(), clock_timestamp() AS now"))[0]["now"]
+    asked = (await fetch(url, "SELECT clock_timestamp() AS now"))[0]["now"]
+    await execute(url, "SELECT pg_reload_conf()")
 
     async def read() -> bool:
         return bool((await fetch(url, "SELECT pg_conf_load_time() AS loaded"))[0]["loaded"] >= asked)

@@ -55,13 +55,14 @@ def translated(method: str) -> Iterator[None]:
             raise TelegramUnavailableError(method=method, description=_short(error)) from error
         raise PollingConflictError(method=method, description=error.message) from error
     except (BadRequest, Forbidden, InvalidToken, EndPointNotFound) as error:
+        # The library's own words around what Telegram said name the token; no trace may show them.
         said = _said(error)
         if _unreadable(said):
-            raise TelegramUnavailableError(method=method, description=_short(said)) from error
+            raise TelegramUnavailableError(method=method, description=_short(said)) from said
         if isinstance(said, InvalidToken) and said.message.lower().startswith(_UNAUTHORIZED):
             pause = TOKEN_PAUSE_SECONDS
-            raise TokenRefusedError(method=method, description=said.message, retry_after=pause) from error
-        raise TelegramRefusedError(method=method, description=said.message) from error
+            raise TokenRefusedError(method=method, description=said.message, retry_after=pause) from said
+        raise TelegramRefusedError(method=method, description=said.message) from said
     except (NetworkError, TelegramError) as error:
         # Who cannot connect has sent nothing.
         unsent = isinstance(error.__cause__, aiohttp.ClientConnectorError)

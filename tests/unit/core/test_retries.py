@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -182,6 +183,15 @@ async def test_a_refused_token_tells_nothing_of_anybody(way: Line) -> None:
     assert isinstance(error, TokenRefusedError)
     assert isinstance(error, TelegramUnavailableError)
     assert not isinstance(error, TelegramRefusedError)
+
+
+async def test_a_refused_token_stands_in_no_trace(way: Line) -> None:
+    """The library's own error names it, and a trace shows what an error came of."""
+    way.api.write = answering(401, refusal(401, "Unauthorized"))
+    error = await end_of(way.client.introduce(BOT))
+
+    assert isinstance(error, TokenRefusedError)
+    assert "TOKEN" not in "".join(traceback.format_exception(error))
 
 
 async def test_a_refused_token_is_known_from_polling_alone(way: Line) -> None:
