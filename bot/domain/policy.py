@@ -140,6 +140,14 @@ _OPTIONS = MappingProxyType(
 _ON_OFF = ("off", "on")
 SETTINGS = tuple(field.name for field in fields(Policy))
 
+# In a basic group there are no restrictions, so deleting is all the bot can do.
+_NEEDED_FOR = MappingProxyType(
+    {
+        "can_restrict_members": {Enforcement.MUTE, Enforcement.KICK},
+        "can_delete_messages": {Enforcement.MUTE, Enforcement.KICK, Enforcement.DELETE},
+    }
+)
+
 
 def options(setting: str) -> tuple[str, ...]:
     """Return the options of a setting. Raises KeyError for one that there is not."""
@@ -206,6 +214,11 @@ def in_force(enforcement: Enforcement, *, basic_group: bool) -> Enforcement:
     if basic_group and enforcement in {Enforcement.MUTE, Enforcement.KICK}:
         return Enforcement.DELETE
     return enforcement
+
+
+def needed_in_group(enforcement: Enforcement) -> tuple[str, ...]:
+    """Return the bot's rights in the group that enforcing takes, in the order people read them."""
+    return tuple(right for right, enforcements in _NEEDED_FOR.items() if enforcement in enforcements)
 
 
 def reopens(before: Policy, after: Policy) -> bool:

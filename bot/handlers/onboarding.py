@@ -14,14 +14,14 @@ from bot.domain.group import SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import MemberState, read_member
-from bot.domain.policy import Enforcement
+from bot.domain.policy import Enforcement, needed_in_group
 from bot.handlers.channels import OWN_CHANNEL, ChannelOwners
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
 from bot.handlers.usecases import UseCases
 from bot.services.gate.prompts import preview
 from bot.services.groups.onboarding import Choice, Done, How, Refused
-from bot.services.groups.rights import missing_in_group, needed_in_group
+from bot.services.groups.rights import missing_in_group
 
 log = structlog.stdlib.get_logger()
 

@@ -1,6 +1,7 @@
 """One protected group: whether the bot may do there, and in the channels, what it has to."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from bot.core.telegram.client import TelegramClient
 from bot.domain.errors import TelegramRefusedError
@@ -8,9 +9,9 @@ from bot.domain.finding import Finding, failure, fine, note, warning
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement
+from bot.domain.policy import Enforcement, needed_in_group
 
-_NEEDED = (("can_restrict_members", "ban users"), ("can_delete_messages", "delete messages"))
+_NAMES = MappingProxyType({"can_restrict_members": "ban users", "can_delete_messages": "delete messages"})
 
 
 async def group(protected: ProtectedGroup, telegram: TelegramClient) -> Sequence[Finding]:
@@ -20,14 +21,15 @@ async def group(protected: ProtectedGroup, telegram: TelegramClient) -> Sequence
         return [note(f"{name} is not protected", "/protect in the group")]
     found: list[Finding] = []
     state = await _own(telegram, protected, protected.group_id)
-    missing = [text for right, text in _NEEDED if right not in state.rights]
+    needed = needed_in_group(protected.enforcement)
+    missing = [_NAMES[right] for right in needed if right not in state.rights]
     if not state.is_admin:
         found.append(failure(f"{name}: the bot is no administrator there", "make it one in the group's settings"))
     elif missing:
         found.append(
             failure(f"{name}: the bot may not {' and '.join(missing)}", "edit its rights in the group's administrators")
         )
-    if protected.enforcement is Enforcement.DELETE:
+    if protected.basic_group and protected.enforcement is Enforcement.DELETE:
         found.append(note(f"{name} is a basic group: messages are deleted, nobody is muted", "make it a supergroup"))
     for channel in protected.channels:
         if not (await _own(telegram, protected, channel.channel_id)).is_admin:

@@ -7,9 +7,9 @@ from bot.domain.errors import TelegramRefusedError, TelegramUnavailableError
 from bot.domain.group import Channel, ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement, JoinRequests
+from bot.domain.policy import Enforcement, JoinRequests, needed_in_group
 from bot.services.groups.links import InviteLinks, Renewal
-from bot.services.groups.rights import PAUSED_BY_ADMIN, needed_in_group
+from bot.services.groups.rights import PAUSED_BY_ADMIN
 from bot.services.ports.telegram import TelegramStates
 
 

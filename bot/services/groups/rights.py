@@ -1,7 +1,6 @@
 """The bot's own rights: without them a gate would mute people it cannot free, so it pauses instead."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import structlog
 
@@ -12,22 +11,12 @@ from bot.domain.hosting import BOT_DISABLED
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import Enforcement
+from bot.domain.policy import Enforcement, needed_in_group
 from bot.services.groups.directory import Directory
 from bot.services.ports.groups import GroupStore
 from bot.services.ports.ledger import CaseReader
 from bot.services.ports.runtime import Texts, Waker
 from bot.services.ports.telegram import TelegramChats
-
-# What the bot needs in a group. In a basic group there are no restrictions, so deleting is all it can do.
-NEEDED_IN_GROUP = ("can_restrict_members", "can_delete_messages")
-
-_NEEDED_FOR = MappingProxyType(
-    {
-        "can_restrict_members": {Enforcement.MUTE, Enforcement.KICK},
-        "can_delete_messages": {Enforcement.MUTE, Enforcement.KICK, Enforcement.DELETE},
-    }
-)
 
 CHANNEL_LOST = "channel_lost"
 RIGHTS_LOST = "rights_lost"
@@ -46,11 +35,6 @@ class Missing:
     def __bool__(self) -> bool:
         """Whether anything is missing."""
         return self.not_admin or bool(self.rights)
-
-
-def needed_in_group(enforcement: Enforcement) -> tuple[str, ...]:
-    """Return the rights that enforcing takes."""
-    return tuple(right for right in NEEDED_IN_GROUP if enforcement in _NEEDED_FOR[right])
 
 
 def missing_in_group(state: MemberState, enforcement: Enforcement) -> Missing:

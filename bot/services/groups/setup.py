@@ -11,7 +11,7 @@ from bot.domain.policy import Enforcement, JoinRequests, Locked, Policy, in_forc
 from bot.services.groups.channels import Channels
 from bot.services.groups.directory import Directory
 from bot.services.groups.links import InviteLinks
-from bot.services.groups.rights import NEEDED_IN_GROUP, missing_in_group
+from bot.services.groups.rights import missing_in_group
 from bot.services.ports.groups import GroupStore
 from bot.services.ports.ledger import CaseReader
 from bot.services.ports.runtime import Poke, Waker
@@ -166,7 +166,7 @@ class Setup:
         missing = missing_in_group(state, enforcement)
         if missing.not_admin:
             return [Problem("setup.bot_not_admin", {})]
-        rights = [right for right in NEEDED_IN_GROUP if right in missing.rights]
+        rights = list(missing.rights)
         if requests is not JoinRequests.LEAVE and "can_invite_users" not in state.rights:
             # Telegram does not even tell of requests then.
             rights.append("can_invite_users")

@@ -18,8 +18,7 @@ from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.message import Outgoing
 from bot.domain.operator import Operator, Rank
 from bot.domain.permissions import MemberState, Role
-from bot.domain.policy import SETTINGS, JoinRequests, Locked, Policy, choose, options
-from bot.services.groups.rights import NEEDED_IN_GROUP, needed_in_group
+from bot.domain.policy import SETTINGS, JoinRequests, Locked, Policy, choose, needed_in_group, options
 from bot.services.ports.operating import Chats, Gates, KnownGroups, Notes, Rights
 from bot.services.ports.runtime import Clock
 
@@ -123,7 +122,7 @@ class GroupDesk:
             known.title,
             is_channel=False,
             is_admin=own.is_admin or not needed,
-            rights=tuple((right, right in own.rights) for right in NEEDED_IN_GROUP if right in needed),
+            rights=tuple((right, right in own.rights) for right in needed),
             wanted=_wanted(own, is_wanted=known.policy.join_requests is not JoinRequests.LEAVE),
             link=None,
         )

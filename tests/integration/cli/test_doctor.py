@@ -68,6 +68,49 @@ async def test_what_is_wrong_is_named_with_its_remedy(gmbot: Shell, lounge: Loun
     assert max(map(len, outcome.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("kind", "enforcement", "given", "level", "what"),
+    [
+        ("supergroup", "mute", "", "failure", "the bot may not ban users and delete messages"),
+        ("basic group", "mute", "can_delete_messages", "note", "is a basic group"),
+        ("supergroup", "delete", "can_delete_messages", "ok", "is guarded"),
+        ("supergroup", "delete", "can_restrict_members", "failure", "the bot may not delete messages"),
+        ("supergroup", "observe", "", "ok", "is guarded"),
+    ],
+)
+async def test_a_group_is_judged_by_what_it_enforces(
+    gmbot: Shell,
+    lounge: Lounge,
+    platform: Platform,
+    kind: str,
+    enforcement: str,
+    given: str,
+    level: str,
+    what: str,
+) -> None:
+    """No right is asked for that nothing is done with, and only a basic group is called one."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+    await platform.fetch(
+        "UPDATE protected_groups SET basic_group = $1, policy = jsonb_build_object('enforcement', $2::text)",
+        kind == "basic group",
+        enforcement,
+    )
+    lounge.sim.promote(
+        lounge.group,
+        lounge.bot,
+        can_invite_users=True,
+        can_restrict_members=given == "can_restrict_members",
+        can_delete_messages=given == "can_delete_messages",
+    )
+    outcome = await gmbot("doctor", "--only", "grp-1", "--group", str(lounge.group.id), "--json")
+
+    found = findings(outcome)
+    assert list(found) == [("GRP-1", level)], outcome.out
+    assert what in found["GRP-1", level]
+
+
 async def test_the_doctor_puts_a_webhook_right(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
     """And says what it did."""
     async with platform.instance() as url:
