@@ -8,7 +8,7 @@ from functools import partial
 from redis.asyncio import Redis
 
 from bot.app.backups import before_migration
-from bot.app.world import limits_of
+from bot.app.world import given_secret, limits_of
 from bot.core.clock import SystemClock
 from bot.core.crypto import Vault
 from bot.core.postgres.database import Database, open_database
@@ -90,7 +90,13 @@ async def administration(settings: Settings, *, any_schema: bool = False) -> Asy
         yield Administration(
             settings=settings,
             clock=clock,
-            hosting=Hosting(book=bots, desk=telegram.desk, clock=clock, poke=poke),
+            hosting=Hosting(
+                book=bots,
+                desk=telegram.desk,
+                clock=clock,
+                poke=poke,
+                own_secrets=given_secret(settings) is None,
+            ),
             privacy=Privacy(
                 rows=PersonalRows(database=database), keys=PersonalKeys(redis=redis), clock=clock, poke=poke
             ),

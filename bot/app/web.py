@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from bot.app.administration import Administration
 from bot.app.examination import checks_of
 from bot.app.services import Services
-from bot.app.world import World
+from bot.app.world import World, given_secret
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database
 from bot.core.redis.console_state import Shelf
@@ -189,7 +189,13 @@ def _api_access(world: World) -> ApiAccess:
 
 def _hosting(world: World, services: Services) -> Hosting:
     poke = services.answers.publish_config
-    return Hosting(book=world.bots, desk=world.telegram.desk, clock=world.clock, poke=poke)
+    return Hosting(
+        book=world.bots,
+        desk=world.telegram.desk,
+        clock=world.clock,
+        poke=poke,
+        own_secrets=given_secret(world.settings) is None,
+    )
 
 
 async def _examine(world: World, services: Services) -> Sequence[Answer]:

@@ -10,8 +10,6 @@ from rich.console import Console
 from bot.cli.administering import administer
 from bot.cli.operating import AT_THE_SHELL, ask_for_token, print_fields, print_json, print_table
 from bot.cli.owners import build_owner
-from bot.core.settings import Settings
-from bot.domain.errors import SettingsError
 from bot.domain.hosting import BotSummary
 from bot.services.hosting.bots import Hosting
 
@@ -140,8 +138,6 @@ def rotate_secret(bot: _Bot) -> None:
     """Give a bot's webhook another secret; nothing that Telegram sends is refused meanwhile."""
 
     async def work(hosting: Hosting) -> BotSummary:
-        if Settings.from_env().webhook_secret is not None:
-            raise SettingsError("WEBHOOK_SECRET is set and counts for all bots; change it there, or unset it")
         found = await hosting.find(bot)
         await hosting.rotate_secret(found.bot_id, by=AT_THE_SHELL)
         return found

@@ -113,6 +113,10 @@ class AlreadyHostedError(BotError):
     """This deployment has the bot already."""
 
 
+class GivenSecretError(BotError):
+    """A setting names the webhook secret of all bots, so another one of a bot's own would not count."""
+
+
 class StillHeldError(BotError):
     """People are muted by this bot, and nobody but the bot may lift it; `held` tells how many."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from bot.domain.errors import InvalidInputError, NotHostedError, StillHeldError
+from bot.domain.errors import GivenSecretError, InvalidInputError, NotHostedError, StillHeldError
 from bot.domain.hosting import BOT_DISABLED, BotIdentity, BotSummary, bot_id_of, checked_name
 from bot.domain.ids import BotId
 from bot.domain.operator import By
@@ -19,11 +19,12 @@ Progress = Callable[[int], None]
 class Hosting:
     """Adds, stops, rotates and removes bots; instances hear of it within two seconds."""
 
-    def __init__(self, *, book: BotBook, desk: TokenDesk, clock: Clock, poke: Poke) -> None:
+    def __init__(self, *, book: BotBook, desk: TokenDesk, clock: Clock, poke: Poke, own_secrets: bool) -> None:
         self._book = book
         self._desk = desk
         self._clock = clock
         self._poke = poke
+        self._own_secrets = own_secrets
 
     async def bots(self) -> Sequence[BotSummary]:
         """Return all bots."""
@@ -56,7 +57,9 @@ class Hosting:
         await self._poke()
 
     async def rotate_secret(self, bot: BotId, *, by: By) -> None:
-        """Give the webhook another secret."""
+        """Give the webhook another secret. Raises GivenSecretError while a setting names one for all bots."""
+        if not self._own_secrets:
+            raise GivenSecretError("WEBHOOK_SECRET is set and counts for all bots; change it there, or unset it")
         await self._book.change_secret(bot, by)
         await self._poke()
 

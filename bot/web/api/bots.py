@@ -52,6 +52,7 @@ class Bots:
                 Nothing,
                 Bot,
                 self._rotate_secret,
+                faults=(409,),
             ),
             Operation(
                 "rotate_token",

@@ -10,12 +10,16 @@ import pytest
 
 from bot.app import administration
 from bot.core.settings import Settings
+from bot.domain.api import Scope
 from bot.domain.errors import AlreadyHostedError, InvalidInputError, StillHeldError, TokenRefusedError
 from bot.domain.ids import BotId, UserId
 from bot.domain.secret import Secret
 from bot.services.hosting.bots import Hosting
 from bot.simulator import Fault
 from tests.acceptance.kit import finished, gated
+from tests.acceptance.operators.test_console import link_to
+from tests.kits.api import Api, token_for
+from tests.kits.console import visitor
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = pytest.mark.servers
@@ -132,6 +136,25 @@ async def test_a_secret_is_exchanged_and_nothing_is_refused(lounge: Lounge, plat
         for url in urls:
             await eventually(partial(serves, url, lounge.bot.id, current), "the new one is known", within=TWO_SECONDS)
             await eventually(partial(_refuses, url, lounge.bot.id, former), "the former one is refused")
+
+
+async def test_a_given_secret_is_not_exchanged(lounge: Lounge, platform: Platform) -> None:
+    """A setting names the secret of all bots: the console and the API refuse, and nothing is written."""
+    given, what = "one-secret-that-counts-for-all", "WEBHOOK_SECRET is set and counts for all bots"
+    async with (
+        platform.instance(WEBHOOK_SECRET=given) as url,
+        visitor(url) as owner,
+        aiohttp.ClientSession() as session,
+    ):
+        await platform.webhook_is_set()
+        api = Api(session, url, await token_for(platform, Scope.ADMIN))
+        await owner.log_in(await link_to(platform, url))
+        page = await owner.post(f"bots/{lounge.bot.id}/rotate-secret")
+        refused = await api.post(f"/bots/{lounge.bot.id}/rotate-secret")
+
+    assert (owner.status, what in page) == (409, True)
+    assert (refused.status, str(refused.json["detail"]).startswith(what)) == (409, True)
+    assert await platform.fetch("SELECT 1 FROM audit_log WHERE action = 'bot_rotate_secret'") == []
 
 
 async def test_a_revoked_token_rests_the_bot_and_no_other(lounge: Lounge, platform: Platform) -> None:

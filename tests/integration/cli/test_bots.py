@@ -94,6 +94,17 @@ async def test_what_cannot_be_done_is_one_sentence(
     assert not typed or typed.strip() not in outcome.out + outcome.err
 
 
+async def test_a_given_webhook_secret_is_not_exchanged(gmbot: Shell) -> None:
+    """It counts for all bots, so another one of this bot's own would count nowhere."""
+    await gmbot("bots", "add", typed=f"{gmbot.platform.bot.token}\n")
+    given = "one-secret-that-counts-for-all"
+    outcome = await gmbot("bots", "rotate-secret", "gate_bot", WEBHOOK_SECRET=given)
+
+    assert outcome.status == 1
+    assert "WEBHOOK_SECRET is set and counts for all bots" in outcome.err
+    assert await gmbot.platform.fetch("SELECT 1 FROM audit_log WHERE action = 'bot_rotate_secret'") == []
+
+
 async def test_the_key_is_exchanged(gmbot: Shell) -> None:
     """Afterwards the new key alone opens everything, and the webhook's secret is the same."""
     await gmbot("bots", "add", typed=f"{gmbot.platform.bot.token}\n")
