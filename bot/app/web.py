@@ -208,7 +208,8 @@ async def _examine(world: World, services: Services) -> Sequence[Answer]:
         database=world.database,
         database_url=world.database_url,
         redis=world.redis,
-        telegram=world.telegram,
+        # It also asks for bots that rest or are disabled, and they go on resting here.
+        telegram=world.telegram.apart(),
         privacy=services.use.privacy,
         owners=OwnerDesk(book=OwnerStore(database=world.database)),
         api=_api_access(world),

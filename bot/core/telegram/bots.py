@@ -49,6 +49,10 @@ class Clients:
             self._resting.discard(bot)
         return known
 
+    def apart(self) -> "Clients":
+        """Return others, none yet, that are made in the same way: what is put there changes nothing here."""
+        return Clients(make=self._make)
+
     def drop(self, bot: BotId) -> None:
         """Run the bot no more."""
         self._bots.pop(bot, None)

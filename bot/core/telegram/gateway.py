@@ -65,6 +65,12 @@ class Gateway:
         self._clock = clock
         self._token_refused = token_refused
 
+    def apart(self, bots: Bots) -> "Gateway":
+        """Return one for other bots, within the same limits. It marks no token as refused."""
+        return Gateway(
+            bots=bots, budget=self._budget, circuits=self._circuits, telemetry=self._telemetry, clock=self._clock
+        )
+
     async def call(
         self,
         demand: Demand,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from redis.asyncio import Redis
@@ -40,6 +40,11 @@ class Telegram:
     gateway: Gateway
     bans: Bans
     capabilities: Capabilities
+
+    def apart(self) -> "Telegram":
+        """Return the same way with no bot yet: who looks at bots there changes none that runs here."""
+        clients = self.bots.apart()
+        return replace(self, bots=clients, gateway=self.gateway.apart(clients))
 
     @property
     def newer_for_presses(self) -> NewerTelegram:

@@ -4,14 +4,19 @@ import re
 
 import pytest
 
+from bot.domain.operator import Rank
+from bot.simulator import Fault
 from tests.acceptance.kit import gated
-from tests.acceptance.operators.test_console import owner, until_known
-from tests.kits.console import Visitor
-from tests.kits.platform import Lounge, Platform
+from tests.acceptance.operators.test_console import link_to, owner, until_known
+from tests.kits.console import Visitor, visitor
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = pytest.mark.servers
 
 __all__ = ["owner"]
+
+# How a bot's rest is answered: as its refused token is, and as a bot that does not run here.
+REFUSED, NOT_HERE = 400, 503
 
 
 def cells(page: str, label: str) -> list[str]:
@@ -53,3 +58,53 @@ async def test_the_right_to_invite_is_shown(owner: Visitor, lounge: Lounge) -> N
     for page in (whole, lacking):
         assert cells(page, "Administrator") == ["yes"] * 3
         assert "Put it right" not in page
+
+
+async def examined(platform: Platform, instance: str) -> str:
+    """Have a viewer examine the installation."""
+    async with visitor(instance) as viewer:
+        await viewer.log_in(await link_to(platform, instance, Rank.VIEWER))
+        findings = await viewer.get("operations/doctor")
+        assert viewer.status == 200
+    return findings
+
+
+async def rights_are(someone: Visitor, path: str, status: int) -> bool:
+    """Whether a group's rights, for which Telegram is asked as the bot, are answered so."""
+    await someone.get(f"{path}/rights")
+    return someone.status == status
+
+
+async def test_an_examination_wakes_no_bot_that_rests(
+    owner: Visitor, lounge: Lounge, platform: Platform, instance: str
+) -> None:
+    """Telegram refuses a token: the bot is asked about, and none of its work is done here for that."""
+    path = await until_known(owner, lounge)
+    # Who the bot is stays refused, so that it rests on; what else is asked would be answered.
+    lounge.sim.faults.add(Fault(kind="error", method="getMe", code=401, description="Unauthorized", times=None))
+    first = lounge.sim.faults.add(Fault(kind="error", code=401, description="Unauthorized", times=None))
+    await owner.get(f"{path}/rights")
+
+    async def marked() -> bool:
+        return bool(await platform.fetch("SELECT 1 FROM bots WHERE refused_at IS NOT NULL"))
+
+    await eventually(marked, "the bot is marked")
+    lounge.sim.faults.remove(first)
+    await eventually(lambda: rights_are(owner, path, REFUSED), "the bot rests")
+    findings = await examined(platform, instance)
+
+    assert "Telegram refuses the token" in findings
+    assert "the webhook is right" in findings
+    assert await rights_are(owner, path, REFUSED)
+
+
+async def test_an_examination_starts_no_bot_that_is_disabled(
+    owner: Visitor, lounge: Lounge, platform: Platform, instance: str
+) -> None:
+    """Nobody acts as the bot, here as on all other instances, until it is enabled."""
+    path = await until_known(owner, lounge)
+    await owner.post(f"bots/{lounge.bot.id}/disable", sure="yes")
+    await eventually(lambda: rights_are(owner, path, NOT_HERE), "the bot is served no more")
+    await examined(platform, instance)
+
+    assert await rights_are(owner, path, NOT_HERE)
