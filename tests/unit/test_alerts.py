@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import promql_parser
 import pytest
 
 from tests.kits.promql import Labels, Query, Rule, Samples, fires, metrics_in, read_rules
@@ -188,6 +189,12 @@ def panels() -> list[tuple[str, str]]:
     """Return the dashboard's queries, each with its panel's title."""
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     return [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+def test_every_query_is_promql() -> None:
+    """By a parser that is not ours, which also knows what each function takes."""
+    for expression in (*(rule.expression for rule in RULES.values()), *(each for _, each in panels())):
+        promql_parser.parse(expression)
 
 
 def test_the_dashboard_is_laid_out() -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from tests.kits.ingress import Headers, Served
-from tests.kits.platform import Lounge
+from tests.kits.ingress import Headers, Served, raw, secret_of, served
+from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers]
 
@@ -70,6 +70,26 @@ async def test_without_the_right_secret_nothing_is_read_counted_or_told(instance
         (403, 0, b"the secret token is missing or wrong\n")
     }
     assert await caller.counts() == before
+
+
+async def test_no_bots_secret_opens_another_bots_door(platform: Platform, lounge: Lounge) -> None:
+    """Two bots of one instance: each takes updates by its own secret, and by it alone."""
+    second = lounge.sim.add_bot(username="second_bot")
+    await platform.host(second)
+    bots = (lounge.bot.id, second.id)
+    async with served(platform) as instance:
+        await eventually(lambda: {call.bot_id for call in lounge.calls("setWebhook")} == set(bots), "webhooks are set")
+        statuses = {
+            (at, of): (
+                await instance.caller.call(
+                    "POST", f"/telegram/{at}", b"{}", headers=[(_SECRET, secret_of(of).encode())]
+                )
+            ).status
+            for at in bots
+            for of in bots
+        }
+
+    assert statuses == {(at, of): 200 if at == of else 403 for at in bots for of in bots}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -134,6 +154,32 @@ async def test_every_json_object_is_taken_once_and_quickly(instance: Served, lou
     assert len([event for event in events if event["event"].startswith("update.")]) <= 1
     assert took < 5
     assert any("News" in text for text in lounge.said())
+
+
+async def test_an_update_beyond_the_gate_is_one_line_of_the_log(instance: Served, lounge: Lounge) -> None:
+    """It has bot, update, kind, outcome and milliseconds, and nothing of what was written; the gate's have no line."""
+    person = {"id": lounge.stranger.id, "is_bot": False, "first_name": "Sam"}
+    private = {"id": lounge.stranger.id, "type": "private", "first_name": "Sam"}
+    elsewhere = {"id": -1009999999999, "type": "supergroup", "title": "Elsewhere"}
+    with capture_logs() as events:
+        for number, chat in ((900000200, private), (900000201, elsewhere)):
+            message = {"message_id": 1, "date": 1, "chat": chat, "from": person, "text": "hello"}
+            reply = await instance.caller.post(raw({"update_id": number, "message": message}))
+            assert reply.status == 200
+    lines = [event for event in events if event["event"] == "update.handled"]
+
+    assert len(lines) == 1
+    took = lines[0].pop("ms")
+    assert isinstance(took, float)
+    assert took >= 0
+    assert lines[0] == {
+        "event": "update.handled",
+        "log_level": "info",
+        "bot": lounge.bot.id,
+        "update": 900000200,
+        "kind": "message",
+        "outcome": "done",
+    }
 
 
 @pytest.mark.parametrize("framing", ["content-length", "chunked", "a lie", "not a number", "negative"])

@@ -12,6 +12,7 @@ from bot.core.postgres.statements import load_statements
 from bot.core.settings import Settings
 from bot.domain.ids import UserId
 from bot.domain.operator import Rank, Source
+from tests.integration.cli.test_bots import Shell
 from tests.kits.console import ALL_PAGES, Visitor, visitor
 from tests.kits.platform import Lounge, Platform, eventually
 
@@ -79,6 +80,22 @@ async def test_a_link_lets_in_once_and_only_by_its_button(platform: Platform, in
 
         assert thief.status == 403
         assert thief.cookies == {}
+
+
+@pytest.mark.processes
+async def test_the_command_prints_a_link_that_works_once(platform: Platform, instance: str, lounge: Lounge) -> None:
+    """And lets in by the role that was asked for."""
+    printed = await Shell(platform)("console-link", "--role", "viewer", WEBHOOK_URL=instance)
+    assert (printed.status, printed.err) == (0, "")
+    link = printed.out.strip()
+    assert link.startswith(f"{instance}/console/login?token=")
+
+    async with visitor(instance) as viewer, visitor(instance) as thief:
+        await viewer.log_in(link)
+        await viewer.post(f"bots/{lounge.bot.id}/disable")
+        assert viewer.status == 403
+        await thief.post("login", token=link.rpartition("=")[2])
+        assert (thief.status, thief.cookies) == (403, {})
 
 
 async def test_the_cookie_is_out_of_reach_and_new_with_each_login(platform: Platform, instance: str) -> None:

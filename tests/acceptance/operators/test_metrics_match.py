@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.backup.log import release_slot
+from tests.acceptance.kit import gated
 from tests.kits.ingress import served
 from tests.kits.platform import Lounge, Platform
 from tests.kits.promql import metrics_in
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.servers
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations" / "monitoring.md"
 # What Prometheus itself tells of a job.
 NOT_OURS = {"up"}
+LABEL = re.compile(r'\w+="((?:[^"\\]|\\.)*)"')
 
 
 # What whoever runs such a bot looks for, by the names that the trade has given it.
@@ -64,9 +66,24 @@ async def test_what_people_look_for_is_told(platform: Platform, tmp_path: Path) 
 
 
 async def test_the_page_lists_every_metric(platform: Platform, tmp_path: Path) -> None:
-    """And no label holds an id."""
+    """None is told that nobody can look up."""
     page = PAGE.read_text(encoding="utf-8")
     parts = ("_bucket", "_sum", "_count")
     known = {name for name in await families(platform, tmp_path) if not name.endswith(parts)}
 
     assert {name for name in known if name not in page} == set()
+
+
+async def test_no_label_holds_an_id(platform: Platform, lounge: Lounge) -> None:
+    """Neither a bot's, a chat's nor a person's, after a gate was set up and has muted somebody."""
+    async with served(platform) as instance:
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        await gated(lounge, platform, lounge.stranger)
+        text = (await instance.caller.call("GET", "/metrics")).body.decode()
+    values = {value for labels in re.findall(r"^\w+\{(.*)\} ", text, re.MULTILINE) for value in LABEL.findall(labels)}
+    people = (lounge.bot, lounge.owner, lounge.member, lounge.stranger)
+    ids = {str(abs(each.id)) for each in (*people, lounge.group, lounge.news, lounge.insiders)}
+
+    assert {"message", "telegram", "sendMessage"} <= values
+    assert {value for value in values if any(number in value for number in ids)} == set()

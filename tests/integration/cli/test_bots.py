@@ -10,7 +10,8 @@ import pytest
 
 from bot.core.crypto import Vault, new_key
 from bot.simulator import Simulator
-from tests.kits.platform import ENCRYPTION_KEY, Platform
+from tests.acceptance.kit import gated
+from tests.kits.platform import ENCRYPTION_KEY, Lounge, Platform
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes]
 
@@ -103,6 +104,79 @@ async def test_a_given_webhook_secret_is_not_exchanged(gmbot: Shell) -> None:
     assert outcome.status == 1
     assert "WEBHOOK_SECRET is set and counts for all bots" in outcome.err
     assert await gmbot.platform.fetch("SELECT 1 FROM audit_log WHERE action = 'bot_rotate_secret'") == []
+
+
+async def test_a_bot_is_changed_stopped_and_removed_by_commands(gmbot: Shell, sim: Simulator) -> None:
+    """Each says in a sentence what is done; another bot's token is refused, and nothing is removed without a yes."""
+    bot = gmbot.platform.bot
+    await gmbot("bots", "add", "--name", "gate", typed=f"{bot.token}\n")
+    before = await _sealed(gmbot)
+    disabled = await gmbot("bots", "disable", "gate")
+    shown = await gmbot("bots", "show", "gate", "--json")
+    enabled = await gmbot("bots", "enable", f"@{bot.username}")
+    secret = await gmbot("bots", "rotate-secret", "gate")
+    foreign = await gmbot("bots", "rotate-token", "gate", typed=f"{sim.add_bot(username='second_bot').token}\n")
+    current = sim.revoke_token(bot)
+    token = await gmbot("bots", "rotate-token", str(bot.id), typed=f"{current}\n")
+    after = await _sealed(gmbot)
+    kept = await gmbot("bots", "remove", "gate", typed="n\n")
+    removed = await gmbot("bots", "remove", "gate", "--yes")
+
+    done = (disabled, enabled, secret, token, removed)
+    assert [(each.status, each.out.split(".")[0].split(";")[0]) for each in done] == [
+        (0, "gate is disabled"),
+        (0, "gate is enabled"),
+        (0, "gate has a new webhook secret"),
+        (0, "gate has a new token"),
+        (0, "gate is removed"),
+    ]
+    assert json.loads(shown.out)["state"] == "disabled"
+    assert (foreign.status, kept.status) == (1, 1)
+    assert "another bot's" in foreign.err
+    assert after[0] == current
+    assert before[1] != after[1]
+    assert await gmbot.platform.fetch("SELECT 1 FROM bots") == []
+
+
+async def _sealed(gmbot: Shell) -> tuple[str, str]:
+    """Return the token and the webhook's secret that are stored."""
+    row = (await gmbot.platform.fetch("SELECT token_encrypted, secret_encrypted FROM bots"))[0]
+    vault = Vault(ENCRYPTION_KEY)
+    return vault.open(row["token_encrypted"]).reveal(), vault.open(row["secret_encrypted"]).reveal()
+
+
+async def test_people_who_are_still_held_are_an_exit_status_of_their_own(gmbot: Shell, lounge: Lounge) -> None:
+    """While no instance runs, nobody is freed: the bot is neither stopped nor removed but by who insists."""
+    async with gmbot.platform.instance():
+        await gmbot.platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        await gated(lounge, gmbot.platform, lounge.stranger)
+    bot = str(lounge.bot.id)
+    held = await gmbot("bots", "disable", bot, "--wait", "1")
+    unmoved = await gmbot("bots", "show", bot, "--json")
+    at_once = await gmbot("bots", "disable", bot, "--at-once")
+    refused = await gmbot("bots", "remove", bot, "--yes")
+    abandoned = await gmbot("bots", "remove", bot, "--yes", "--abandon")
+
+    assert [each.status for each in (held, at_once, refused, abandoned)] == [3, 0, 3, 0]
+    assert "1 people are still muted" in held.err
+    assert [json.loads(unmoved.out)[name] for name in ("state", "muted")] == ["running", 1]
+    assert "1 people stay muted; `gmbot bots enable" in at_once.out
+    assert "nobody else can free them" in refused.err
+    assert await gmbot.platform.fetch("SELECT 1 FROM bots") == []
+
+
+async def test_a_bot_that_is_disabled_by_command_frees_everybody_first(gmbot: Shell, lounge: Lounge) -> None:
+    """The command waits while a running instance does it."""
+    async with gmbot.platform.instance():
+        await gmbot.platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+        await gated(lounge, gmbot.platform, lounge.stranger)
+        disabled = await gmbot("bots", "disable", str(lounge.bot.id))
+
+    assert disabled.status == 0
+    assert disabled.out.endswith(" is disabled.\n")
+    assert not lounge.muted(lounge.stranger)
 
 
 async def test_the_key_is_exchanged(gmbot: Shell) -> None:
