@@ -25,6 +25,7 @@ _WHOLE = frozenset(
         "totals",
         "count_unfreed",
         "export_actions",
+        "erase_actions",
     }
 )
 
