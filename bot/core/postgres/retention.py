@@ -1,5 +1,6 @@
 """How long rows are kept: each method removes what is too old, some at a time, and may run on every instance."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -58,21 +59,15 @@ class Retention:
 
     async def figures(self) -> None:
         """Drop the counts of days that are as long ago as the events that are dropped."""
-        for _ in range(_ROUNDS):
-            if await self._database.execute("forget_days", self._periods.events, _AT_ONCE) < _AT_ONCE:
-                return
+        await _drop(lambda: self._database.execute("forget_days", self._periods.events, _AT_ONCE))
 
     async def cases(self) -> None:
         """Drop cases that were closed long ago."""
-        for _ in range(_ROUNDS):
-            if await self._database.execute("forget_cases", self._periods.cases, _AT_ONCE) < _AT_ONCE:
-                return
+        await _drop(lambda: self._database.execute("forget_cases", self._periods.cases, _AT_ONCE))
 
     async def audit(self) -> None:
         """Drop old entries of the audit log."""
-        for _ in range(_ROUNDS):
-            if await self._database.execute("forget_audit", self._periods.audit, _AT_ONCE) < _AT_ONCE:
-                return
+        await _drop(lambda: self._database.execute("forget_audit", self._periods.audit, _AT_ONCE))
 
     async def letters(self) -> None:
         """Drop what nobody has decided on for so long that it cannot matter any more."""
@@ -89,3 +84,10 @@ class Retention:
                 self._at = (_LOWEST, _LOWEST, _LOWEST)
                 return
             self._at = (row["bot_id"], row["group_id"], row["user_id"])
+
+
+async def _drop(some: Callable[[], Awaitable[int]]) -> None:
+    """Delete what is too old, some at a time, and leave the rest to the next sweep."""
+    for _ in range(_ROUNDS):
+        if await some() < _AT_ONCE:
+            return
