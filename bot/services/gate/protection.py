@@ -10,7 +10,7 @@ from bot.domain.errors import NotReadyError, StoreUnavailableError
 from bot.domain.ids import BotId, CaseId
 from bot.domain.restriction import Case, Wanted
 from bot.services.gate.lines import Lines
-from bot.services.gate.pauses import Respite, doubled
+from bot.services.gate.pauses import LONGEST_PAUSE_SECONDS, Respite, doubled
 from bot.services.gate.shift import Shift
 from bot.services.ports.ledger import CaseLedger
 from bot.services.ports.runtime import Clock
@@ -22,7 +22,6 @@ _WORKERS = 40
 # One bot's crowd waits for its budget with so many of them; the rest is there for all others.
 _MOST_OF_A_BOT = 32
 # After a fault of our own: not in a hot loop, and not so rarely that a passing one holds somebody for long.
-_LONGEST_PAUSE_SECONDS = 300.0
 # A call takes at most 2 s. What takes longer is given back, and found as a crash would have left it.
 _DRAIN_SECONDS = 3.0
 
@@ -162,6 +161,6 @@ class Protection:
         if case is None:
             return False
         try:
-            return await self._ledger.postpone(case, seconds=doubled(1.0, case.attempts, _LONGEST_PAUSE_SECONDS))
+            return await self._ledger.postpone(case, seconds=doubled(1.0, case.attempts, LONGEST_PAUSE_SECONDS))
         except StoreUnavailableError:
             return True
