@@ -7,7 +7,7 @@ from bot.domain.errors import TelegramRefusedError
 from bot.domain.group import ChatInfo, ProtectedGroup, SetUp
 from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.services.groups.directory import Directory
-from bot.services.groups.setup import Problem, Request, Setup, chat_reference
+from bot.services.groups.setup import Problem, Request, Setup
 from bot.services.ports.groups import SetUps
 from bot.services.ports.telegram import TelegramChats
 
@@ -71,14 +71,8 @@ class Onboarding:
 
     async def find(self, set_up: SetUp, reference: str) -> ChannelId | Refused:
         """Find the channel that an admin names. Raises TelegramUnavailableError."""
-        shown: dict[str, str | int] = {"channel": reference}
-        try:
-            info = await self._telegram.chat(set_up.bot_id, chat_reference(reference))
-        except TelegramRefusedError:
-            return Refused((Problem("setup.channel_not_found", shown),), set_up)
-        if info.kind != "channel":
-            return Refused((Problem("setup.not_a_channel", shown),), set_up)
-        return ChannelId(info.chat_id)
+        info = await self._setup.find_channel(set_up.bot_id, reference)
+        return Refused((info,), set_up) if isinstance(info, Problem) else ChannelId(info.chat_id)
 
     async def pick(
         self, set_up: SetUp, channel: ChannelId, language: str, how: How | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.domain.consent import Ruling, decides
 from bot.domain.errors import ChannelVetoedError, TelegramRefusedError
-from bot.domain.group import Channel, GroupSetup, ProtectedGroup
+from bot.domain.group import Channel, ChatInfo, GroupSetup, ProtectedGroup
 from bot.domain.ids import BotId, CaseId, ChannelId, GroupId, UserId
 from bot.domain.permissions import MemberState, Role
 from bot.domain.policy import Enforcement, JoinRequests, Locked, Policy, in_force
@@ -172,17 +172,22 @@ class Setup:
             rights.append("can_invite_users")
         return [Problem(f"setup.missing.{right}", {}) for right in rights]
 
-    async def _channel(self, request: Request, reference: str) -> Channel | Problem:
-        """Find a channel, prove that both the bot and the caller are admins there, and heed whom it belongs to."""
+    async def find_channel(self, bot: BotId, reference: str) -> ChatInfo | Problem:
+        """Find the channel that somebody names. Raises TelegramUnavailableError."""
         shown: dict[str, str | int] = {"channel": reference}
         try:
-            info = await self._telegram.chat(request.bot_id, chat_reference(reference))
+            info = await self._telegram.chat(bot, _chat_reference(reference))
         except TelegramRefusedError:
             return Problem("setup.channel_not_found", shown)
-        if info.kind != "channel":
-            return Problem("setup.not_a_channel", shown)
+        return info if info.kind == "channel" else Problem("setup.not_a_channel", shown)
+
+    async def _channel(self, request: Request, reference: str) -> Channel | Problem:
+        """Find a channel, prove that both the bot and the caller are admins there, and heed whom it belongs to."""
+        info = await self.find_channel(request.bot_id, reference)
+        if isinstance(info, Problem):
+            return info
         channel = ChannelId(info.chat_id)
-        shown = {"channel": info.title}
+        shown: dict[str, str | int] = {"channel": info.title}
         if not (await self._own_state(request.bot_id, channel)).is_admin:
             return Problem("setup.bot_not_in_channel", shown)
         caller = await self._state(request.bot_id, channel, request.by)
@@ -212,7 +217,7 @@ class Setup:
             return MemberState(Role.LEFT, is_member=False)
 
 
-def chat_reference(reference: str) -> str | int:
+def _chat_reference(reference: str) -> str | int:
     """Read what was typed: a number, a name, or a link to a public channel."""
     text = reference.strip().removeprefix("https://").removeprefix("http://").removeprefix("t.me/")
     try:
