@@ -1,5 +1,6 @@
 """Who may write although they are not in the channels: newcomers, who has asked to join, who was there before."""
 
+from bot.domain.errors import TelegramPausedError
 from bot.domain.group import ProtectedGroup
 from bot.domain.ids import BotId, GroupId, UserId
 from bot.domain.membership import Allow, Doubt, Membership, Missing, Standing, Verdict, judge
@@ -93,21 +94,21 @@ class Judgement:
 
     async def on(self, group: ProtectedGroup, user: UserId) -> tuple[Verdict, Spared | None]:
         """Judge somebody anew, and say whether they are spared if they are absent. Raises as `Sparing.of` does."""
-        if user in group.exempt:
-            return Allow(), None
-        standing = await self._verification.examine(group.bot_id, user, group.channel_ids)
-        return await self._of(standing, group, user)
+        verdict, spared, _ = await self._judge(group, user)
+        return verdict, spared
 
     async def after_a_pause(self, group: ProtectedGroup, user: UserId) -> tuple[Verdict, Spared | None]:
         """Judge like `on`, for who can wait: raise TelegramPausedError where a pause of Telegram's is all the doubt."""
-        if user in group.exempt:
-            return Allow(), None
-        standing, pause = await self._verification.examine_and_wait(group.bot_id, user, group.channel_ids)
-        verdict, spared = await self._of(standing, group, user)
+        verdict, spared, pause = await self._judge(group, user)
         if pause is not None and isinstance(verdict, Doubt):
             raise pause
         return verdict, spared
 
-    async def _of(self, standing: Standing, group: ProtectedGroup, user: UserId) -> tuple[Verdict, Spared | None]:
+    async def _judge(
+        self, group: ProtectedGroup, user: UserId
+    ) -> tuple[Verdict, Spared | None, TelegramPausedError | None]:
+        if user in group.exempt:
+            return Allow(), None, None
+        standing, pause = await self._verification.examine_and_wait(group.bot_id, user, group.channel_ids)
         verdict = judge(await self._sparing.counted(group, user, standing), group.policy.require)
-        return verdict, await self._sparing.of(group, user) if isinstance(verdict, Missing) else None
+        return verdict, await self._sparing.of(group, user) if isinstance(verdict, Missing) else None, pause
