@@ -10,7 +10,7 @@ from telegram.ext import ContextTypes
 
 from bot.domain.consent import Answer, OwnChannel, Use, decides
 from bot.domain.errors import TelegramError, TelegramRefusedError
-from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
+from bot.domain.ids import BotId, ChannelId, GroupId, UserId
 from bot.domain.message import Button, ChannelPicker, Outgoing
 from bot.domain.permissions import MemberState, Role
 from bot.handlers.reading import bot_of
@@ -98,10 +98,10 @@ class ChannelOwners:
         else:
             numbers = (-int(found[2], 16), -int(found[3], 16))
             press = _Press(bot, user, found[1], ChannelId(numbers[0]), GroupId(numbers[1]))
-            key = await self._act(update, press, MessageId(query.message.message_id))
+            key = await self._act(update, press)
         await self._replies.toast(update, key)
 
-    async def _act(self, update: Update, press: _Press, message: MessageId) -> str:
+    async def _act(self, update: Update, press: _Press) -> str:
         """Do what the button says, if its presser may; return the toast's key, empty for none."""
         if press.verb == _OTHER:
             await self._offer(update, press.user)
@@ -114,12 +114,8 @@ class ChannelOwners:
         card = await self._use.channels.card(press.bot, press.channel) or card
         use = next((each for each in card.uses if each.group_id == press.group), None)
         page = self._card(update, card) if use is None else self._group(update, card, use)
-        try:
-            await self._use.presses.edit(press.bot, press.user, message, page)
-        except TelegramError:
-            # It shows what it showed; what was decided is decided.
-            return key or "press.unknown"
-        return key
+        # Where it shows what it showed, what was decided is decided all the same.
+        return key if await self._replies.redraw(update, page) else key or "press.unknown"
 
     async def _decide(self, press: _Press, card: OwnChannel) -> str:
         channels = self._use.channels

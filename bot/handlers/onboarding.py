@@ -75,7 +75,7 @@ class Onboard:
         # Rights often come a moment after the arrival: what counts is what the bot has now.
         missing = missing_in_group(await self._own_state(update, GroupId(change.chat.id), new), enforcement)
         name = update.get_bot().username
-        rows = [(self._link(update, "onboarding.choose_button", links.set_up(name, GroupId(change.chat.id))),)]
+        rows = [(self._replies.choose(update, GroupId(change.chat.id)),)]
         lines = [self._replies.say(update, "onboarding.welcome", group=change.chat.title or "")]
         if missing:
             needed = needed_in_group(enforcement)

@@ -7,7 +7,7 @@ from telegram.ext import ContextTypes
 
 from bot.domain.errors import TelegramError
 from bot.domain.group import ProtectedGroup
-from bot.domain.ids import GroupId, MessageId, UserId
+from bot.domain.ids import GroupId, UserId
 from bot.domain.message import Button, Outgoing
 from bot.handlers.reading import bot_of
 from bot.handlers.replies import Replies
@@ -42,12 +42,12 @@ class GroupStatistics:
         if query is None or query.message is None:
             return
         try:
-            key = await self._press(update, query, GroupId(query.message.chat.id), MessageId(query.message.message_id))
+            key = await self._press(update, query, GroupId(query.message.chat.id))
         except TelegramError:
             key = "press.unknown"
         await self._replies.toast(update, key)
 
-    async def _press(self, update: Update, query: CallbackQuery, chat: GroupId, message: MessageId) -> str:
+    async def _press(self, update: Update, query: CallbackQuery, chat: GroupId) -> str:
         found, group = _DATA.fullmatch(query.data or ""), self._use.directory.group(bot_of(update), chat)
         if found is None or group is None:
             return "press.stale"
@@ -55,8 +55,8 @@ class GroupStatistics:
         # The owner's lock is for what is changed; to look at it, one has to be an admin.
         if say is Say.NOT_ADMIN:
             return f"press.{say.value}"
-        await self._use.presses.edit(group.bot_id, chat, message, await self._shown(update, group, int(found[1])))
-        return ""
+        drawn = await self._replies.redraw(update, await self._shown(update, group, int(found[1])))
+        return "" if drawn else "press.unknown"
 
     async def _shown(self, update: Update, group: ProtectedGroup, days: int) -> Outgoing:
         stats, picture = await self._use.statistics.of(group, days)
