@@ -1,5 +1,6 @@
 """Redis or Valkey: one client with bounds on every wait."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import MappingProxyType
@@ -51,6 +52,16 @@ async def open_redis(url: str) -> AsyncIterator[Redis]:
         stack.push_async_callback(pool.disconnect)
         stack.push_async_callback(client.aclose)
         yield client
+
+
+@asynccontextmanager
+async def answered(*, within: float) -> AsyncIterator[None]:
+    """Bound what the block asks of Redis, in seconds. Raises NotReadyError where Redis is away or too slow."""
+    try:
+        async with asyncio.timeout(within):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise NotReadyError(f"Redis: {error!r}") from error
 
 
 async def check_redis(client: Redis) -> None:

@@ -1,13 +1,12 @@
 """Updates that wait for PostgreSQL in a bounded Redis stream, and in the memory of whoever put them there."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from bot.core.redis.connection import answered
 from bot.core.redis.scripts import load_script
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, UpdateId
@@ -16,7 +15,6 @@ from bot.domain.intent import KeptUpdate
 _ANSWER_SECONDS = 0.5
 # Longer than any outage; what is done is let go of at once.
 _KEEP_MS = 7 * 24 * 3600 * 1000
-_AWAY = (RedisError, OSError, TimeoutError)
 
 
 class RedisBacklog:
@@ -44,11 +42,8 @@ class RedisBacklog:
         Raises NotReadyError without Redis.
         """
         args: list[str | int | bytes] = [update.key, update.bot_id, update.update_id, update.body, self._most, _KEEP_MS]
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                kept = bool(await self._keep(keys=self._keys(update.bot_id), args=args))
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            kept = bool(await self._keep(keys=self._keys(update.bot_id), args=args))
         if kept:
             self._own[update.bot_id].setdefault(update.key, update)
         return kept
@@ -57,9 +52,9 @@ class RedisBacklog:
         """Return the bots for which anything waits, as far as anybody can say."""
         found = {bot for bot, updates in self._own.items() if updates}
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 members = await cast("Awaitable[set[bytes]]", self._redis.smembers(f"{self._prefix}:bots"))
-        except _AWAY:
+        except NotReadyError:
             return found
         return found | {BotId(int(member)) for member in members}
 
@@ -68,18 +63,18 @@ class RedisBacklog:
         if self._own[bot]:
             return False
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 return await self._redis.xlen(self._keys(bot)[0]) == 0
-        except _AWAY:
+        except NotReadyError:
             return True
 
     async def first(self, bot: BotId, limit: int) -> Sequence[KeptUpdate]:
         """Return what waits for the bot, in the order in which Telegram made it."""
         found = dict(self._own[bot])
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 rows = await self._redis.xrange(self._keys(bot)[0], count=limit)
-        except _AWAY:
+        except NotReadyError:
             # Its own are in memory; those of others wait until Redis is back.
             rows = []
         else:
@@ -94,10 +89,10 @@ class RedisBacklog:
         """Let go of an update. Should Redis not hear of it, the mark that it is done keeps it from being done twice."""
         self._own[update.bot_id].pop(update.key, None)
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 known = [self._ids.pop(update.key)] if update.key in self._ids else []
                 await self._unkeep(keys=self._keys(update.bot_id), args=[update.key, update.bot_id, *known])
-        except _AWAY:
+        except NotReadyError:
             return
 
     def _keys(self, bot: BotId) -> list[str]:

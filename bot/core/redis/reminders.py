@@ -1,13 +1,12 @@
 """Reminders that stand while PostgreSQL is away: in Redis, and in the memory of whoever said them."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from bot.core.redis.connection import answered
 from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, GroupId, MessageId
 from bot.domain.message import Posted
@@ -18,7 +17,6 @@ _ANSWER_SECONDS = 0.5
 _STANDING = "gmbot:reminders"
 # Telegram lets nobody delete a message that is older.
 _KEEP_SECONDS = 48 * 3600
-_AWAY = (RedisError, OSError, TimeoutError)
 
 
 class RedisReminders:
@@ -30,46 +28,37 @@ class RedisReminders:
 
     async def take_turn(self, bot: BotId, group: GroupId, *, seconds: float) -> bool:
         """Take a group's turn for so long; of all instances one gets it. Raises NotReadyError without Redis."""
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                return bool(await self._redis.set(_turn(bot, group), 1, nx=True, px=round(seconds * 1000)))
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            return bool(await self._redis.set(_turn(bot, group), 1, nx=True, px=round(seconds * 1000)))
 
     async def stands(self, reminder: Reminder) -> None:
         """Note a reminder that was said. Raises NotReadyError when only this process knows of it."""
         self._own[reminder.bot_id, reminder.group_id].add(reminder)
         if reminder.user_id is not None:
             return
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._redis.zadd(_STANDING, {_member(reminder): 0})
-                await self._redis.expire(_STANDING, _KEEP_SECONDS)
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            await self._redis.zadd(_STANDING, {_member(reminder): 0})
+            await self._redis.expire(_STANDING, _KEEP_SECONDS)
 
     async def standing(self, bot: BotId, group: GroupId) -> Sequence[Reminder]:
         """Return what stands in a group, whoever said it. Raises NotReadyError without Redis."""
         place = f"{bot}:{group}:"
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                found = await self._redis.zrangebylex(_STANDING, f"[{place}", f"({place}~")
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            found = await self._redis.zrangebylex(_STANDING, f"[{place}", f"({place}~")
         return [*self._own[bot, group].union(map(_read, cast("list[bytes]", found)))]
 
     async def left(self) -> Sequence[Reminder]:
         """Return what is to go once the outage is over: this process's own, and what nobody else's turn is about."""
         own = set().union(*self._own.values())
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 found = cast("list[bytes]", await self._redis.zrange(_STANDING, 0, -1))
                 others = [reminder for reminder in map(_read, found) if reminder not in own]
                 async with self._redis.pipeline(transaction=False) as pipeline:
                     for reminder in others:
                         pipeline.exists(_turn(reminder.bot_id, reminder.group_id))
                     turns = await pipeline.execute()
-        except _AWAY:
+        except NotReadyError:
             # Its own are in memory; those of others wait until Redis is back.
             return [*own]
         # For another instance PostgreSQL may still be away.
@@ -82,9 +71,9 @@ class RedisReminders:
         if not self._own[place]:
             del self._own[place]
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with answered(within=_ANSWER_SECONDS):
                 await self._redis.zrem(_STANDING, _member(reminder))
-        except _AWAY:
+        except NotReadyError:
             return
 
 

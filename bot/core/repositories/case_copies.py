@@ -12,10 +12,10 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bot.core.clock import SystemClock
+from bot.core.redis.connection import answered
 from bot.core.redis.scripts import load_script
 from bot.core.repositories.priors import prior_from_json, prior_to_json
 from bot.core.telemetry.traces import step
-from bot.domain.errors import NotReadyError
 from bot.domain.ids import BotId, CaseId, GroupId, MessageId, UserId
 from bot.domain.recent import Recent
 from bot.domain.restriction import Case, CaseCopy, Done
@@ -74,23 +74,17 @@ class CaseCopies:
 
     async def of_user(self, bot: BotId, user: UserId) -> Sequence[CaseCopy]:
         """Return the copies of a user's cases. Raises NotReadyError without Redis."""
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                members = await cast("asyncio.Future[set[bytes]]", self._redis.smembers(set_of(bot, user)))
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            members = await cast("asyncio.Future[set[bytes]]", self._redis.smembers(set_of(bot, user)))
         return await self.find([CaseId(int(member)) for member in sorted(members)])
 
     async def find(self, cases: Sequence[CaseId]) -> Sequence[CaseCopy]:
         """Return the copies of cases, as far as there are any. Raises NotReadyError without Redis."""
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await self.catch_up()
-                texts = [
-                    await cast("asyncio.Future[bytes | None]", self._redis.hget(key_of(case), "text")) for case in cases
-                ]
-        except _AWAY as error:
-            raise NotReadyError(f"Redis: {error!r}") from error
+        async with answered(within=_ANSWER_SECONDS):
+            await self.catch_up()
+            texts = [
+                await cast("asyncio.Future[bytes | None]", self._redis.hget(key_of(case), "text")) for case in cases
+            ]
         return [_copy(text) for text in texts if text]
 
     def forget_written(self) -> None:
