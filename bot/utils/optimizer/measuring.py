@@ -90,6 +90,7 @@ class Laboratory:
         self._samples = samples
         self._clock = clock
         self._statements = load_statements()
+        self._probes = {probe.statement: probe for probe in probes()}
 
     async def examine(self, probe: Probe, *, runs: int, seconds: float = 5.0) -> Finding:
         """Measure a statement and explain it a few times; `seconds` bound the measurement."""
@@ -155,5 +156,5 @@ class Laboratory:
 
     async def _make_ground(self, probe: Probe, sample: Sample) -> None:
         if probe.before is not None:
-            (ground,) = (each for each in probes() if each.statement == probe.before)
+            ground = self._probes[probe.before]
             await self._connection.fetch(self._statements[ground.statement], *ground.values(sample))
