@@ -26,7 +26,7 @@ _PAUSES = (1.0, 2.0, 4.0)
 # In all, with the last call: whoever waits for the answer gives up after 30.
 _LONGEST_SECONDS = 25.0
 
-TO_INVITE = "can_invite_users"
+_TO_INVITE = "can_invite_users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +217,5 @@ def _with(policy: Policy, choices: Mapping[str, str]) -> Policy:
 
 def _wanted(own: MemberState, *, is_wanted: bool) -> tuple[tuple[str, bool], ...]:
     """Tell whether the bot may invite, where something waits for it or it may."""
-    given = TO_INVITE in own.rights
-    return ((TO_INVITE, given),) if given or is_wanted else ()
+    given = _TO_INVITE in own.rights
+    return ((_TO_INVITE, given),) if given or is_wanted else ()
