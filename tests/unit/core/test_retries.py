@@ -14,9 +14,9 @@ from bot.core.telegram.bans import Bans
 from bot.core.telegram.bots import make_bot
 from bot.core.telegram.circuit import Circuits
 from bot.core.telegram.client import TelegramClient
-from bot.core.telegram.demand import Demand, Limits, Priority
+from bot.core.telegram.demand import Limits, Priority
 from bot.core.telegram.gateway import Gateway
-from bot.core.telegram.own_budget import Grant, OwnBudget
+from bot.core.telegram.own_budget import OwnBudget
 from bot.core.telegram.telemetry import Telemetry
 from bot.core.telegram.transport import SharedPool
 from bot.domain.errors import (
@@ -31,6 +31,7 @@ from bot.domain.ids import BotId, ChannelId, GroupId, MessageId, UserId
 from bot.domain.membership import Membership
 from bot.domain.message import Outgoing
 from bot.domain.secret import Secret
+from tests.fakes.budget import LoneBudget
 
 BOT, NEWS, USER, GROUP = BotId(7), ChannelId(-100), UserId(5), GroupId(-200)
 MESSAGES = (MessageId(1), MessageId(2))
@@ -73,20 +74,6 @@ class Api:
         writer.close()
 
 
-@dataclass
-class Alone:
-    """A budget for one process, without Redis."""
-
-    own: OwnBudget
-
-    async def ask(self, demand: Demand) -> Grant:
-        return self.own.ask(demand, 1)
-
-    async def flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
-        del grant
-        self.own.flooded(demand, retry_after, started)
-
-
 class RealTime:
     """The clock, with a way round: what is slept is added and not waited for."""
 
@@ -124,7 +111,7 @@ async def line(*, give_up_after: float = 2.0) -> AsyncIterator[Line]:
     try:
         port = server.sockets[0].getsockname()[1]
         bot = make_bot(Secret("7:TOKEN"), api_url=f"http://127.0.0.1:{port}", pool=pool, timeout=give_up_after)
-        budget = Alone(OwnBudget(limits=LIMITS, monotonic=clock.monotonic))
+        budget = LoneBudget(OwnBudget(limits=LIMITS, monotonic=clock.monotonic))
         gateway = Gateway(bots={BOT: bot}, budget=budget, circuits=circuits, telemetry=telemetry, clock=clock)
         yield Line(
             api, clock, circuits, telemetry, TelegramClient(gateway, priority=Priority.PRESS, patience=1.0, bans=Bans())

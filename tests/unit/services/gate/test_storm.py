@@ -16,7 +16,7 @@ from telegram.error import RetryAfter
 from bot.core.telegram.circuit import Circuits
 from bot.core.telegram.demand import Demand, Limits, Priority
 from bot.core.telegram.gateway import Gateway
-from bot.core.telegram.own_budget import Grant, OwnBudget
+from bot.core.telegram.own_budget import OwnBudget
 from bot.core.telegram.telemetry import Telemetry
 from bot.core.texts import Catalogs
 from bot.domain.errors import TelegramUnavailableError
@@ -24,6 +24,7 @@ from bot.domain.ids import BotId, ChannelId, UserId
 from bot.domain.membership import Membership
 from bot.domain.restriction import Done
 from bot.services.gate.protection import Protection
+from tests.fakes.budget import LoneBudget
 from tests.fakes.ports import FakeTelegram
 from tests.kits.jumping import JumpingLoop, LoopClock
 from tests.kits.world import BOT, GROUP, LOUNGE, NEWS, World
@@ -56,20 +57,6 @@ class Telegram(FakeTelegram):
 
 
 @dataclass
-class OneBudget:
-    """The budget that all instances share."""
-
-    own: OwnBudget
-
-    async def ask(self, demand: Demand) -> Grant:
-        return self.own.ask(demand, 1)
-
-    async def flooded(self, demand: Demand, retry_after: float, grant: Grant, started: float) -> None:
-        del grant
-        self.own.flooded(demand, retry_after, started)
-
-
-@dataclass
 class Storm:
     """Instances over one store and one Telegram, which asks for a pause at every third call."""
 
@@ -86,7 +73,7 @@ class Storm:
         circuits = Circuits(monotonic=self.clock.monotonic)
         self.gateway = Gateway(
             bots={BOT: cast("Bot", None)},
-            budget=OneBudget(self.own),
+            budget=LoneBudget(self.own),
             circuits=circuits,
             telemetry=Telemetry(open_circuits=circuits.open, shared=lambda: True),
             clock=self.clock,

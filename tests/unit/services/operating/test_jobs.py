@@ -1,29 +1,23 @@
 """Long work that operators start: it ends in the eyes of whoever waits, however it ends."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import BotId, GroupId, UserId
-from bot.domain.operator import Actor, By, Operator, Rank, Source
+from bot.domain.ids import GroupId, UserId
+from bot.domain.operator import Actor, Operator, Rank, Source
 from bot.domain.warming import WarmupStats
 from bot.services.operating.jobs import Jobs
 from bot.services.operating.warmings import Warmings
 from tests.fakes.access import FakeShelf
+from tests.fakes.notes import FakeNotes
 from tests.fakes.ports import FakeClock, FakeSpawner
 from tests.kits.platform import eventually
 from tests.kits.world import BOT, GROUP, World
 
 WHO = Operator(Actor(UserId(7), Source.CONSOLE), Rank.OPERATOR, None)
-
-
-class Notes:
-    """The audit, which nobody reads here."""
-
-    async def note(self, by: By, bot: BotId, action: str, chat: int | None, detail: Mapping[str, object]) -> None:
-        """Forget it."""
 
 
 class Warmer:
@@ -55,7 +49,7 @@ class Desk:
             groups=world.directory,
             warmer=lambda _: warmer,
             jobs=self.jobs,
-            notes=Notes(),
+            notes=FakeNotes(),
         )
 
     async def started(self) -> str:

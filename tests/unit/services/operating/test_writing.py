@@ -1,29 +1,17 @@
 """An operator's message while Telegram does not answer: sent again where it surely was not sent, else never."""
 
 import asyncio
-from collections.abc import Mapping
 
 import pytest
 
 from bot.domain.errors import TelegramUnavailableError, TokenRefusedError
-from bot.domain.ids import BotId, UserId
-from bot.domain.operator import Actor, By, Operator, Rank, Source
+from bot.domain.ids import UserId
+from bot.domain.operator import Actor, Operator, Rank, Source
 from bot.services.operating.groups import GroupDesk, Sent
+from tests.fakes.notes import FakeNotes
 from tests.kits.world import BOT, GROUP, LOUNGE, World
 
 WHO = Operator(Actor(UserId(7), Source.API), Rank.OPERATOR, None)
-
-
-class Notes:
-    """Keeps the details of what is noted."""
-
-    def __init__(self) -> None:
-        self.details: list[Mapping[str, object]] = []
-
-    async def note(self, by: By, bot: BotId, action: str, chat: int | None, detail: Mapping[str, object]) -> None:
-        """Keep the detail."""
-        del by, bot, action, chat
-        self.details.append(detail)
 
 
 class Stage:
@@ -31,7 +19,7 @@ class Stage:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.notes = Notes()
+        self.notes = FakeNotes()
         self.desk = GroupDesk(
             groups=world.directory,
             gates=world.policies,
