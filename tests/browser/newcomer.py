@@ -1,12 +1,15 @@
 """A newcomer protects a group in the chat page, with nothing typed but /start, in English and in Farsi."""
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from playwright.async_api import Page, expect
 
 from bot.core.texts import load_catalogs
+from tests.browser.test_main_job import be
 
 
 @dataclass(frozen=True)
@@ -20,19 +23,48 @@ class Newcomer:
     stranger: str
     started: str
     greeted: str
+    done: str
     question: str
     """What the stranger writes in the end."""
+    bot: str = "GMBot"
 
 
 ENGLISH = Newcomer(
-    "en", "Olivia", "Book Club", "Book News", "Sam", "Hello!", "One step is left", "Hello, which book is it?"
+    "en",
+    "Olivia",
+    "Book Club",
+    "Book News",
+    "Sam",
+    "choose your group",
+    "One step is left",
+    "✅ Admin of Book News",
+    "Hello, which book is it?",
 )
 FARSI = Newcomer(
-    "fa", "لیلا", "باشگاه کتاب", "Book World", "آرش", "سلام!", "تنها یک گام مانده است", "سلام! این هفته چه می‌خوانیم؟"
+    "fa",
+    "لیلا",
+    "باشگاه کتاب",
+    "Book World",
+    "آرش",
+    "سلام!",
+    "تنها یک گام مانده است",
+    "✅",
+    "سلام! این هفته چه می‌خوانیم؟",
 )
 
 Look = Callable[[str], Awaitable[None]]
 """Is told the name of each step, when the page shows it."""
+
+
+def looking(page: Page, way: str) -> Look:
+    """Return what keeps a picture of each step where SCREENSHOTS names a directory."""
+
+    async def look(name: str) -> None:
+        directory = os.environ.get("SCREENSHOTS")
+        if directory:
+            await page.screenshot(path=Path(directory) / f"{way}-{name}.png")
+
+    return look
 
 
 async def furnish(address: str, who: Newcomer) -> None:
@@ -59,9 +91,9 @@ async def furnish(address: str, who: Newcomer) -> None:
 async def protect(page: Page, who: Newcomer, look: Look) -> None:
     """Go the whole way, from Start to a stranger who is asked to join."""
     texts = load_catalogs()
-    await page.get_by_role("radio", name=who.admin).click()
+    await be(page, who.admin)
     await chats(page)
-    await chat(page, "GMBot")
+    await chat(page, who.bot)
     await page.get_by_role("button", name="Start", exact=True).click()
     await expect(page.locator(".message", has_text=who.started)).to_be_visible()
     await look("1-start")
@@ -74,13 +106,13 @@ async def protect(page: Page, who: Newcomer, look: Look) -> None:
     await page.locator(".replykeys").get_by_role("button", name=pick).click()
     await look("3-pick-channel")
     await page.locator("#picker").get_by_role("button", name=who.channel).click()
-    await expect(page.locator(".message", has_text="✅").last).to_contain_text(who.channel)
+    await expect(page.locator(".message", has_text=who.done).last).to_contain_text(who.channel)
     await look("4-done")
 
 
 async def gate(page: Page, who: Newcomer, look: Look) -> None:
     """Have somebody write who is not in the channel."""
-    await page.get_by_role("radio", name=who.stranger).click()
+    await be(page, who.stranger)
     await chats(page)
     await chat(page, who.group)
     composer = page.get_by_role("textbox", name="Message", exact=True)
@@ -101,6 +133,7 @@ async def chats(page: Page) -> None:
 async def chat(page: Page, title: str) -> None:
     """Open a chat. The list shows what was said last, too, and by whom."""
     await page.locator("#chatlist").get_by_role("button").filter(has=page.get_by_text(title, exact=True)).click()
+    await expect(page.locator("#chathead h2")).to_have_text(title)
 
 
 async def press(page: Page, label: str) -> None:

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage
 from tests.browser.demo import running_demo
-from tests.browser.onboarding import be_gated, looking, open_bot, protect_book_club
+from tests.browser.newcomer import ENGLISH, gate, looking, protect
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,12 +29,11 @@ async def demo(browser: object) -> AsyncIterator[str]:
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 async def test_a_newcomer_protects_a_group_without_typing(demo: str, open_page: OpenPage, *, phone: bool) -> None:
     """Start, add to a group, choose the channel: a stranger is gated, all within a minute."""
-    page, look = await open_page(demo, size=PHONE if phone else DESKTOP, touch=phone), looking("onboarding")
-    await open_bot(page, "GMBot", phone=phone)
+    page = await open_page(demo, size=PHONE if phone else DESKTOP, touch=phone)
+    look = looking(page, "onboarding")
     started = time.monotonic()
-    await protect_book_club(page, look)
+    await protect(page, ENGLISH, look)
     seconds = time.monotonic() - started
-    await look(page, "5-done")
-    await be_gated(page, look, phone=phone)
+    await gate(page, ENGLISH, look)
 
     assert seconds < 60
