@@ -93,7 +93,7 @@ async def concurrency(lab: Lab, size: Size, tick: Tick) -> Outcome:
         people = lab.newcomers(CONCURRENT)
         run = await at_once(_messages(lab, people), tick=tick)
         latencies += run.latencies
-        errors += run.errors + len(lab.unverified(people)) + len(lab.muted(people))
+        errors += run.errors + len(await lab.unverified(people)) + lab.repeated(people) + len(lab.muted(people))
     return Outcome(
         name=f"errors of {CONCURRENT} at once",
         unit="",
@@ -109,7 +109,7 @@ async def throughput(lab: Lab, size: Size, tick: Tick) -> Outcome:
     per_second = 40.0
     people = lab.newcomers(round(per_second * size.seconds))
     run = await open_loop(_messages(lab, people), per_second=per_second, seed=SEED, tick=tick)
-    errors = run.errors + len(lab.unverified(people)) + len(lab.muted(people))
+    errors = run.errors + len(await lab.unverified(people)) + len(lab.muted(people))
     return Outcome(
         name="verifications a minute",
         unit="",
