@@ -30,12 +30,13 @@ class Activity:
         self._seen: set[tuple[BotId, GroupId, UserId]] = set()
         self._lately: set[tuple[BotId, GroupId, UserId]] = set()
         self._anew_at = 0.0
-        self._unasked: dict[tuple[BotId, GroupId], int] = defaultdict(int)
+        # By bot, then by group: most messages find their count there, and no key has to be made for them.
+        self._unasked: dict[BotId, dict[GroupId, int]] = defaultdict(lambda: defaultdict(int))
         self._flushing = asyncio.Lock()
 
     def sighted(self, bot: BotId, group: GroupId, user: UserId) -> None:
         """Note that the user wrote and passed the gate, and that nobody had to be asked."""
-        self._unasked[bot, group] += 1
+        self._unasked[bot][group] += 1
         self.seen(bot, group, user)
 
     def seen(self, bot: BotId, group: GroupId, user: UserId) -> None:
@@ -56,15 +57,14 @@ class Activity:
             self._forget_in_time()
             if self._seen:
                 await self._flush_seen()
-            if self._unasked:
-                await self._flush_unasked()
+            await self._flush_unasked()
 
     async def finish(self) -> None:
         """Write all that is left before the instance stops; what cannot be written is lost."""
         with suppress(StoreUnavailableError):
             await self.flush()
             async with self._flushing:
-                while self._unasked:
+                while any(self._unasked.values()):
                     await self._flush_unasked()
 
     async def _flush_seen(self) -> None:
@@ -85,14 +85,21 @@ class Activity:
             self._anew_at = now + _AGAIN_SECONDS
 
     async def _flush_unasked(self) -> None:
-        """Write the counts of the groups that have waited longest."""
-        unasked = {key: self._unasked.pop(key) for key in list(islice(self._unasked, _GROUPS_AT_ONCE))}
+        """Write the counts of the groups that have waited longest; each bot has its part."""
+        part = max(1, _GROUPS_AT_ONCE // (len(self._unasked) or 1))
+        taken = [
+            (bot, group, counts.pop(group))
+            for bot, counts in self._unasked.items()
+            for group in list(islice(counts, part))
+        ]
+        if not taken:
+            return
         try:
-            await self._store.unasked([(bot, group, count) for (bot, group), count in unasked.items()])
+            await self._store.unasked(taken)
         except BaseException:
             # If it was written all the same, some messages count twice.
-            for key, count in unasked.items():
-                self._unasked[key] += count
+            for bot, group, count in taken:
+                self._unasked[bot][group] += count
             raise
 
     async def run(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from bot.domain.errors import StoreUnavailableError
-from bot.domain.ids import GroupId, UserId
+from bot.domain.ids import BotId, GroupId, UserId
 from bot.services.membership.activity import Activity
 from tests.fakes.ports import for_a_while
 from tests.kits.world import BOT, GROUP, MEMBER, World
@@ -81,6 +81,18 @@ async def test_many_groups_are_counted_in_turn(world: World) -> None:
 
     assert written == 500
     assert world.store.unasked == {(BOT, GroupId(-group)): 1 for group in range(1_200)}
+
+
+async def test_no_bot_waits_for_the_groups_of_another(world: World) -> None:
+    """Each has its part of what is written at once."""
+    for group in range(1_200):
+        world.activity.sighted(BOT, GroupId(-group), MEMBER)
+    another = BotId(43)
+    world.activity.sighted(another, GROUP, MEMBER)
+    await world.activity.flush()
+
+    assert world.store.unasked[another, GROUP] == 1
+    assert len(world.store.unasked) == 251
 
 
 async def test_an_outage_does_not_hold_up_the_end(world: World) -> None:
