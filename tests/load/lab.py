@@ -100,9 +100,11 @@ class Lab:
         An update waits 300 ms for its verification; the question goes on when a busy machine needs longer.
         """
         deadline = time.monotonic() + _ASKED_SECONDS
-        while (left := self._not_asked(people)) and time.monotonic() < deadline:
+        while True:
+            left = self._not_asked(people)
+            if not left or time.monotonic() > deadline:
+                return left
             await asyncio.sleep(0.05)
-        return left
 
     def repeated(self, people: Iterable[User]) -> int:
         """Count the questions about these people beyond one each."""
