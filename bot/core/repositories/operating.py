@@ -49,11 +49,13 @@ class OperatingStore:
         start = _by_name(query.cursor)
         state = None if query.state is None else query.state.value
         pattern, number = _sought(query.search)
-        which = (*start, bots, state, query.limit + 1)
-        if pattern is None:
-            rows = await self._database.rows("list_groups", *which)
+        which, limit = (*start, bots), query.limit + 1
+        if pattern is not None:
+            rows = await self._database.rows("find_groups", *which, state, limit, pattern, number)
+        elif state is not None:
+            rows = await self._database.rows("list_groups_in_state", *which, state, limit)
         else:
-            rows = await self._database.rows("find_groups", *which, pattern, number)
+            rows = await self._database.rows("list_groups", *which, limit)
         page, after = _cut(rows, query.limit)
         cursor = None if after is None else cursor_of(after["name"], after["bot_id"], after["group_id"])
         return Page(tuple(_group(row) for row in page), cursor)

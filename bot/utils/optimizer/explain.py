@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bot.utils.optimizer.connecting import Connection, catalog
 
 _SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan", "Sample Scan"})
+# `choose_custom_plan` in PostgreSQL's plancache.c.
+_PLANNED_ANEW = 5
 
 Node = Mapping[str, object]
 
@@ -36,14 +38,27 @@ async def parents_of_indexes(connection: Connection) -> Mapping[str, str]:
     return {row["part"]: row["name"] for row in await connection.fetch(catalog("index_parents"))}
 
 
-async def explain(
-    connection: Connection, text: str, values: tuple[object, ...], parents: Mapping[str, str], *, analyze: bool = True
-) -> Plan:
-    """Explain a statement; with `analyze` it is run, so whoever calls this rolls back."""
-    how = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
-    rows = await connection.fetch(f"EXPLAIN ({how}) {text.rstrip().removesuffix(';')}", *values)
-    document = json.loads(rows[0][0])[0]
-    return read_plan(document, parents)
+async def explain(connection: Connection, text: str, values: tuple[object, ...], parents: Mapping[str, str]) -> Plan:
+    """Explain how a statement runs in an instance, which prepares it once. Whoever calls this rolls back.
+
+    From the sixth time on PostgreSQL may go by a plan for all values; that is the one that counts.
+    """
+    literals = ", ".join(await _literals(connection, text, values))
+    await connection.execute(f"PREPARE explained AS {text.rstrip().removesuffix(';')}")
+    call = f"explained({literals})" if literals else "explained"
+    for _ in range(_PLANNED_ANEW):
+        await connection.execute(f"EXPLAIN EXECUTE {call}")
+    rows = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {call}")
+    await connection.execute("DEALLOCATE explained")
+    return read_plan(json.loads(rows[0][0])[0], parents)
+
+
+async def _literals(connection: Connection, text: str, values: tuple[object, ...]) -> list[str]:
+    """Write values as PostgreSQL reads them: what it explains takes no parameters of the protocol's."""
+    types = [each.name for each in (await connection.prepare(text)).get_parameters()]
+    columns = [f"quote_nullable(${number}::{name}::text)" for number, name in enumerate(types, 1)]
+    written = await connection.fetchrow(f"SELECT {', '.join(columns)}", *values) if columns else ()
+    return [f"{literal}::{name}" for literal, name in zip(written or (), types, strict=True)]
 
 
 def read_plan(document: Mapping[str, object], parents: Mapping[str, str]) -> Plan:

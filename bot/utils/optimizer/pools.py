@@ -18,7 +18,8 @@ from bot.utils.optimizer.samples import Sample
 SIZES = (2, 4, 8, 10, 16, 20, 24, 32, 48)
 FEW_SIZES = (4, 10, 16, 24, 32)
 _ASKERS = 48
-READS = ("open_case_of", "cases_of_user", "get_group_channels")
+# What an instance reads while updates come in; groups and channels it reads when they have changed.
+READS = ("open_case_of", "cases_of_user", "restriction_is_ours")
 UPDATES = ("claim_update", "cases_of_user", "finish_update")
 
 Run = Callable[[str, tuple[object, ...]], Awaitable[object]]
@@ -118,12 +119,13 @@ async def _load(
     async def ask(first: int) -> None:
         turn = first
         while clock.monotonic() < begun + seconds:
-            case = samples[turn % len(samples)].open_case
+            sample = samples[turn % len(samples)]
+            case, person = sample.open_case, ("bot_id", "group_id", "user_id")
             turn += _ASKERS
             values: dict[str, tuple[object, ...]] = {
-                "open_case_of": (case["bot_id"], case["group_id"], case["user_id"]),
+                "open_case_of": tuple(case[name] for name in person),
                 "cases_of_user": (case["bot_id"], case["user_id"], case["channel_id"]),
-                "get_group_channels": (case["bot_id"], [case["group_id"]]),
+                "restriction_is_ours": (*(case[name] for name in person), sample.now),
             }
             values["finish_update"] = (case["bot_id"], next(number), instance)
             values["claim_update"] = (*values["finish_update"], DEAD_AFTER)

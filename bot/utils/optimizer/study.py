@@ -43,7 +43,7 @@ class Effort:
 
 
 QUICK = Effort(runs=60, naive_seconds=0.3, pool_sizes=FEW_SIZES, pool_seconds=0.4, pool_rounds=2)
-FULL = Effort(runs=300, naive_seconds=1.0, pool_sizes=SIZES, pool_seconds=1.5, pool_rounds=3)
+FULL = Effort(runs=300, naive_seconds=1.0, pool_sizes=SIZES, pool_seconds=1.0, pool_rounds=5)
 
 
 @dataclass(frozen=True, slots=True)

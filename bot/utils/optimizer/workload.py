@@ -98,9 +98,9 @@ def _lists() -> Sequence[Probe]:
     """Page through everything, as operators do."""
     start = ("", -(2**62), -(2**62))
     return (
-        Probe("list_groups", lambda _: (*start, None, None, 51), ("protected_groups_title",), spare=200_000,
+        Probe("list_groups", lambda _: (*start, None, 51), ("protected_groups_title",), spare=200_000,
               by_size=True),
-        Probe("list_groups", lambda _: (*start, None, "open", 51), ("protected_groups_state",), spare=200_000,
+        Probe("list_groups_in_state", lambda _: (*start, None, "open", 51), ("protected_groups_state",), spare=200_000,
               by_size=True),
         # Whatever it finds, a search may have to read every name.
         Probe("find_groups", lambda s: (*start, None, None, 51, "%no group has this name%", s.group["group_id"]),

@@ -65,7 +65,7 @@ async def connection(seeded: Seeded) -> AsyncIterator[Connection]:
 async def test_a_statement_uses_its_index_and_bounds_its_reads(
     connection: Connection, seeded: Seeded, probe: Probe
 ) -> None:
-    """With the planner as it is, and as many rows as make it think."""
+    """With the planner as it is, the plan that it keeps, and as many rows as make it think."""
     finding = await Laboratory(connection, seeded.samples, clock=SystemClock()).examine(probe, runs=5)
 
     assert finding.faults == ()
