@@ -1,5 +1,6 @@
 """The configuration of groups, as rows of PostgreSQL. Every change bumps the counter that instances poll."""
 
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -267,6 +268,7 @@ def _groups(
     # What many groups have alike is held once: less memory, and the gate finds it in the processor's caches.
     same_channels: dict[tuple[Channel, ...], tuple[Channel, ...]] = {}
     same_policy: dict[Policy, Policy] = {}
+    nobody, no_ids = frozenset[UserId](), frozenset[GroupId]()
     for row in groups:
         required, policy = channels[row["group_id"]], read(row["policy"])
         yield ProtectedGroup(
@@ -278,11 +280,11 @@ def _groups(
             configured_by=UserId(row["configured_by"]),
             policy=same_policy.setdefault(policy, policy),
             basic_group=row["basic_group"],
-            language=row["language"],
+            language=sys.intern(row["language"]),
             protected=row["protected"],
             protected_since=row["protected_since"],
-            exempt=frozenset(exempt[row["group_id"]]),
+            exempt=frozenset(exempt[row["group_id"]]) if row["group_id"] in exempt else nobody,
             paused_reason=row["paused_reason"],
             prompt_text=row["prompt_text"],
-            former_ids=frozenset(former[row["group_id"]]),
+            former_ids=frozenset(former[row["group_id"]]) if row["group_id"] in former else no_ids,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.utils.benchmarks.contest import Entrant, Round, contest
 from bot.utils.benchmarks.effort import Effort
@@ -54,7 +54,9 @@ async def measure_growth(stage: Stage, effort: Effort, report: Report) -> None:
         # All instances hear of all memberships: the one that is to know most is filled before the others are there.
         for size in sorted(sizes, key=lambda size: -size.memberships):
             grown[size] = await _grow(stack, stage, size)
-        rounds = await contest([each.entrant for each in grown.values()], effort=effort, cores=stage.cores)
+        # A tenth is less than what one round differs from the next by.
+        patient = replace(effort, rounds=2 * effort.rounds + 1)
+        rounds = await contest([each.entrant for each in grown.values()], effort=patient, cores=stage.cores)
         for each in grown.values():
             await check_verified(each.entrant.server)
     for along, along_sizes in curves.items():
