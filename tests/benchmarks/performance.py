@@ -44,7 +44,7 @@ Each is timed by itself, after some that are not.
 ## Starting
 
 `gmbot serve` on stores that run and have the current schema: from the command to the moment in which `/health` says
-healthy, with the webhook set.
+healthy, with the webhooks set. Each start has them all to set.
 """,
     "journeys": """\
 ## Messages and joins on their whole way

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -55,10 +55,10 @@ class Population:
             for method in ("getChat", "getChatMember", "getChatAdministrators"):
                 fault = Fault(kind="error", bot=bot.id, method=method, times=None, code=502, description="Bad Gateway")
                 stage.simulator.faults.add(fault)
+        await host(stage, database_url, self.bots)
         connection = await asyncpg.connect(database_url)
         try:
             async with connection.transaction():
-                await _copy(connection, "bots", self._bot_rows(stage))
                 await _copy(connection, "channels", self._channel_rows())
                 await _copy(connection, "protected_groups", self._group_rows())
                 await _copy(connection, "group_channel_links", self._link_rows())
@@ -115,11 +115,6 @@ class Population:
     def _group(self, bot: Bot, place: int) -> int:
         return _FIRST_GROUP - self.bots.index(bot) * self._groups - place
 
-    def _bot_rows(self, stage: Stage) -> Iterator[dict[str, object]]:
-        for bot in self.bots:
-            sealed = stage.vault.seal(Secret(bot.token))
-            yield {"bot_id": bot.id, "username": bot.username, "token_encrypted": sealed}
-
     def _channel_rows(self) -> Iterator[dict[str, object]]:
         for bot in self.bots:
             for channel in range(self._channels):
@@ -141,6 +136,21 @@ class Population:
                     "channel_id": channel,
                     "position": 0,
                 }
+
+
+async def host(stage: Stage, database_url: str, bots: Sequence[Bot]) -> None:
+    """Have the instances that start on an empty database from now on serve these bots."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await _copy(connection, "bots", _bot_rows(stage, bots))
+    finally:
+        await connection.close()
+
+
+def _bot_rows(stage: Stage, bots: Sequence[Bot]) -> Iterator[dict[str, object]]:
+    for bot in bots:
+        sealed = stage.vault.seal(Secret(bot.token))
+        yield {"bot_id": bot.id, "username": bot.username, "token_encrypted": sealed}
 
 
 def message(member: Member, number: int) -> bytes:

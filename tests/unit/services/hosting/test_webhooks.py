@@ -55,12 +55,14 @@ class Desk:
 
 
 async def test_a_webhook_is_set_once() -> None:
-    """The second instance finds it right and leaves it alone."""
+    """The first instance sets it without asking; the second one finds it right and leaves it alone."""
     first = Desk()
     await first.keeps()
+    asked = first.telegram.called("webhook")
     second = Desk(first.telegram, first.notes)
     await second.keeps()
 
+    assert (len(asked), len(second.telegram.called("webhook"))) == (0, 1)
     assert first.telegram.called("set_webhook") == [
         (BOT, "https://gate.example/telegram/42", "s3cret", ALLOWED_UPDATES, 100)
     ]
@@ -102,7 +104,7 @@ async def test_what_has_nothing_to_do_with_the_webhook_sets_nothing() -> None:
     await desk.keeps()
     await desk.keeps(replace(HOSTED, username="other_name", seq=2))
 
-    assert len(desk.telegram.called("webhook")) == 1
+    assert (len(desk.telegram.called("set_webhook")), desk.telegram.called("webhook")) == (1, [])
 
 
 async def test_a_bot_that_telegram_refuses_is_left_alone() -> None:
