@@ -37,6 +37,7 @@ from bot.services.operating.bots import BotDesk, LetterDesk
 from bot.services.operating.doctor import Answer, Doctor
 from bot.services.operating.explaining import Explaining
 from bot.services.operating.groups import GroupDesk
+from bot.services.operating.installation import Installation, Setting
 from bot.services.operating.jobs import Jobs
 from bot.services.operating.lists import Lookup
 from bot.services.operating.log_level import LogLevel
@@ -47,7 +48,7 @@ from bot.services.ports.upkeep import BackupRoom
 from bot.web import Desk, Web, build_web
 from bot.web.address import Proxies
 from bot.web.api import api_routes
-from bot.web.console import Parts, Setting, build_console
+from bot.web.console import Parts, build_console
 
 # Whoever starts an instance, and may read its secrets.
 AT_THE_SHELL = UserId(0)
@@ -75,13 +76,10 @@ def join_web(
         Parts(
             desk=desk,
             access=access,
-            explaining=Explaining(lookup=desk.lookup, groups=services.use.directory),
             feed=feed,
             recent=tail,
             health=health,
             measure=partial(measure, world.metrics),
-            examine=partial(_examine, world, services),
-            settings=effective(settings),
             proxies=Proxies(trusted=settings.trusted_proxies),
             clock=world.clock,
             ending=ending,
@@ -123,8 +121,10 @@ def join_desk(
     async def drop(name: str) -> bool:
         return await letters.drop(name_of(name))
 
+    lookup = Lookup(lists=store, history=EventStore(database=world.database), groups=use.directory)
     return Desk(
-        lookup=Lookup(lists=store, history=EventStore(database=world.database), groups=use.directory),
+        lookup=lookup,
+        explaining=Explaining(lookup=lookup, groups=use.directory),
         groups=GroupDesk(
             groups=use.directory,
             gates=use.policies,
@@ -140,6 +140,7 @@ def join_desk(
         backups=BackupDesk(room=room, jobs=jobs, shelf=shelf, notes=store),
         log_level=LogLevel(shelf=shelf, notes=store, clock=world.clock, usual=current_level(), apply=set_level),
         jobs=jobs,
+        installation=Installation(examine=partial(_examine, world, services), settings=effective(world.settings)),
     )
 
 

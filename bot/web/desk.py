@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from bot.services.operating.backups import BackupDesk
 from bot.services.operating.bots import BotDesk, LetterDesk
+from bot.services.operating.explaining import Explaining
 from bot.services.operating.groups import GroupDesk
+from bot.services.operating.installation import Installation
 from bot.services.operating.jobs import Jobs
 from bot.services.operating.lists import Lookup
 from bot.services.operating.log_level import LogLevel
@@ -17,6 +19,7 @@ class Desk:
     """The use cases of operators."""
 
     lookup: Lookup
+    explaining: Explaining
     groups: GroupDesk
     bots: BotDesk
     owners: OwnerDesk
@@ -25,3 +28,4 @@ class Desk:
     backups: BackupDesk
     log_level: LogLevel
     jobs: Jobs
+    installation: Installation

@@ -3,8 +3,9 @@
 from typing import Any
 
 from bot.domain.api import Scope
+from bot.web.api.asked import NewBot, NewToken, Nothing, Owner, Removal, Stopping
 from bot.web.api.operations import Call, Operation
-from bot.web.api.shapes import Bot, Changed, NewBot, NewToken, Nothing, Owner, Removal, Rows, Stopping
+from bot.web.api.shapes import Bot, Changed, Rows
 from bot.web.api.views import bot_shape
 from bot.web.desk import Desk
 

@@ -7,18 +7,14 @@ import msgspec
 from bot.domain.api import Scope
 from bot.domain.listing import GroupQuery
 from bot.domain.policy import written
+from bot.web.api.asked import ChannelsQuery, GroupsQuery, NewMessage, Nothing, PolicyChoices
 from bot.web.api.operations import Call, Operation
 from bot.web.api.shapes import (
     Changed,
     Channel,
-    ChannelsQuery,
     Gating,
     Group,
     GroupInFull,
-    GroupsQuery,
-    NewMessage,
-    Nothing,
-    PolicyChoices,
     RequiredChannel,
     Rights,
     Rows,

@@ -5,23 +5,17 @@ from typing import Any
 from bot.domain.api import Scope
 from bot.domain.ids import GroupId, UserId
 from bot.services.operating.lists import EventQuery
+from bot.web.api.asked import AuditQuery, EventsQuery, LetterName, ListQuery, Nothing, RestrictionsQuery
 from bot.web.api.operations import Call, Operation
-from bot.web.api.shapes import (
-    AuditQuery,
-    Decision,
-    Entry,
-    EventsQuery,
-    Instance,
-    Letter,
-    LetterName,
-    ListQuery,
-    Nothing,
-    Restriction,
-    RestrictionsQuery,
-    Rows,
-    Summary,
+from bot.web.api.shapes import Decision, Entry, Explanation, Hour, Instance, Letter, Restriction, Rows, Summary
+from bot.web.api.views import (
+    decision_shape,
+    entry_shape,
+    explanation_shape,
+    instance_shape,
+    letter_shape,
+    restriction_shape,
 )
-from bot.web.api.views import decision_shape, entry_shape, instance_shape, letter_shape, restriction_shape
 from bot.web.desk import Desk
 
 
@@ -45,6 +39,28 @@ class Lists:
                 Nothing,
                 Rows[Decision],
                 self._events,
+            ),
+            Operation(
+                "explain",
+                "GET",
+                "/bots/{bot}/groups/{group}/users/{user}",
+                read,
+                "Tell why somebody is muted in a group, or is not",
+                Nothing,
+                Nothing,
+                Explanation,
+                self._explain,
+            ),
+            Operation(
+                "list_hours",
+                "GET",
+                "/hours",
+                read,
+                "Count what was decided in each of the last 24 hours; one without anything is left out",
+                Nothing,
+                Nothing,
+                Rows[Hour],
+                self._hours,
             ),
             Operation(
                 "list_restrictions",
@@ -130,6 +146,14 @@ class Lists:
         )
         page = await self._desk.lookup.events(call.who, asked)
         return Rows(items=tuple(decision_shape(event) for event in page.rows), next=page.cursor)
+
+    async def _explain(self, call: Call, _: Nothing, __: Nothing) -> object:
+        bot, group = await call.group()
+        return explanation_shape(await self._desk.explaining.explain(call.who, bot, group, UserId(call.number("user"))))
+
+    async def _hours(self, call: Call, _: Nothing, __: Nothing) -> object:
+        ticks = await self._desk.lookup.series(call.who, minutes=60, hours=24)
+        return Rows(items=tuple(Hour(at=tick.at, decisions=tick.counts) for tick in ticks), next=None)
 
     async def _restrictions(self, call: Call, query: RestrictionsQuery, _: Nothing) -> object:
         page = await self._desk.lookup.cases(

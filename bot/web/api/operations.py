@@ -10,7 +10,7 @@ from bot.domain.hosting import BotSummary
 from bot.domain.ids import BotId, GroupId
 from bot.domain.operator import Operator
 from bot.services.operating.bots import BotDesk
-from bot.web.api.shapes import Asked, Nothing
+from bot.web.api.asked import Asked, Nothing
 
 Query = TypeVar("Query", bound=Asked)
 Body = TypeVar("Body", bound=Asked)

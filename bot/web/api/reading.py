@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from bot.domain.errors import InvalidInputError
-from bot.web.api.shapes import Asked
+from bot.web.api.asked import Asked
 
 Shape = TypeVar("Shape", bound=Asked)
 

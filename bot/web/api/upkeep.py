@@ -1,17 +1,18 @@
-"""What keeps a deployment going, by the API: backups, and how much is logged."""
+"""What keeps a deployment going, by the API: its examination and settings, work that waits, backups, and the log."""
 
 from typing import Any
 
 from bot.domain.api import Scope
 from bot.services.operating.jobs import Job
 from bot.services.operating.log_level import Logged
+from bot.web.api.asked import LogChoice, Nothing
 from bot.web.api.operations import Call, Operation
-from bot.web.api.shapes import BackupShape, LogChoice, LogShape, Nothing, Rows, Work
+from bot.web.api.shapes import BackupShape, Found, InForce, LogShape, Rows, Scheduled, Work
 from bot.web.desk import Desk
 
 
 class Upkeep:
-    """Lists, makes and checks backups, and chooses the level of the log."""
+    """Examines, shows settings and waiting work, lists, makes and checks backups, and chooses the level of the log."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -21,6 +22,39 @@ class Upkeep:
         read, operate, none = Scope.READ, Scope.OPERATE, Nothing
         away = (404, 503)
         return [
+            Operation(
+                "examine",
+                "GET",
+                "/doctor",
+                read,
+                "Examine the installation, which takes some seconds",
+                none,
+                none,
+                Rows[Found],
+                self._examine,
+            ),
+            Operation(
+                "list_settings",
+                "GET",
+                "/settings",
+                read,
+                "List the settings in force, without secrets",
+                none,
+                none,
+                Rows[InForce],
+                self._settings,
+            ),
+            Operation(
+                "list_scheduled",
+                "GET",
+                "/scheduled",
+                read,
+                "List what is scheduled, by kind",
+                none,
+                none,
+                Rows[Scheduled],
+                self._scheduled,
+            ),
             Operation(
                 "list_backups",
                 "GET",
@@ -76,6 +110,33 @@ class Upkeep:
                 faults=away,
             ),
         ]
+
+    async def _examine(self, call: Call, _: Nothing, __: Nothing) -> object:
+        found = tuple(
+            Found(
+                check=answer.check.number,
+                area=answer.check.area,
+                level=answer.finding.level.value,
+                what=answer.finding.what,
+                remedy=answer.finding.remedy,
+            )
+            for answer in await self._desk.installation.examine(call.who)
+        )
+        return Rows(items=found, next=None)
+
+    async def _settings(self, call: Call, _: Nothing, __: Nothing) -> object:
+        rows = tuple(
+            InForce(name=each.name, value=each.value, is_default=each.is_default)
+            for each in self._desk.installation.settings(call.who)
+        )
+        return Rows(items=rows, next=None)
+
+    async def _scheduled(self, call: Call, _: Nothing, __: Nothing) -> object:
+        rows = tuple(
+            Scheduled(kind=row.kind, waiting=row.waiting, given_up=row.dead, next_at=row.next_at)
+            for row in await self._desk.lookup.jobs(call.who)
+        )
+        return Rows(items=rows, next=None)
 
     async def _list(self, call: Call, _: Nothing, __: Nothing) -> object:
         found = await self._desk.backups.backups(call.who) or ()

@@ -3,9 +3,23 @@
 from bot.domain.event import Event
 from bot.domain.hosting import BotSummary
 from bot.domain.listing import AuditRow, CaseRow, ChannelRow, GroupRow, InstanceRow, LetterRow
+from bot.services.operating.explaining import Explanation as Explained
 from bot.services.operating.groups import RightsOf
 from bot.services.operating.jobs import Job
-from bot.web.api.shapes import Bot, Channel, Decision, Entry, Group, Instance, Letter, Restriction, Rights, Warming
+from bot.web.api.shapes import (
+    Bot,
+    Channel,
+    Decision,
+    Entry,
+    Explanation,
+    Group,
+    Instance,
+    Letter,
+    Reason,
+    Restriction,
+    Rights,
+    Warming,
+)
 
 
 def bot_shape(bot: BotSummary) -> Bot:
@@ -99,6 +113,17 @@ def restriction_shape(row: CaseRow) -> Restriction:
         closed_at=row.closed_at,
         due_at=row.due_at,
         attempts=row.attempts,
+    )
+
+
+def explanation_shape(found: Explained) -> Explanation:
+    """Show why."""
+    return Explanation(
+        verdict=found.verdict,
+        group_title=found.group_title,
+        user_name=found.user_name,
+        reasons=tuple(Reason(decision=decision_shape(step.event), text=step.text) for step in found.steps),
+        cases=tuple(restriction_shape(row) for row in found.cases),
     )
 
 

@@ -14,13 +14,13 @@ from bot.web.console.entering import Entering
 from bot.web.console.groups import Groups
 from bot.web.console.overview import Overview
 from bot.web.console.page import Pages
-from bot.web.console.parts import Parts, Setting
+from bot.web.console.parts import Parts
 from bot.web.console.records import Records
 from bot.web.console.rendering import Templates
 from bot.web.console.upkeep import Upkeep
 from bot.web.refusals import Refusal
 
-__all__ = ["Console", "Parts", "Setting", "build_console"]
+__all__ = ["Console", "Parts", "build_console"]
 
 
 @dataclass(frozen=True, slots=True)

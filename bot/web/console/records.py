@@ -49,7 +49,7 @@ class Records:
     async def explain(self, request: Request, session: Session) -> Response:
         """Show why somebody was muted or let through."""
         given = request.query_params
-        explanation = await self._parts.explaining.explain(
+        explanation = await self._parts.desk.explaining.explain(
             session.operator,
             BotId(number(given.get("bot", ""), "bot")),
             GroupId(number(given.get("group", ""), "group")),
@@ -73,7 +73,8 @@ class Records:
 
     async def doctor(self, request: Request, session: Session) -> Response:
         """Examine the installation. It asks Telegram and the stores, so it takes some seconds."""
-        answers = await self._parts.examine() if session.operator.bots is None else ()
+        who, installation = session.operator, self._parts.desk.installation
+        answers = await installation.examine(who) if who.bots is None else ()
         return self._pages.show(request, session, "doctor", answers=answers)
 
     async def letter(self, request: Request, session: Session) -> Response:
@@ -99,14 +100,15 @@ class Records:
 
     async def settings(self, request: Request, session: Session) -> Response:
         """Show the settings in force, without secrets, and who serves."""
-        instances = await self._lookup.instances(session.operator)
-        settings = self._parts.settings if session.operator.bots is None else ()
+        who, desk = session.operator, self._parts.desk
+        instances = await self._lookup.instances(who)
+        settings = desk.installation.settings(who) if who.bots is None else ()
         return self._pages.show(
             request,
             session,
             "settings",
             settings=settings,
             instances=instances,
-            logged=self._parts.desk.log_level.now,
+            logged=desk.log_level.now,
             levels=LEVELS,
         )

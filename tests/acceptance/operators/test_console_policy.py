@@ -8,7 +8,7 @@ import pytest
 from bot.domain.api import Scope
 from bot.domain.operator import Rank
 from bot.domain.policy import SETTINGS
-from bot.web.api.shapes import PolicyChoices
+from bot.web.api.asked import PolicyChoices
 from tests.acceptance.operators.test_console import link_to, until_known
 from tests.kits.api import Api, token_for
 from tests.kits.console import Visitor, visitor

@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from bot.domain.policy import SETTINGS, options
-from bot.web.api.shapes import PolicyChoices
+from bot.web.api.asked import PolicyChoices
 
 
 def test_the_api_takes_every_setting() -> None:
