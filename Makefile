@@ -38,8 +38,9 @@ bench: $(VENV)/.dev ## measure everything and write docs/PERFORMANCE.md; exit 1 
 	@status=0; $(BIN)/python -m bot.utils.benchmark --json docs/performance/benchmark.json $(ARGS) || status=$$?; \
 		$(BIN)/python -m tests.benchmarks.performance docs/performance/benchmark.json && exit $$status
 
-chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load; ARGS='--seconds 1200' for long
-	@$(BIN)/python -m tests.faults.chaos $(ARGS)
+chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load, then fuzz; ARGS='--seconds 1200' for long
+	@status=0; $(BIN)/python -m tests.faults.chaos $(ARGS) || status=$$?; \
+		$(BIN)/python -m tests.faults.fuzz $(FUZZ) && exit $$status
 
 fuzz: $(VENV)/.dev ## feed a million broken updates, requests and buttons to what reads them; ARGS='--inputs 10000' for fewer
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)

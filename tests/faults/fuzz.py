@@ -1,4 +1,4 @@
-"""Inputs that nobody would send, by the million: `make fuzz`.
+"""Inputs that nobody would send, by the million: `make fuzz`, and `make chaos` after it killed enough.
 
 Broken updates go through the webhook, the gate and the handlers; broken requests through the whole API; broken button
 data through what reads it. Everything around them is fake, so that only what reads input is tried. A crash is an
@@ -14,8 +14,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 from urllib.parse import quote, unquote
 
@@ -40,6 +41,7 @@ from bot.services.operating.api_access import ApiAccess
 from bot.web import Desk, Web, build_web
 from bot.web.api import api_routes
 from bot.web.refusals import Refusal
+from tests.faults.stage import Note
 from tests.kits.mutations import NASTY, Mutator
 from tests.kits.use_cases import use_cases
 from tests.kits.world import ADMIN, BOT, GROUP, MEMBER, NEWS, STRANGER, World
@@ -63,6 +65,10 @@ _PATHS = (
     "/letters/replay",
     "/restrictions",
     "/warmings/x",
+    "/bots/1/groups/-1001/users/5",
+    "/doctor",
+    "/hours",
+    "/scheduled",
     "/bots/1/disable",
     "/openapi.json",
 )
@@ -107,6 +113,8 @@ CORPUS: tuple[Mapping[str, object], ...] = (
 class Findings:
     """What came of the inputs."""
 
+    seed: int
+    note: Note = field(default_factory=Note)
     inputs: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
@@ -114,6 +122,10 @@ class Findings:
     def crashed(self, target: str, what: object, given: object) -> None:
         """Note a crash, shortly."""
         self.crashes.append(f"{target}: {what!r} after {str(given)[:300]!r}")
+
+    def report(self) -> dict[str, object]:
+        """Return it as JSON has it. `asdict` would count the pairs of a counter."""
+        return {**vars(self), "note": asdict(self.note)}
 
 
 class Noise:
@@ -376,7 +388,7 @@ def _page(_: Request, refusal: Refusal) -> Response:
 
 async def fuzz(inputs: int, *, seed: int, progress: Progress) -> Findings:
     """Try so many inputs: one in ten goes all the way through the handlers."""
-    findings = Findings()
+    findings = Findings(seed)
     shares = ((Ingress(findings, seed), 0.1), (Api(findings, seed), 0.3), (Buttons(findings, seed), 0.6))
     bar = progress.add_task("fuzz", total=inputs)
     for target, share in shares:
@@ -397,11 +409,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=1_000_000, help="how many (default 1,000,000)")
     parser.add_argument("--seed", type=int, default=random.randrange(2**31), help="for the same inputs again")
+    parser.add_argument("--json", type=Path, help="write the report there, too")
     wanted = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
     with Progress() as progress:
         findings = asyncio.run(fuzz(wanted.inputs, seed=wanted.seed, progress=progress))
+    if wanted.json:
+        wanted.json.write_text(json.dumps(findings.report(), indent=2), encoding="utf-8")
     print(f"{findings.inputs.total():,} inputs, seed {wanted.seed}: " + ", ".join(
         f"{count:,} {name}" for name, count in findings.inputs.items()))  # fmt: skip
     for outcome, count in sorted(findings.outcomes.items()):

@@ -20,9 +20,10 @@ Json = Mapping[str, Any]
 _HEAD = """\
 # What was broken on purpose, what it was loaded with, and what came of it
 
-Made by `python -m tests.faults.reliability chaos.json storm.json soak.json` from the reports of `make chaos`,
-`make storm` and `make soak` (`ARGS='--json FILE'`). All exit with 1 when a figure in bold is beyond its ceiling. All
-percentiles are of all samples, sorted; none is an average of percentiles.
+Made by `python -m tests.faults.reliability chaos.json storm.json soak.json fuzz.json` from the reports of `make chaos`,
+`make storm`, `make soak` and `make fuzz` (`ARGS='--json FILE'`; `make chaos` fuzzes, too, with `FUZZ` in place of
+`ARGS`). All exit with 1 when a figure in bold is beyond its ceiling. All percentiles are of all samples, sorted; none
+is an average of percentiles.
 
 """
 
@@ -141,9 +142,28 @@ _PHASE = """\
 
 """
 
+_FUZZ = """\
+## What nobody would send
+
+`make fuzz ARGS='--inputs {inputs} --seed {seed}'`: broken updates go through the webhook, the gate and the handlers,
+broken requests through the whole API, broken button data through what reads it; everything around them is fake. A crash
+is an exception that nobody expected, or a status that the contract does not know.
+
+{note}
+
+| what | figure |
+|---|---|
+| inputs | {inputs:,}: {shares} |
+| what came of the updates | {ingress}; {update} |
+| what the API answered | {api} |
+| what came of the button data | {buttons} |
+| **crashes** | **{crashes}** |
+
+"""
+
 
 def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
-    """Return the page and its plots by name, for reports of either kind."""
+    """Return the page and its plots by name, for reports of any kind."""
     text, plots = _HEAD, dict[str, str]()
     for report in reports:
         if "kills" in report:
@@ -151,6 +171,8 @@ def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
             plots["chaos.svg"] = svg(_chaos_panels(report))
         elif "floods" in report:
             text += _STORM.format(**{**report, "note": _note(report)})
+        elif "crashes" in report:
+            text += _fuzz(report)
         else:
             text += _soak(report)
             for number, phase in enumerate(report["phases"], 1):
@@ -203,6 +225,22 @@ def _chaos_panels(report: Json) -> list[Panel]:
             height=120,
         ),
     ]
+
+
+def _fuzz(report: Json) -> str:
+    told = dict[str, list[str]]()
+    for outcome, count in sorted(report["outcomes"].items()):
+        target, _, what = outcome.partition(" ")
+        told.setdefault(target, []).append(f"{what.replace('_', ' ')} ({count:,})")
+    inputs = report["inputs"]
+    return _FUZZ.format(
+        **{target: ", ".join(told.get(target, ["nothing"])) for target in ("ingress", "update", "api", "buttons")},
+        inputs=sum(inputs.values()),
+        seed=report["seed"],
+        note=_note(report),
+        shares=", ".join(f"{count:,} {name}" for name, count in inputs.items()),
+        crashes=len(report["crashes"]),
+    )
 
 
 def _soak(report: Json) -> str:

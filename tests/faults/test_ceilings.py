@@ -9,7 +9,7 @@ from xml.parsers.expat import ParserCreate
 import pytest
 
 from bot.simulator import Delivery
-from tests.faults import chaos, soak, storm
+from tests.faults import chaos, fuzz, soak, storm
 from tests.faults.meters import Reading
 from tests.faults.reliability import page
 from tests.faults.stage import percentile
@@ -112,13 +112,15 @@ def test_the_page_and_its_plots() -> None:
     kills = replace(kills, kill_log=[(8.0, "instance"), (16.0, "redis")])
     loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy()])
 
-    text, plots = page(
-        [json.loads(json.dumps(asdict(each))) for each in (kills, storm.Report(seconds=300, floods=5), loaded)]
-    )
+    stormy, fuzzed = storm.Report(seconds=300, floods=5), fuzz.Findings(7, outcomes=Counter({"update not_json": 12}))
+    reports = [asdict(kills), asdict(stormy), asdict(loaded), fuzzed.report()]
+
+    text, plots = page([json.loads(json.dumps(each)) for each in reports])
 
     assert "| calls, answered with 429 | 0, 5 |" in text
     assert "at most 3.0 s" in text
     assert "1 x 502 Bad Gateway" in text
+    assert "| what came of the updates | nothing; not json (12) |" in text
     assert sorted(plots) == ["chaos.svg", "soak-1.svg"]
     for name, plot in plots.items():
         assert f"reliability/{name}" in text

@@ -1,6 +1,8 @@
 """`make fuzz`, for seconds."""
 
 import logging
+import subprocess
+from pathlib import Path
 
 import pytest
 import structlog
@@ -21,3 +23,13 @@ async def test_nothing_crashes_over_what_nobody_would_send(caplog: pytest.LogCap
     assert findings.crashes == []
     assert findings.inputs.total() == 3_000
     assert {"api 200", "api 404", "buttons read", "ingress 200", "update done"} <= set(findings.outcomes)
+
+
+def test_chaos_ends_with_a_million() -> None:
+    """`make chaos` runs the fuzzing, too, without anything that makes it fewer."""
+    shown = subprocess.run(
+        ["make", "--dry-run", "chaos"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+
+    (line,) = [each.strip() for each in shown.stdout.splitlines() if "tests.faults.fuzz" in each]
+    assert "--inputs" not in line
