@@ -68,6 +68,22 @@ async def test_what_is_wrong_is_named_with_its_remedy(gmbot: Shell, lounge: Loun
     assert max(map(len, outcome.out.splitlines())) <= 80
 
 
+async def test_what_is_left_out_and_what_is_good_to_know_are_notes(
+    gmbot: Shell, lounge: Lounge, platform: Platform
+) -> None:
+    """Groups that were not asked about are counted, and privacy mode is no fault."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+    private = findings(await gmbot("doctor", "--only", "groups,tg-1", "--json"))
+    lounge.bot.reads_all_messages = True
+    open_ = findings(await gmbot("doctor", "--only", "tg-1", "--json"))
+
+    assert private["GRP-2", "note"].startswith("1 protected groups were not looked at")
+    assert "privacy mode on" in private["TG-1", "note"]
+    assert list(open_) == [("TG-1", "ok")]
+
+
 @pytest.mark.parametrize(
     ("kind", "enforcement", "given", "level", "what"),
     [
