@@ -217,8 +217,8 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(here: Memory) -> None
     for _ in range(20):
         assert await here.answers.read(BOT, USER, [NEWS]) == {}
 
-    # Twenty that waited would take seconds.
-    assert loop.time() - started < 1
+    # Twenty that waited would take three seconds.
+    assert loop.time() - started < 2
 
 
 async def test_a_foreign_message_does_not_end_the_listening(here: Memory, there: Memory, redis_url: str) -> None:

@@ -11,8 +11,9 @@ from tests.kits.ports import free_port
 
 pytestmark = [pytest.mark.servers, pytest.mark.processes, pytest.mark.slow]
 
-# A dead instance's lease of 3 s runs out and is seen by the next sweep: 5 s. A machine that does other things has more.
-TAKEOVER_SECONDS = 8.0
+# A dead instance's lease of 3 s runs out and is seen by the next sweep: 5 s, which `make chaos` holds. A machine that
+# runs other tests is given more.
+TAKEOVER_SECONDS = 20.0
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ async def test_a_moderator_acts_between_our_look_and_our_lift(
 async def test_a_mute_that_lands_after_its_case_was_closed(lounge: Lounge, platform: Platform) -> None:
     """Telegram carries out a call that was given up: the echo tells, and the member is freed again."""
     await lounge.protect(lounge.news)
-    lounge.sim.faults.add(Fault(kind="delay", method="restrictChatMember", seconds=5.0))
+    lounge.sim.faults.add(Fault(kind="delay", method="restrictChatMember", seconds=10.0))
     lounge.sim.say(lounge.stranger, lounge.group, "hello")
     await lounge.until_running("restrictChatMember")
     lounge.sim.join(lounge.stranger, lounge.news)

@@ -85,6 +85,17 @@ def stand_still(seconds: float) -> None:
 
 async def test_no_second_sees_more_sends_than_allowed(pair: Sequence[SharedBudget]) -> None:
     """Two instances send as fast as they may: 25 in any second, together, and no less than that over time."""
+    # A machine that stands still for half a second sends less; not time and again.
+    for _ in range(5):
+        moments = await pressed_on(pair)
+        assert most_within(moments, 1000) <= 25
+        if len(moments) >= 50:
+            return
+    pytest.fail("places are left free")
+
+
+async def pressed_on(pair: Sequence[SharedBudget]) -> list[int]:
+    """Send as fast as it goes for two seconds and a half; return when each call was allowed."""
     moments: list[int] = []
     ends = time.monotonic() + 2.5
 
@@ -99,9 +110,7 @@ async def test_no_second_sees_more_sends_than_allowed(pair: Sequence[SharedBudge
                 moments.append(grant.at // 1000)
 
     await asyncio.gather(*(press_on(budget, 1000 * n) for n, budget in enumerate((*pair, *pair))))
-
-    assert most_within(moments, 1000) <= 25
-    assert len(moments) >= 50
+    return moments
 
 
 async def test_no_minute_sees_more_messages_in_a_group_than_allowed(pair: Sequence[SharedBudget]) -> None:
@@ -384,13 +393,13 @@ async def test_a_redis_that_hangs_costs_a_call_a_quarter_of_a_second() -> None:
     server = await asyncio.start_server(hang, "127.0.0.1", port := free_port())
     async with server, sharing(f"redis://127.0.0.1:{port}/0") as budget:
         started = time.monotonic()
-        grants = await take(budget, 5)
+        grants = [await budget.ask(ask_about(chat)) for chat in range(-20, 0)]
         took = time.monotonic() - started
         released.set()
 
-    assert granted(grants) == 5
-    # Five that were given up one after the other would take longer.
-    assert took < 1.2
+    assert granted(grants) == 20
+    # Twenty that were given up one after the other would take five seconds.
+    assert took < 3
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.5])

@@ -24,6 +24,10 @@ async def asked(lounge: Lounge) -> Message:
 async def eventful(lounge: Lounge, platform: Platform) -> None:
     """Let a member pass, two newcomers be muted, and one of them be freed by joining."""
     await lounge.protect(lounge.news)
+    # Known by the channel's events: nobody has to be asked, who on a busy machine might answer late.
+    lounge.sim.leave(lounge.member, lounge.news)
+    lounge.sim.join(lounge.member, lounge.news)
+    await lounge.settled()
     lounge.sim.say(lounge.member, lounge.group, "good morning")
     await finished(lounge, platform)
     newcomer = lounge.sim.add_user("Nora")
@@ -47,7 +51,7 @@ async def test_admins_see_what_the_gate_has_done(lounge: Lounge, platform: Platf
     for _ in range(3):
         lounge.sim.say(lounge.member, lounge.group, "and another thing")
     await lounge.settled()
-    counted = "SELECT 1 FROM group_days WHERE unasked = 3"
+    counted = "SELECT 1 FROM group_days WHERE unasked = 4"
     await eventually(lambda: _found(platform, counted), "messages that needed no question are counted")
 
     answer = await asked(lounge)
@@ -60,7 +64,7 @@ async def test_admins_see_what_the_gate_has_done(lounge: Lounge, platform: Platf
         "🟧 Stopped: 2",
         "🟪 Freed by the join itself: 1 of 1 freed",
         "⏳ Waiting now: 1",
-        "Messages of members checked without asking anybody: 3",
+        "Messages of members checked without asking anybody: 4",
     ]
     assert answer.picture is not None
     assert Image.open(BytesIO(answer.picture)).format == "PNG"

@@ -63,12 +63,12 @@ class Connection:
 
     async def receive(self, size: int) -> bytes:
         """Return so many bytes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self._reader.readexactly(size)
 
     async def rest(self) -> bytes:
         """Return all that comes until the other side closes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self._reader.read()
 
     def close(self) -> None:

@@ -183,7 +183,8 @@ async def test_what_a_dead_instance_held_is_taken_over(lounge: Lounge, platform:
     await lounge.protect(lounge.news)
     await platform.fetch(
         "WITH silent AS (INSERT INTO instances (instance_id, host, version, beat_at)"
-        " VALUES (gen_random_uuid(), 'gone', 'test', now()) RETURNING instance_id)"
+        # However long a busy machine takes until the update comes, the holder lives.
+        " VALUES (gen_random_uuid(), 'gone', 'test', now() + interval '1 minute') RETURNING instance_id)"
         " INSERT INTO updates_done (bot_id, update_id, state, owner)"
         " SELECT $1, 900000020, 'claimed', instance_id FROM silent",
         lounge.bot.id,
@@ -269,7 +270,7 @@ async def test_without_postgresql_members_speak_and_the_rest_waits(
     assert (held.status, held.headers["retry-after"]) == (503, "1")
     assert passed == [200] * 100
     # A hundred that waited for PostgreSQL, or for a question, would take half a minute.
-    assert took < 5
+    assert took < 15
     assert (live.status, ready.status, health.status) == (200, 200, 503)
     assert json.loads(health.body)["status"] == "unhealthy"
     assert served_again.status == 200

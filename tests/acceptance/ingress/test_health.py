@@ -100,7 +100,7 @@ async def test_a_stopping_instance_finishes_what_it_has_begun(lounge: Lounge, pl
         await platform.webhook_is_set()
         await lounge.settled()
         # Each of the calls that the command makes, so that it is under way for as long as a busy machine needs.
-        lounge.sim.faults.add(Fault(kind="delay", seconds=1.5, times=None))
+        lounge.sim.faults.add(Fault(kind="delay", seconds=1.0, times=None))
         update = raw(
             {
                 "update_id": 900_000_001,

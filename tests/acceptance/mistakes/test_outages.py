@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from bot.simulator import Fault, Hold
-from tests.acceptance.kit import finished, gated, prompts, restricted, stands
+from tests.acceptance.kit import asked_late, finished, gated, prompts, restricted, stands
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -233,7 +233,9 @@ async def test_a_member_costs_one_question_however_much_they_say(lounge: Lounge,
         lounge.sim.say(lounge.member, lounge.group, f"message {number}")
     await finished(lounge, platform)
 
-    assert [call.method for call in lounge.sim.calls[before:]] == ["getChatMember"]
+    questions = 1 + await asked_late(platform)
+    methods = [call.method for call in lounge.sim.calls[before:]]
+    assert methods in [["getChatMember"] * number for number in range(1, questions + 1)]
 
 
 async def test_a_group_that_was_never_protected_costs_nothing(lounge: Lounge, platform: Platform) -> None:
@@ -251,7 +253,9 @@ async def test_a_group_that_was_never_protected_costs_nothing(lounge: Lounge, pl
     assert await platform.fetch("SELECT 1 FROM restrictions") == []
 
 
-async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(lounge: Lounge) -> None:
+async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
+    lounge: Lounge, platform: Platform
+) -> None:
     """Thirty strangers join within a second: no mute waits for the budget of twenty messages per minute and group."""
     await lounge.protect(lounge.news)
     crowd = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
@@ -266,5 +270,5 @@ async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
         for call in lounge.calls("getChatMember")
         if call.params["chat_id"] == lounge.news.id and call.number < muted.get(call.params["user_id"], 0)
     )
-    # One more where the update could not wait for the first answer; and whose lease ran out is asked about again.
-    assert sum(asked.values()) <= 3 * len(crowd)
+    # Whose lease ran out is asked about again.
+    assert sum(asked.values()) <= 3 * len(crowd) + await asked_late(platform)
