@@ -12,15 +12,6 @@ async def finished(lounge: Lounge, platform: Platform) -> None:
     await lounge.settled()
 
 
-async def asked_late(platform: Platform) -> int:
-    """Count the cases in which an answer came later than an update waits for it.
-
-    So it may be on a busy machine: the words pass, and a worker asks once more.
-    """
-    late = "SELECT 1 FROM verification_events WHERE outcome = 'stopped' AND channels = '{}'"
-    return len(await platform.fetch(late))
-
-
 def restricted(lounge: Lounge) -> list[object]:
     """Return the users the bot has tried to restrict or free, in order."""
     return [call.params["user_id"] for call in lounge.calls("restrictChatMember")]

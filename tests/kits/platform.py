@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -235,6 +236,14 @@ class Platform:
     async def open_cases(self) -> list[asyncpg.Record]:
         """Return the cases that are open."""
         return await self.fetch("SELECT * FROM restrictions WHERE closed_at IS NULL ORDER BY restriction_id")
+
+    async def asked_late(self) -> Counter[int]:
+        """Count by user the cases that were opened because an update did not wait any longer for Telegram's answer.
+
+        So it may be on a busy machine: the words pass, and a worker asks once more.
+        """
+        late = "SELECT user_id FROM verification_events WHERE outcome = 'stopped' AND channels = '{}'"
+        return Counter(row["user_id"] for row in await self.fetch(late))
 
     async def idle(self) -> None:
         """Wait until nobody works on a case, nor should at this moment; what waits for a time of its own may wait."""

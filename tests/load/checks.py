@@ -93,7 +93,7 @@ async def concurrency(lab: Lab, size: Size, tick: Tick) -> Outcome:
         people = lab.newcomers(CONCURRENT)
         run = await at_once(_messages(lab, people), tick=tick)
         latencies += run.latencies
-        errors += run.errors + len(await lab.unverified(people)) + lab.repeated(people) + len(lab.muted(people))
+        errors += run.errors + len(await lab.unverified(people)) + await lab.repeated(people) + len(lab.muted(people))
     return Outcome(
         name=f"errors of {CONCURRENT} at once",
         unit="",

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from bot.simulator import Message, User
-from tests.acceptance.kit import asked_late, finished
+from tests.acceptance.kit import finished
 from tests.kits.platform import Lounge, Platform, add_group, buttons_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -197,7 +197,7 @@ async def test_first_sight_costs_one_call_per_channel(lounge: Lounge, platform: 
     asked = [call.params for call in lounge.calls("getChatMember")[before:]]
     about = Counter(int(str(each["chat_id"])) for each in asked if each["user_id"] == lounge.member.id)
     assert set(about) == {lounge.news.id, lounge.insiders.id}
-    assert max(about.values()) <= 1 + await asked_late(platform)
+    assert max(about.values()) <= 1 + (await platform.asked_late()).total()
 
 
 async def test_twelve_groups_and_three_channels(lounge: Lounge, platform: Platform) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from bot.simulator import Fault, Hold
-from tests.acceptance.kit import asked_late, finished, gated, prompts, restricted, stands
+from tests.acceptance.kit import finished, gated, prompts, restricted, stands
 from tests.kits.platform import Lounge, Platform, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -233,7 +233,7 @@ async def test_a_member_costs_one_question_however_much_they_say(lounge: Lounge,
         lounge.sim.say(lounge.member, lounge.group, f"message {number}")
     await finished(lounge, platform)
 
-    questions = 1 + await asked_late(platform)
+    questions = 1 + (await platform.asked_late()).total()
     methods = [call.method for call in lounge.sim.calls[before:]]
     assert methods in [["getChatMember"] * number for number in range(1, questions + 1)]
 
@@ -271,4 +271,4 @@ async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
         if call.params["chat_id"] == lounge.news.id and call.number < muted.get(call.params["user_id"], 0)
     )
     # Whose lease ran out is asked about again.
-    assert sum(asked.values()) <= 3 * len(crowd) + await asked_late(platform)
+    assert sum(asked.values()) <= 3 * len(crowd) + (await platform.asked_late()).total()

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.simulator import CallbackQuery, Chat, User
-from tests.acceptance.kit import asked_late, buttons, finished, from_bot, gated, prompts, restricted, stands
+from tests.acceptance.kit import buttons, finished, from_bot, gated, prompts, restricted, stands
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -207,7 +207,7 @@ async def test_a_strangers_command_is_a_strangers_message(lounge: Lounge, platfo
 
     assert not stands(lounge, message)
     # A command that could not wait for Telegram's answer is one of a member, until a worker knows better.
-    assert len(from_bot(lounge)) == before + 1 + await asked_late(platform)
+    assert len(from_bot(lounge)) == before + 1 + (await platform.asked_late()).total()
     assert len(prompts(lounge)) == 1
 
 
