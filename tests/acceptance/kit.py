@@ -48,6 +48,13 @@ async def gated(lounge: Lounge, platform: Platform, user: User, text: str = "hel
     return prompts(lounge)[-1]
 
 
+async def seen(lounge: Lounge, platform: Platform, user: User) -> None:
+    """Have a member write and pass the gate: with the second word, where the first one's question came back late."""
+    for word in ("good", "morning"):
+        lounge.sim.say(user, lounge.group, word)
+        await finished(lounge, platform)
+
+
 async def choose(lounge: Lounge, platform: Platform, *choices: str) -> None:
     """Have the owner choose settings, and wait until all that follows is done."""
     sent = lounge.sim.say(lounge.owner, lounge.group, "/settings " + " ".join(choices)).id

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from bot.simulator import Message, User
-from tests.acceptance.kit import finished
+from tests.acceptance.kit import finished, seen
 from tests.kits.platform import Lounge, Platform, add_group, buttons_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("instance")]
@@ -99,8 +99,7 @@ async def test_joining_one_of_two_channels_is_not_enough(lounge: Lounge, platfor
 async def test_leaving_the_channel_gates_again(lounge: Lounge, platform: Platform) -> None:
     """A member who leaves the channel is muted in the groups that have seen them, and freed when they come back."""
     await lounge.protect(lounge.news)
-    lounge.sim.say(lounge.member, lounge.group, "good morning")
-    await lounge.settled()
+    await seen(lounge, platform, lounge.member)
 
     lounge.sim.leave(lounge.member, lounge.news)
     await lounge.until_muted(lounge.member)

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.simulator import Chat, Fault
-from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, stands
+from tests.acceptance.kit import finished, from_bot, gated, prompts, restricted, seen, stands
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 from tests.kits.simulator import PERMISSIONS
 
@@ -66,8 +66,7 @@ async def test_leaving_the_channel_concerns_only_the_groups_one_is_in(lounge: Lo
     await lounge.protect(lounge.news)
     lounge.sim.say(lounge.owner, other, "/protect @gm_news")
     await lounge.until_said("Done.", other)
-    lounge.sim.say(lounge.member, lounge.group, "hello")
-    await finished(lounge, platform)
+    await seen(lounge, platform, lounge.member)
     lounge.sim.leave(lounge.member, lounge.news)
     await lounge.until_muted(lounge.member)
     await finished(lounge, platform)
@@ -139,11 +138,10 @@ async def test_a_restricted_user_who_left_is_absent(lounge: Lounge) -> None:
     await lounge.until_muted(lounge.stranger)
 
 
-async def test_somebody_banned_from_the_channel_is_absent(lounge: Lounge) -> None:
+async def test_somebody_banned_from_the_channel_is_absent(lounge: Lounge, platform: Platform) -> None:
     """Removed from the channel by its admins: no more writing in the group, from that moment."""
     await lounge.protect(lounge.news)
-    lounge.sim.say(lounge.member, lounge.group, "hello")
-    await lounge.settled()
+    await seen(lounge, platform, lounge.member)
     lounge.sim.ban(lounge.news, lounge.member)
 
     await lounge.until_muted(lounge.member)
