@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -87,20 +88,24 @@ async def latency(lab: Lab, size: Size, tick: Tick) -> Outcome:
 
 async def concurrency(lab: Lab, size: Size, tick: Tick) -> Outcome:
     """Have a hundred people write in the same moment: each is answered and verified, and nobody is muted."""
-    errors = 0
+    found = Counter[str]()
     latencies: list[float] = []
     for _ in range(size.rounds):
         people = lab.newcomers(CONCURRENT)
         run = await at_once(_messages(lab, people), tick=tick)
         latencies += run.latencies
-        errors += run.errors + len(await lab.unverified(people)) + await lab.repeated(people) + len(lab.muted(people))
+        found["refused"] += run.errors
+        found["unverified"] += len(await lab.unverified(people))
+        found["asked about again"] += await lab.repeated(people)
+        found["muted"] += len(lab.muted(people))
+    errors = found.total()
     return Outcome(
         name=f"errors of {CONCURRENT} at once",
         unit="",
         measured=float(errors),
         target=1.0,
         errors=errors,
-        details=summary(latencies),
+        details={**summary(latencies), **found},
     )
 
 

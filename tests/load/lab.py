@@ -107,9 +107,12 @@ class Lab:
             await asyncio.sleep(0.05)
 
     async def repeated(self, people: Iterable[User]) -> int:
-        """Count the questions about these people beyond one each, and one more of whom a worker had to ask."""
+        """Count the questions about these people beyond one each.
+
+        Whose answer came later than an update waits for it is not counted: a worker asks until there is one.
+        """
         asked, late = Counter(self._asked()), await self.platform.asked_late()
-        return sum(max(0, asked[user.id] - 1 - late[user.id]) for user in people)
+        return sum(max(0, asked[user.id] - 1) for user in people if user.id not in late)
 
     def muted(self, people: Iterable[User]) -> list[User]:
         """Return those whom the bot has restricted: all are in the channel."""
