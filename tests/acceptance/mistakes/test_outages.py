@@ -261,7 +261,7 @@ async def test_many_strangers_at_once_cost_one_question_each_before_their_mutes(
     crowd = [lounge.sim.add_user(f"Guest {number}") for number in range(30)]
     for guest in crowd:
         lounge.sim.join(guest, lounge.group)
-    await eventually(lambda: all(lounge.muted(guest) for guest in crowd), "all thirty are muted")
+    await eventually(lambda: all(lounge.muted(guest) for guest in crowd), "all thirty are muted", within=60)
     await lounge.settled()
 
     muted = {call.params["user_id"]: call.number for call in lounge.calls("restrictChatMember")}
