@@ -133,7 +133,12 @@ def join_desk(
             notes=store,
             clock=world.clock,
         ),
-        bots=BotDesk(hosting=_hosting(world, services), wait_seconds=_FREEING_SECONDS),
+        bots=BotDesk(
+            hosting=_hosting(world, services),
+            webhooks=world.telegram.for_presses,
+            base_url=public_url(world.settings),
+            wait_seconds=_FREEING_SECONDS,
+        ),
         owners=OwnerDesk(book=OwnerStore(database=world.database)),
         letters=LetterDesk(owner=owner, replay=replay, drop=drop, notes=store),
         warmings=Warmings(groups=use.directory, warmer=warmer, jobs=jobs, notes=store),

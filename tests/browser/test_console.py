@@ -114,6 +114,8 @@ async def unfold(page: Page, name: str) -> None:
     match name:
         case "overview":
             await expect(page.locator(".chart[data-ready]")).to_be_visible()
+        case "bot":
+            await expect(page.get_by_role("region", name="Webhook")).to_contain_text("Updates that wait")
         case "group":
             await expect(page.get_by_role("region", name="Rights by chat")).to_be_visible()
             await expect(page.get_by_role("button", name="Save the policy")).to_be_visible()

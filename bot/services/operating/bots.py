@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.domain.delivery import Delivery, delivery_of
 from bot.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, NotHostedError
 from bot.domain.hosting import BotSummary
 from bot.domain.ids import BotId
@@ -9,13 +10,16 @@ from bot.domain.operator import Operator, Rank
 from bot.domain.secret import Secret
 from bot.services.hosting.bots import Hosting
 from bot.services.ports.operating import LetterOwner, Notes, Replay
+from bot.services.ports.telegram import Webhooks
 
 
 class BotDesk:
     """Hosts bots for operators. Raises what `Hosting` raises, and NotAllowedError."""
 
-    def __init__(self, *, hosting: Hosting, wait_seconds: float) -> None:
+    def __init__(self, *, hosting: Hosting, webhooks: Webhooks, base_url: str, wait_seconds: float) -> None:
         self._hosting = hosting
+        self._webhooks = webhooks
+        self._base_url = base_url.rstrip("/")
         self._wait = wait_seconds
 
     async def bots(self, who: Operator) -> Sequence[BotSummary]:
@@ -30,6 +34,11 @@ class BotDesk:
             if wanted in {str(bot.bot_id), bot.name.lower(), bot.username.lower()}:
                 return bot
         raise NotHostedError(f"there is no bot {reference}")
+
+    async def delivery(self, who: Operator, bot: BotId) -> Delivery:
+        """Ask Telegram how the bot's updates get here. Raises as `Webhooks` does."""
+        who.need(Rank.VIEWER, bot)
+        return delivery_of(await self._webhooks.webhook(bot), own=f"{self._base_url}/telegram/{bot}")
 
     async def add(self, who: Operator, token: str, *, name: str | None = None) -> BotSummary:
         """Host the bot of this token."""

@@ -46,6 +46,7 @@ def build_console(parts: Parts) -> Console:
         ("GET", "/bots", bots.list),
         ("POST", "/bots", bots.add),
         ("GET", "/bots/{bot}", bots.show),
+        ("GET", "/bots/{bot}/webhook", bots.delivery),
         ("POST", "/bots/{bot}/owners", bots.own),
         ("POST", "/bots/{bot}/{action}", bots.act),
         ("GET", "/groups", groups.list),

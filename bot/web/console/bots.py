@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.domain import links
 from bot.domain.errors import InvalidInputError
 from bot.domain.ids import BotId
 from bot.services.operating.access import Session
@@ -35,7 +36,21 @@ class Bots:
         """Show one bot."""
         bot = await self._desk.find(session.operator, str(number(request.path_params["bot"], "bot")))
         owners = await self._owners.owners(session.operator, bot.bot_id)
-        return self._pages.show(request, session, "bot", bot=bot, owners=owners, is_demo=self._pages.parts.is_demo)
+        return self._pages.show(
+            request,
+            session,
+            "bot",
+            bot=bot,
+            owners=owners,
+            to_a_group=links.add_to_group(bot.username),
+            is_demo=self._pages.parts.is_demo,
+        )
+
+    async def delivery(self, request: Request, session: Session) -> Response:
+        """Show what Telegram knows of the bot's webhook. It comes when the page is there, as it has to be asked for."""
+        bot = BotId(number(request.path_params["bot"], "bot"))
+        found = await self._desk.delivery(session.operator, bot)
+        return self._pages.show(request, session, "delivery", found=found)
 
     async def own(self, request: Request, session: Session) -> Response:
         """Give the bot to somebody, or take it from them."""
