@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it comes without types
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 from redis.asyncio import Redis
 
 from bot.core.embedded import EmbeddedServers
@@ -55,22 +55,27 @@ class Office:
         }
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def office(servers: EmbeddedServers, tmp_path: Path) -> AsyncIterator[Office]:
-    """Run an instance in which somebody is muted, with names that look like markup."""
-    async with AsyncExitStack() as stack:
-        sim = await stack.enter_async_context(Simulator().serving())
-        database = await stack.enter_async_context(fresh_database(servers))
+@asynccontextmanager
+async def open_platform(servers: EmbeddedServers) -> AsyncIterator[tuple[Lounge, Platform]]:
+    """Serve a simulator with a group, and prepare to start instances."""
+    async with Simulator().serving() as sim, fresh_database(servers) as database:
         client = Redis.from_url(servers.redis_url)
         await client.flushall()
         await client.aclose()
         lounge = furnish(sim)
+        yield lounge, Platform(sim, database, servers.redis_url, lounge.bot)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(servers: EmbeddedServers, tmp_path: Path) -> AsyncIterator[Office]:
+    """Run an instance in which somebody is muted, with names that look like markup."""
+    async with AsyncExitStack() as stack:
+        lounge, platform = await stack.enter_async_context(open_platform(servers))
         lounge.group.title = NASTY
-        platform = Platform(sim, database, servers.redis_url, lounge.bot)
         url = await stack.enter_async_context(platform.instance(BACKUP_DIR=str(tmp_path / "backups")))
         await platform.webhook_is_set()
         await lounge.protect(lounge.news)
-        sim.say(lounge.stranger, lounge.group, "hello")
+        lounge.sim.say(lounge.stranger, lounge.group, "hello")
         await lounge.until_muted(lounge.stranger)
         await lounge.settled()
         yield Office(lounge, platform, url)
@@ -223,6 +228,38 @@ async def test_a_group_is_paused_warmed_set_and_written_to(office: Office, open_
     await expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
     await lounge.until_free(lounge.stranger)
     await lounge.until_said("The meet-up is on Friday.")
+
+
+async def test_the_keyboard_is_enough(office: Office, open_page: OpenPage) -> None:
+    """Tab comes to the content and to a button, which shows that it has the focus; Enter presses it."""
+    page = await open_page(await office.link(), origin=office.url)
+    await office.enter(page)
+    lounge = office.lounge
+    await page.goto(f"{office.url}/console/groups/{lounge.bot.id}/{lounge.group.id}")
+    # What comes later would move what Tab comes to.
+    await expect(page.get_by_role("region", name="Rights by chat")).to_be_visible()
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    await expect(skip).to_be_focused()
+    await expect(skip).to_be_in_viewport(ratio=1)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
+    button = page.get_by_role("button", name="Pause and free everybody")
+    await tab_to(page, button)
+    await expect(button).to_have_css("outline-style", "solid")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
+    await lounge.until_free(lounge.stranger)
+
+
+async def tab_to(page: Page, target: Locator, most: int = 10) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(most):
+        await page.keyboard.press("Tab")
+        if await target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{most} times Tab do not lead there")
 
 
 async def _is_listed(page: Page, office: Office, title: str) -> bool:
