@@ -58,7 +58,7 @@ async def _run(part: Part, progress: Progress, line: TaskID) -> Outcome:
     except TimeoutError:
         outcome.fault = f"not done within {part.seconds:g} s"
     except (Exception, BaseExceptionGroup, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, the other parts go on
-        outcome.fault = f"{type(error).__name__}: {error}"
+        outcome.fault = _told(error)
     if (task := asyncio.current_task()) is not None and task.cancelling():
         # An interruption, which something answered in its own words while it was put away.
         raise asyncio.CancelledError
@@ -66,6 +66,13 @@ async def _run(part: Part, progress: Progress, line: TaskID) -> Outcome:
     say("passed" if outcome.passed else "FAILED")
     progress.stop_task(line)
     return outcome
+
+
+def _told(error: BaseException) -> str:
+    """Say what went wrong; a task group says only that something did."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(_told, error.exceptions))
+    return f"{type(error).__name__}: {error}"
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:

@@ -52,3 +52,11 @@ async def test_a_part_that_breaks_fails_alone() -> None:
     parts = [Part(name=name, title=name, seconds=0.2, run=run) for name, run in runs.items()]
 
     assert await outcome_of(*parts) == [(name, name == "good") for name in runs]
+
+
+async def test_what_went_wrong_inside_a_group_is_told() -> None:
+    """The group itself says only that something did."""
+    with Progress(disable=True) as progress:
+        (outcome,) = await run_parts([Part(name="failing", title="failing", seconds=5, run=failing)], progress)
+
+    assert outcome.fault == "Failed: not ready"
