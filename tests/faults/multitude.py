@@ -1,6 +1,7 @@
 """Many bots in one deployment, each with a channel, groups and people of its own, all at once."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from tests.kits.platform import add_group, eventually, has_heard
 # Of their first commands; a burst of all bots' would say more about this machine than about them.
 _BOTS_AT_ONCE = 10
 _ATTEMPTS = 5
+# A tenth of them is broken, and two where there are few: in these ways, one after the other.
+_BROKEN_SHARE = 10
+_FEWEST_BROKEN = 2
+_WAYS = 3
+_WRITES_EVERY_SECONDS = 1.0
 _TOUCHING = ("restrictChatMember", "sendMessage", "deleteMessage", "deleteMessages", "getChatMember")
 
 
@@ -61,44 +67,64 @@ def _tenant(sim: Simulator, number: int, groups: int) -> Tenant:
 class Isolation:
     """What many bots at once came to."""
 
+    broken: int
     members_muted: int
     strangers_not_muted: int
+    """Of the bots that are not broken, and so below."""
     strangers_not_freed: int
     foreign_calls: int
-    seconds: float
 
 
 async def live_side_by_side(
     found: Fleet, tenants: Sequence[Tenant], *, patience: float, say: Callable[[str], None] = lambda _: None
 ) -> Isolation:
-    """Protect a group of each bot, have all strangers speak at once, break two bots, and have all strangers join."""
-    sim, loop = found.platform.sim, asyncio.get_running_loop()
+    """Protect a group of each bot, break a tenth of them, and have all strangers speak and join while members write."""
+    sim = found.platform.sim
     say(f"{len(tenants)} bots protect")
     await _protect(found, tenants)
     for instance in found.instances:
         await eventually(partial(has_heard, instance.url, groups=len(tenants)), "each instance knows of all groups")
-    say(f"{len(tenants)} strangers speak at once")
-    began = loop.time()
-    for each in tenants:
-        sim.say(each.member, each.group, "good morning")
-        sim.say(each.stranger, each.group, "hello?")
-    await _until(lambda: _free(sim, tenants) == 0, patience)
-    not_muted, seconds = _free(sim, tenants), loop.time() - began
-    # One bot's token is revoked, and Telegram fails for another: neither may hold up the rest.
-    revoked, failing, *others = tenants
-    sim.revoke_token(revoked.bot)
-    sim.faults.add(Fault(kind="error", bot=failing.bot.id, code=500, times=None))
-    say("all join, two bots are broken")
-    for each in tenants:
-        sim.join(each.stranger, each.channel)
-    await _until(lambda: _free(sim, others) == len(others), patience)
+    broken = max(_FEWEST_BROKEN, len(tenants) // _BROKEN_SHARE)
+    others = tenants[broken:]
+    for number, each in enumerate(tenants[:broken]):
+        _break(sim, each.bot, number % _WAYS)
+    async with asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(_write(sim, tenants))
+        say(f"{len(tenants)} strangers speak at once, {broken} bots are broken")
+        for each in tenants:
+            sim.say(each.stranger, each.group, "hello?")
+        await _until(lambda: _free(sim, others) == 0, patience)
+        not_muted = _free(sim, others)
+        say("all join")
+        for each in tenants:
+            sim.join(each.stranger, each.channel)
+        await _until(lambda: _free(sim, others) == len(others), patience)
+        writing.cancel()
     return Isolation(
+        broken=broken,
         members_muted=sum(not sim.can_speak(each.group, each.member) for each in tenants),
         strangers_not_muted=not_muted,
         strangers_not_freed=len(others) - _free(sim, others),
         foreign_calls=_foreign(tenants, sim.calls_of(*_TOUCHING)),
-        seconds=round(seconds, 2),
     )
+
+
+def _break(sim: Simulator, bot: Bot, way: int) -> None:
+    """Have a bot's token revoked, or Telegram fail for it, or tell it again and again to wait."""
+    match way:
+        case 0:
+            sim.revoke_token(bot)
+        case 1:
+            sim.faults.add(Fault(kind="error", bot=bot.id, code=500, times=None))
+        case _:
+            sim.faults.add(Fault(kind="flood", bot=bot.id, retry_after=2, times=None))
+
+
+async def _write(sim: Simulator, tenants: Sequence[Tenant]) -> None:
+    """Have all members write, again and again, evenly spread."""
+    for number, each in enumerate(itertools.cycle(tenants)):
+        sim.say(each.member, each.group, f"message {number}")
+        await asyncio.sleep(_WRITES_EVERY_SECONDS / len(tenants))
 
 
 async def speak_everywhere(found: Fleet, tenants: Sequence[Tenant]) -> int:

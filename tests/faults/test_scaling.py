@@ -191,7 +191,7 @@ async def test_every_instance_goes_by_a_changed_membership_at_once(lounge: Loung
 
 
 async def test_twenty_bots_over_a_thousand_connections() -> None:
-    """Each minds its own groups alone, also when the token of one is revoked and Telegram fails for another."""
+    """Each minds its own groups alone, while the token of one is revoked and Telegram fails for another."""
     sim = Simulator()
     tenants = settle(sim, 20, groups=50)
     async with fleet(sim, 2, *(each.bot for each in tenants)) as found:

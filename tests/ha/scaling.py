@@ -49,18 +49,19 @@ async def come_and_go(say: Say) -> Sequence[Check]:
 
 
 async def many_bots(say: Say) -> Sequence[Check]:
-    """Have 5, 20 and 100 bots work at once, and one message in each of a thousand groups."""
+    """Have 5, 20 and 100 bots work at once, a tenth of them broken, and one message in each of a thousand groups."""
     checks: list[Check] = []
     for bots in _CROWDS:
         sim = Simulator()
         tenants = settle(sim, bots, groups=_CONNECTIONS // bots if bots < max(_CROWDS) else 1)
         async with fleet(sim, 3, *(each.bot for each in tenants)) as found:
             outcome = await live_side_by_side(found, tenants, patience=120, say=say)
+            crowd = f"{bots} bots, {outcome.broken} broken"
             checks += [
-                none(f"{bots} bots: members muted", outcome.members_muted),
-                none(f"{bots} bots: strangers not muted", outcome.strangers_not_muted),
-                none(f"{bots} bots, two broken: strangers of the others not freed", outcome.strangers_not_freed),
-                none(f"{bots} bots: calls about what is another's", outcome.foreign_calls),
+                none(f"{crowd}: members muted", outcome.members_muted),
+                none(f"{crowd}: strangers of the others not muted", outcome.strangers_not_muted),
+                none(f"{crowd}: strangers of the others not freed", outcome.strangers_not_freed),
+                none(f"{crowd}: calls about what is another's", outcome.foreign_calls),
             ]
             if bots * _GROUPS_OF_A_BOT == _CONNECTIONS:
                 sim.faults.clear()
