@@ -13,6 +13,7 @@ import pytest
 from bot.core.postgres.migrations import CODE_LEVEL, migrations_directory, read_state
 from bot.simulator import Simulator
 from tests.faults.coherence import Clocks, Memories
+from tests.faults.hosting import FORMER, life_of_a_bot
 from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.proxy import proxied
@@ -164,6 +165,21 @@ async def test_every_instance_goes_by_a_change_at_once(lounge: Lounge, platform:
 
     assert median(max(pair) for pair in zip(*found[:2], strict=True)) < HEARD_SECONDS
     assert median(found[2]) < POLLED_SECONDS
+
+
+async def test_every_instance_serves_a_bot_as_it_is_now(platform: Platform) -> None:
+    """A bot is added, stopped, started, given another secret and removed: three processes follow, one without Redis."""
+    async with (
+        platform.process(free_port()) as one,
+        platform.process(free_port(), WEBHOOK_URL=one.url) as two,
+        platform.process(free_port(), WEBHOOK_URL=one.url, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0") as deaf,
+    ):
+        await platform.webhook_is_set()
+        took = await life_of_a_bot(platform, [each.url for each in (one, two, deaf)], "guest_bot")
+
+    assert list(took) == ["added", "disabled", "enabled", "given another secret", FORMER, "removed"]
+    # It counts until Telegram uses the new one.
+    assert took[FORMER] > took["given another secret"]
 
 
 async def test_every_instance_goes_by_a_changed_membership_at_once(lounge: Lounge, platform: Platform) -> None:

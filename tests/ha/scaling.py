@@ -6,6 +6,7 @@ from statistics import median
 
 from bot.simulator import Simulator
 from tests.faults.coherence import Clocks, Memories
+from tests.faults.hosting import FORMER, life_of_a_bot
 from tests.faults.load import Pace
 from tests.faults.multitude import live_side_by_side, settle, speak_everywhere
 from tests.faults.scaling import fleet, small_town, under_load
@@ -17,6 +18,10 @@ from tests.kits.ports import free_port
 _RATE = 200.0
 _POOL = 10
 _CHANGES = 20
+_HOSTED = 5
+_FOLLOWED_SECONDS = 2.0
+# A former secret counts for 5 s after Telegram was told the new one.
+_OVERLAP_SECONDS = 5.0 + 2 * _FOLLOWED_SECONDS
 _CROWDS = (5, 20, 100)
 _CONNECTIONS = 1000
 _GROUPS_OF_A_BOT = 50
@@ -72,7 +77,7 @@ async def many_bots(say: Say) -> Sequence[Check]:
 
 
 async def configuration(say: Say) -> Sequence[Check]:
-    """Change the configuration again and again; two instances hear each other, one hears nobody."""
+    """Change the configuration and the bots again and again; two instances hear each other, one hears nobody."""
     async with AsyncExitStack() as stack:
         where = await stack.enter_async_context(home())
         pair = await stack.enter_async_context(servers(where))
@@ -87,8 +92,11 @@ async def configuration(say: Say) -> Sequence[Check]:
         deaf = await stack.enter_async_context(platform.process(free_port(), **changes, REDIS_URL=nowhere))
         await platform.webhook_is_set()
         say(f"{_CHANGES} changes")
-        found = await Clocks(platform, [each.url for each in (one, two, deaf)]).delays(lounge, _CHANGES)
+        urls = [each.url for each in (one, two, deaf)]
+        found = await Clocks(platform, urls).delays(lounge, _CHANGES)
         await lounge.protect(lounge.news)
+        say(f"{_HOSTED} bots come, change and go")
+        lives = [await life_of_a_bot(platform, urls, f"guest_{number}_bot") for number in range(_HOSTED)]
         say(f"{_CHANGES} changes of a membership")
         told = await Memories(lounge, [one.url, two.url]).turns(_CHANGES // 2)
     heard = [round(max(pair), 3) for pair in zip(*found[:2], strict=True)]
@@ -96,7 +104,14 @@ async def configuration(say: Say) -> Sequence[Check]:
         most("a change on every instance, median", median(heard), 0.1, " s"),
         most("a membership on every instance, median", round(median(told), 3), 0.1, " s"),
         most("without the message, slowest", round(max(found[2]), 3), 1.0, " s"),
+        *(_followed(change, [life[change] for life in lives]) for change in lives[0]),
     ]
+
+
+def _followed(change: str, took: Sequence[float]) -> Check:
+    ceiling = _OVERLAP_SECONDS if change == FORMER else _FOLLOWED_SECONDS
+    what = f"a bot {change}, on every instance and without the message, slowest of {len(took)}"
+    return most(what, round(max(took), 3), ceiling, " s")
 
 
 SCALING: Sequence[Part] = (
@@ -105,7 +120,7 @@ SCALING: Sequence[Part] = (
     Part(
         name="configuration",
         title="a change reaches every instance",
-        seconds=120,
+        seconds=240,
         run=configuration,
     ),
 )

@@ -5,6 +5,9 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import aiohttp
 
 from bot.app import Mode, running
 from bot.cli.running import serving
@@ -102,6 +105,16 @@ class Served:
 def secret_of(bot: int) -> str:
     """Return the secret that instances derive for a bot."""
     return Vault(ENCRYPTION_KEY).webhook_secret(BotId(bot)).reveal()
+
+
+async def serves(url: str, bot: int, secret: str) -> bool:
+    """Whether an instance takes updates of a bot with this secret: an empty object is no update, and no stranger's."""
+    headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/telegram/{bot}", json={}, headers=headers) as answer,
+    ):
+        return answer.status == HTTPStatus.OK
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from tests.acceptance.kit import finished, gated
 from tests.acceptance.operators.test_console import link_to
 from tests.kits.api import Api, token_for
 from tests.kits.console import visitor
+from tests.kits.ingress import serves
 from tests.kits.platform import Lounge, Platform, add_group, eventually
 
 pytestmark = pytest.mark.servers
@@ -61,16 +62,6 @@ def another(lounge: Lounge, name: str = "second_bot") -> Lounge:
     for user in (lounge.member, lounge.stranger):
         sim.join(user, group)
     return Lounge(sim, bot, lounge.owner, lounge.member, lounge.stranger, channels[0], channels[1], group)
-
-
-async def serves(url: str, bot: int, secret: str) -> bool:
-    """Whether an instance takes updates of a bot with this secret: an empty object is no update, and no stranger's."""
-    headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{url}/telegram/{bot}", json={}, headers=headers) as answer,
-    ):
-        return answer.status == 200
 
 
 async def test_a_bot_is_added_while_instances_run(lounge: Lounge, platform: Platform) -> None:
