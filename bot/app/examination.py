@@ -156,7 +156,9 @@ def _of_newcomer(token: Secret, known: Sequence[HostedBot], admin: Administratio
 async def _webhook(admin: Administration, settings: Settings, bot: HostedBot) -> Sequence[Finding]:
     info = await admin.telegram.for_presses.webhook(bot.bot_id)
     wanted = None if settings.webhook_url is None else webhook_address(settings.webhook_url, bot)
-    return telegram.webhook(bot, info, wanted=wanted, kinds=ALLOWED_UPDATES, now=admin.clock.now())
+    return telegram.webhook(
+        bot, info, wanted=wanted, kinds=ALLOWED_UPDATES, connections=CONNECTIONS, now=admin.clock.now()
+    )
 
 
 async def _set(admin: Administration, settings: Settings, bot: HostedBot) -> str:

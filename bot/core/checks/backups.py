@@ -1,6 +1,7 @@
 """Backups: whether there are any, whether they are recent and can be opened, and whether a server holds log in vain."""
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,6 +17,8 @@ from bot.domain.finding import Finding, failure, fine, note, warning
 # A backup takes its time, and the instance that makes it may have been restarted meanwhile.
 _GRACE = timedelta(hours=1)
 _MUCH_LOG_BYTES = 1_000_000_000
+# An old one goes only when the next is there.
+_ROOM = 2
 
 
 async def standing(settings: Settings, clock: SystemClock) -> Sequence[Finding]:
@@ -35,6 +38,7 @@ async def standing(settings: Settings, clock: SystemClock) -> Sequence[Finding]:
     if newest is None:
         found.append(warning("there is no backup", "set BACKUP_SCHEDULE, or run gmbot backup create"))
         return found
+    found += room((await asyncio.to_thread(shutil.disk_usage, place)).free, newest.size)
     age = clock.now() - newest.ended_at
     if settings.backup_schedule is None:
         found.append(note(f"the newest backup is {age.days} days old, and none is planned", "set BACKUP_SCHEDULE"))
@@ -45,6 +49,14 @@ async def standing(settings: Settings, clock: SystemClock) -> Sequence[Finding]:
     else:
         found.append(fine(f"the newest backup is of {newest.ended_at:%Y-%m-%d %H:%M} UTC"))
     return found
+
+
+def room(free: int, newest: int) -> Sequence[Finding]:
+    """Compare what is free where backups lie with what the newest takes: both in bytes."""
+    if free >= newest * _ROOM:
+        return []
+    what = f"{free:,} bytes are free where backups lie; the newest takes {newest:,}"
+    return [warning(what, "make room, or lower BACKUP_KEEP_DAYS")]
 
 
 async def held_log(settings: Settings, database_url: str) -> Sequence[Finding]:

@@ -1,6 +1,6 @@
 """PostgreSQL and Redis: reachable, recent enough, with room, and with the schema of this release."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from bot.core.clock import SystemClock
 from bot.core.postgres.database import Database
 from bot.core.postgres.migrations import CODE_LEVEL, read_state
-from bot.domain.finding import Finding, failure, fine, warning
+from bot.domain.finding import Finding, Level, failure, fine, note, warning
 from bot.domain.heartbeat import DEAD_AFTER
 
 _OLDEST_POSTGRES = 160_000
@@ -51,12 +51,16 @@ async def postgres(database: Database, clock: SystemClock, *, pool_size: int) ->
                 "raise max_connections, or lower DB_POOL_SIZE",
             )
         )
+    if not row["encrypted"] and row["remote"]:
+        found.append(note("the connection to PostgreSQL is not encrypted", "sslmode=require in DATABASE_URL"))
     if took > _SLOW_MS:
         found.append(warning(f"PostgreSQL took {took:.0f} ms for a small question", "look at its load and distance"))
     broken = [each["name"] for each in await database.rows("invalid_indexes")]
     if broken:
         found.append(warning(f"indexes are invalid: {', '.join(broken)}", f"REINDEX INDEX CONCURRENTLY {broken[0]}"))
-    return found or [fine(f"PostgreSQL {row['version'] // 10000} answers in {took:.1f} ms")]
+    if all(each.level is Level.NOTE for each in found):
+        found.append(fine(f"PostgreSQL {row['version'] // 10000} answers in {took:.1f} ms"))
+    return found
 
 
 async def redis(client: "Redis") -> Sequence[Finding]:
@@ -77,7 +81,19 @@ async def redis(client: "Redis") -> Sequence[Finding]:
     if most and policy.startswith("allkeys"):
         what = f"Redis drops whatever it likes when it is full ({policy}), updates kept in an outage, too"
         return [warning(what, "set maxmemory-policy to volatile-lru")]
-    return [fine(f"Redis or Valkey {version} answers")]
+    return [fine(f"Redis or Valkey {version} answers"), *await _kept(client, info)]
+
+
+async def _kept(client: "Redis", info: Mapping[str, object]) -> Sequence[Finding]:
+    """Look whether Redis has after a restart what it had before; one that does not tell is asked for nothing."""
+    try:
+        saves = (await client.config_get("save")).get("save")
+    except RedisError:
+        return []
+    if saves or info.get("aof_enabled"):
+        return []
+    what = "Redis forgets everything when it restarts, updates kept in an outage of PostgreSQL, too"
+    return [note(what, "set appendonly yes, where they are to outlive that")]
 
 
 async def work(database: Database) -> Sequence[Finding]:

@@ -48,7 +48,13 @@ async def identity(bot: HostedBot, desk: Desk) -> Sequence[Finding]:
 
 
 def webhook(
-    bot: HostedBot, info: Mapping[str, object], *, wanted: str | None, kinds: Sequence[str], now: datetime
+    bot: HostedBot,
+    info: Mapping[str, object],
+    *,
+    wanted: str | None,
+    kinds: Sequence[str],
+    connections: int,
+    now: datetime,
 ) -> Sequence[Finding]:
     """Judge what getWebhookInfo tells; `wanted` is the address it should have, None when the bot is polled for."""
     name, url = f"@{bot.username}" if bot.username else f"bot {bot.bot_id}", str(info.get("url") or "")
@@ -65,6 +71,9 @@ def webhook(
     missing = sorted(set(kinds) - set(allowed if isinstance(allowed, list | tuple) else ()))
     if url == wanted and missing:
         found.append(failure(f"{name}: Telegram does not tell of {', '.join(missing)}", remedy))
+    at_once = info.get("max_connections")
+    if url == wanted and isinstance(at_once, int) and at_once < connections:
+        found.append(warning(f"{name}: Telegram brings {at_once} updates at once at most, not {connections}", remedy))
     waiting = info.get("pending_update_count")
     if isinstance(waiting, int) and waiting > _MANY_WAITING:
         found.append(warning(f"{name}: {waiting} updates wait at Telegram", "look at /health of the instances"))

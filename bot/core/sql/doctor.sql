@@ -1,6 +1,8 @@
 -- server_state --
 SELECT clock_timestamp() AS now, current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
        current_setting('max_connections')::int AS connections,
+       (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS encrypted,
+       coalesce(inet_server_addr() <> inet_client_addr(), false) AS remote,
        (SELECT count(*)::int FROM instances WHERE beat_at > now() - $1::interval) AS instances;
 
 -- invalid_indexes --

@@ -19,10 +19,11 @@ pytestmark = pytest.mark.servers
 async def redis(redis_url: str) -> AsyncIterator["Redis"]:
     """Open the server, and leave its settings as they were: all tests share it."""
     async with open_redis(redis_url) as opened:
-        kept = {name: (await opened.config_get(name))[name] for name in ("maxmemory", "maxmemory-policy")}
+        kept = {name: (await opened.config_get(name))[name] for name in ("maxmemory", "maxmemory-policy", "save")}
+        await opened.config_set("save", "3600 1")
         yield opened
         for name, value in kept.items():
-            await opened.config_set(name, value or "0")
+            await opened.config_set(name, value or "")
 
 
 @pytest.fixture
@@ -56,6 +57,16 @@ async def test_a_redis_that_drops_what_it_likes_is_named(redis: "Redis", policy:
     assert unlimited.level is Level.OK
     assert (found.level, policy in found.what) == (Level.WARNING, True)
     assert "volatile-lru" in found.remedy
+
+
+async def test_a_redis_that_forgets_is_noted(redis: "Redis") -> None:
+    """RD-1: what waits there for PostgreSQL is lost with a restart; one that saves at times keeps it."""
+    (saving,) = await stores.redis(redis)
+    await redis.config_set("save", "")
+    answering, forgetting = await stores.redis(redis)
+
+    assert saving.level is answering.level is Level.OK
+    assert (forgetting.level, "forgets everything" in forgetting.what) == (Level.NOTE, True)
 
 
 async def test_work_that_nobody_does_is_named(database: Database, database_url: str) -> None:

@@ -127,6 +127,32 @@ async def test_a_group_is_judged_by_what_it_enforces(
     assert what in found["GRP-1", level]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_right_to_invite_is_missed_only_where_it_is_used(
+    gmbot: Shell, lounge: Lounge, platform: Platform, *, wanted: bool
+) -> None:
+    """To answer requests to join the group, and to hear of requests to join a channel; the gate stands without it."""
+    async with platform.instance():
+        await platform.webhook_is_set()
+        await lounge.protect(lounge.news)
+    if wanted:
+        await platform.fetch(
+            """UPDATE protected_groups SET policy = '{"join_requests": "approve", "pending_minutes": 60}'"""
+        )
+    lounge.sim.promote(lounge.group, lounge.bot, can_restrict_members=True, can_delete_messages=True)
+    lounge.sim.promote(lounge.news, lounge.bot, can_post_messages=True)
+    outcome = await gmbot("doctor", "--only", "grp-1", "--group", str(lounge.group.id), "--json")
+
+    found = json.loads(outcome.out)
+    assert outcome.status == 0
+    if wanted:
+        assert [each["level"] for each in found] == ["warning", "warning"]
+        assert "requests to join go unanswered" in found[0]["what"]
+        assert "'News' the bot may not invite users" in found[1]["what"]
+    else:
+        assert [each["level"] for each in found] == ["ok"]
+
+
 async def test_the_doctor_puts_a_webhook_right(gmbot: Shell, lounge: Lounge, platform: Platform) -> None:
     """And says what it did."""
     async with platform.instance() as url:

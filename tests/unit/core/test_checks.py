@@ -3,11 +3,16 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
+from bot.core.checks.backups import room
 from bot.core.checks.configuration import account, settings_fit, webhook_address
+from bot.core.checks.stores import postgres
 from bot.core.checks.telegram import webhook
+from bot.core.clock import SystemClock
+from bot.core.postgres.database import Database
 from bot.core.settings import Settings
 from bot.domain.finding import Finding, Level
 from bot.domain.hosting import HostedBot
@@ -78,7 +83,7 @@ def test_unwise_settings_are_named() -> None:
 
 
 def judged(info: Mapping[str, object], *, wanted: str | None = URL) -> Sequence[Finding]:
-    return webhook(BOT, info, wanted=wanted, kinds=("message", "chat_member"), now=NOW)
+    return webhook(BOT, info, wanted=wanted, kinds=("message", "chat_member"), connections=100, now=NOW)
 
 
 def test_a_webhook_is_compared_with_what_it_should_be() -> None:
@@ -88,12 +93,54 @@ def test_a_webhook_is_compared_with_what_it_should_be() -> None:
     (deaf,) = judged({**RIGHT, "allowed_updates": ["message"]})
     (waiting,) = judged({**RIGHT, "pending_update_count": 101})
     (kept,) = judged(RIGHT, wanted=None)
+    (narrow,) = judged({**RIGHT, "max_connections": 40})
 
     assert (elsewhere.level, elsewhere.remedy) == (Level.FAILURE, "gmbot webhook set 42")
     assert "chat_member" in deaf.what
     assert (waiting.level, "101 updates wait" in waiting.what) == (Level.WARNING, True)
     assert (kept.level, kept.remedy) == (Level.FAILURE, "gmbot webhook delete 42")
-    assert levels(judged({"url": ""}, wanted=None)) == [Level.OK]
+    assert (narrow.level, "40 updates at once" in narrow.what) == (Level.WARNING, True)
+    assert levels(judged({"url": ""}, wanted=None)) == levels(judged({**RIGHT, "max_connections": 100})) == [Level.OK]
+
+
+class Told:
+    """A PostgreSQL that tells this of itself."""
+
+    def __init__(self, **row: object) -> None:
+        self._row = row
+
+    async def row(self, *_: object) -> Mapping[str, object]:
+        return self._row
+
+    async def rows(self, *_: object) -> Sequence[Mapping[str, object]]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "remote", "noted"), [(False, True, True), (True, True, False), (False, False, False)]
+)
+async def test_an_open_connection_to_another_host_is_noted(*, encrypted: bool, remote: bool, noted: bool) -> None:
+    """DB-1: what stays within this host is read by nobody else; a network that one trusts is no fault."""
+    clock = SystemClock()
+    told = Told(
+        now=clock.now(),
+        version=160_000,
+        standby=False,
+        connections=100,
+        instances=1,
+        encrypted=encrypted,
+        remote=remote,
+    )
+    found = await postgres(cast("Database", told), clock, pool_size=4)
+
+    assert levels(found) == [Level.NOTE, Level.OK] if noted else [Level.OK]
+    assert ("sslmode" in found[0].remedy) is noted
+
+
+@pytest.mark.parametrize(("free", "warned"), [(199, True), (200, False)])
+def test_room_for_backups_is_told_before_it_ends(free: int, *, warned: bool) -> None:
+    """BK-1: the next one and the newest have to lie beside each other."""
+    assert levels(room(free, 100)) == [Level.WARNING] * warned
 
 
 @pytest.mark.parametrize(
