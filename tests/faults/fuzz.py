@@ -66,6 +66,7 @@ _PATHS = (
     "/restrictions",
     "/warmings/x",
     "/bots/1/groups/-1001/users/5",
+    "/bots/1/webhook",
     "/doctor",
     "/hours",
     "/scheduled",

@@ -5,8 +5,8 @@ from typing import Any
 from bot.domain.api import Scope
 from bot.web.api.asked import NewBot, NewToken, Nothing, Owner, Removal, Stopping
 from bot.web.api.operations import Call, Operation
-from bot.web.api.shapes import Bot, Changed, Rows
-from bot.web.api.views import bot_shape
+from bot.web.api.shapes import Bot, Changed, Rows, Webhook
+from bot.web.api.views import bot_shape, webhook_shape
 from bot.web.desk import Desk
 
 
@@ -28,6 +28,18 @@ class Bots:
                 "add_bot", "POST", "/bots", admin, "Host another bot", Nothing, NewBot, Bot, self._add, 201, (409, 503)
             ),
             Operation("show_bot", "GET", one, Scope.READ, "Show a bot", Nothing, Nothing, Bot, self._show),
+            Operation(
+                "show_webhook",
+                "GET",
+                f"{one}/webhook",
+                Scope.READ,
+                "Show what Telegram knows of a bot's webhook",
+                Nothing,
+                Nothing,
+                Webhook,
+                self._webhook,
+                faults=(409,),
+            ),
             Operation(
                 "enable_bot", "POST", f"{one}/enable", admin, "Serve a bot again", Nothing, Nothing, Bot, self._enable
             ),
@@ -134,6 +146,9 @@ class Bots:
 
     async def _show(self, call: Call, _: Nothing, __: Nothing) -> object:
         return bot_shape(await call.bot())
+
+    async def _webhook(self, call: Call, _: Nothing, __: Nothing) -> object:
+        return webhook_shape(await self._desk.delivery(call.who, (await call.bot()).bot_id))
 
     async def _enable(self, call: Call, _: Nothing, __: Nothing) -> object:
         await self._desk.enable(call.who, (await call.bot()).bot_id)

@@ -33,6 +33,17 @@ class Bot(Shape):
     refused_since: datetime | None
 
 
+class Webhook(Shape):
+    """What Telegram knows of a bot's webhook."""
+
+    url: Annotated[str, msgspec.Meta(description="Empty: none is set. A foreign one ends with its host.")]
+    is_foreign: Annotated[bool, msgspec.Meta(description="Updates go to somebody else.")]
+    waiting: Annotated[int, msgspec.Meta(description="Updates that wait at Telegram.")]
+    max_connections: int | None
+    last_error: Annotated[str, msgspec.Meta(description="Why the last delivery that failed did; empty: none has.")]
+    last_error_at: datetime | None
+
+
 class Group(Shape):
     """A group in a list."""
 

@@ -1,5 +1,6 @@
 """What is known, as the API gives it."""
 
+from bot.domain.delivery import Delivery
 from bot.domain.event import Event
 from bot.domain.hosting import BotSummary
 from bot.domain.listing import AuditRow, CaseRow, ChannelRow, GroupRow, InstanceRow, LetterRow
@@ -19,6 +20,7 @@ from bot.web.api.shapes import (
     Restriction,
     Rights,
     Warming,
+    Webhook,
 )
 
 
@@ -33,6 +35,18 @@ def bot_shape(bot: BotSummary) -> Bot:
         muted=bot.held,
         added_at=bot.added_at,
         refused_since=bot.refused_at,
+    )
+
+
+def webhook_shape(delivery: Delivery) -> Webhook:
+    """Show what Telegram knows of a webhook."""
+    return Webhook(
+        url=delivery.address,
+        is_foreign=delivery.is_foreign,
+        waiting=delivery.waiting,
+        max_connections=delivery.connections,
+        last_error=delivery.fault,
+        last_error_at=delivery.failed_at,
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.domain.api import Scope
+from bot.simulator import Fault
 from tests.acceptance.kit import gated
 from tests.acceptance.operators.test_api import api, group
 from tests.kits.api import Api, token_for
@@ -31,6 +32,30 @@ async def test_why_somebody_is_muted_is_told(api: Api, group: str, lounge: Loung
     assert (case["done"], case["closed_at"]) == ("muted", None)
     assert (member["reasons"], member["cases"]) == ([], [])
     assert (await api.get(f"{group}/users/x")).status == 404
+
+
+async def test_what_telegram_knows_of_a_webhook_is_shown(api: Api, lounge: Lounge, platform: Platform) -> None:
+    """Where it delivers to, how many at once, what waits and what failed; of no other's bot."""
+    right = (await api.get("/bots/gate_bot/webhook")).json
+    theirs = {
+        "url": f"https://other.example/{lounge.bot.token}",
+        "has_custom_certificate": False,
+        "pending_update_count": 3,
+        "last_error_date": 1_700_000_000,
+        "last_error_message": "Connection refused",
+    }
+    lounge.sim.faults.add(Fault(kind="lie", method="getWebhookInfo", result=theirs, times=None))
+    wrong = (await api.get("/bots/gate_bot/webhook")).json
+    other = lounge.sim.add_bot(username="second_bot")
+    await api.post("/bots", {"token": other.token, "name": "second"})
+    stranger = api.as_(await token_for(platform, Scope.ADMIN, other.id))
+
+    assert str(right["url"]).endswith(f"/telegram/{lounge.bot.id}")
+    assert (right["is_foreign"], right["max_connections"]) == (False, 100)
+    assert (right["last_error"], right["last_error_at"]) == ("", None)
+    assert (wrong["url"], wrong["is_foreign"], wrong["waiting"]) == ("https://other.example/...", True, 3)
+    assert (wrong["last_error"], wrong["last_error_at"]) == ("Connection refused", "2023-11-14T22:13:20Z")
+    assert (await stranger.get("/bots/gate_bot/webhook")).status == 404
 
 
 @pytest.mark.usefixtures("group")
