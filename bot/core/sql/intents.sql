@@ -82,7 +82,8 @@ WHERE restriction_id IN (
 RETURNING restriction_id;
 
 -- recheck_for_channel --
--- Somebody who is just being freed, or muted, has left a channel: what was decided before that is decided again.
+-- Somebody who is just being freed, or muted, has left a channel: what was decided before that is decided again. So it
+-- is, too, where nobody is gated anew; the cases that were taken hold of before are left out.
 UPDATE restrictions r
 SET wanted = 'check', cause = 'left_channel', version = r.version + 1, due_at = now(), attempts = 0
 WHERE r.bot_id = $1 AND r.user_id = $2 AND r.closed_at IS NULL AND r.restriction_id <> ALL($4::bigint[])
@@ -94,6 +95,7 @@ RETURNING r.restriction_id;
 
 -- regate --
 -- Only groups that have seen the user, so that a channel of ten thousand groups does not cost ten thousand questions.
+-- A case that is open is taken hold of right here: closed before the next statement, it would leave them with none.
 WITH gating AS (
   SELECT g.group_id, g.language, g.enforcement, g.seq
   FROM group_members_seen s
@@ -110,11 +112,13 @@ WITH gating AS (
   INSERT INTO restrictions AS r
     (bot_id, group_id, user_id, user_name, language, enforcement, wanted, cause, configuration)
   SELECT $1, group_id, $2, $4, coalesce($5, language), enforcement, 'mute', 'left_channel', seq FROM gating
-  ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO NOTHING
-  RETURNING restriction_id, group_id
+  ON CONFLICT (bot_id, user_id, group_id) WHERE closed_at IS NULL DO UPDATE
+  SET wanted = 'check', cause = 'left_channel', version = r.version + 1, due_at = now(), attempts = 0
+  RETURNING restriction_id, group_id, r.xmax = 0 AS is_new
 ), noted AS (
   INSERT INTO verification_events (bot_id, group_id, user_id, outcome, detail, channels, case_id, seconds)
   SELECT $1, group_id, $2, 'stopped', 'left_channel', ARRAY[$3::bigint], restriction_id, 0 FROM opened
+  WHERE is_new
 )
 SELECT restriction_id FROM opened;
 

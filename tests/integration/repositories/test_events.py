@@ -1,5 +1,6 @@
 """Events: written with what they are about, read by the page, and kept for as long as was asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from bot.domain.intent import Intent, Moderated, Noted, OpenCase, Receipt, Regat
 from bot.domain.policy import Enforcement
 from bot.domain.restriction import Case, Done, PromptState, Wanted
 from tests.contract.desk import ADMIN, BLOG, BOT, GROUP, NEWS, SETUP, USER
+from tests.kits.platform import eventually
 
 pytestmark = pytest.mark.servers
 
@@ -144,6 +146,33 @@ async def test_who_leaves_a_channel_is_stopped_for_that(desk: Desk) -> None:
         ("passed", "first_sight", ()),
         ("stopped", "left_channel", (NEWS,)),
     ]
+
+
+async def test_who_leaves_while_their_case_is_being_closed_is_stopped(desk: Desk, database_url: str) -> None:
+    """The worker that has freed them is about to commit: the leave waits for it, and opens another case."""
+    await desk.groups.seen([(BOT, GROUP, USER, datetime.now(UTC))])
+    case = await desk.opened()
+    worker = await asyncpg.connect(database_url)
+
+    async def waits() -> bool:
+        return bool(await worker.fetch("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"))
+
+    try:
+        async with asyncio.TaskGroup() as tasks, worker.transaction():
+            await worker.execute("SELECT FROM restrictions WHERE restriction_id = $1 FOR UPDATE", case.case_id)
+            leaving = tasks.create_task(desk.commit(Regate(BOT, USER, NEWS, "Sam")))
+            await eventually(waits, "the leave waits for what becomes of the case")
+            await worker.execute(
+                "UPDATE restrictions SET closed_at = now(), outcome = 'freed', due_at = 'infinity',"
+                " lease_owner = NULL, lease_until = NULL WHERE restriction_id = $1",
+                case.case_id,
+            )
+    finally:
+        await worker.close()
+
+    (opened,) = leaving.result()
+    assert opened != case.case_id
+    assert (await desk.leased(opened)).wanted is Wanted.MUTE
 
 
 async def test_passing_is_told_once(desk: Desk) -> None:
