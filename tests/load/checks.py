@@ -92,7 +92,7 @@ async def concurrency(lab: Lab, size: Size, tick: Tick) -> Outcome:
     latencies: list[float] = []
     for _ in range(size.rounds):
         people = lab.newcomers(CONCURRENT)
-        run = await at_once(_messages(lab, people), tick=tick)
+        run = await at_once([partial(lab.deliver, lab.message(user)) for user in people], tick=tick)
         latencies += run.latencies
         found["refused"] += run.errors
         found["unverified"] += len(await lab.unverified(people))

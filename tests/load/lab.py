@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import aiohttp
 
@@ -26,6 +27,7 @@ API_SECONDS = 0.05
 """How long the simulated Telegram takes for a question."""
 
 _ASKED_SECONDS = 30.0
+_DELIVERIES = 10
 
 # Numbers that the simulator's own updates do not reach.
 _FIRST_UPDATE = 1_500_000_000
@@ -80,6 +82,14 @@ class Lab:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError):
             return 0
+
+    async def deliver(self, body: bytes) -> int:
+        """Post an update as Telegram does: one that is too busy says 503, and gets it again in a second."""
+        for _ in range(_DELIVERIES):
+            if (status := await self.post(body)) != HTTPStatus.SERVICE_UNAVAILABLE:
+                return status
+            await asyncio.sleep(1)
+        return HTTPStatus.SERVICE_UNAVAILABLE
 
     async def nothing(self) -> int:
         """Ask for something that costs the instance nothing."""
