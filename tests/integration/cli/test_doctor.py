@@ -38,8 +38,9 @@ async def test_a_whole_installation_is_well(gmbot: Shell, lounge: Lounge, platfo
     assert not await platform.fetch("SELECT 1 FROM updates_done WHERE update_id = 0")
     assert "open to everybody" in found["OBS-1", "warning"]
     assert outcome.status == 0, outcome.out + outcome.err
+    # On a busy machine PostgreSQL may be found slow, which is no more than a warning.
+    assert "DB-1" in {number for number, _ in found}
     assert {number for number, level in found if level == "ok"} >= {
-        "DB-1",
         "DB-2",
         "RD-1",
         "NET-1",

@@ -18,6 +18,7 @@ from bot.domain.finding import Finding, Level
 from bot.domain.hosting import HostedBot
 from bot.domain.ids import BotId
 from bot.domain.secret import Secret
+from tests.fakes.ports import FakeClock
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BOT = HostedBot(BotId(42), "gate_bot", Secret("42:AAA"), (), enabled=True, refused_at=None, seq=1)
@@ -121,7 +122,8 @@ class Told:
 )
 async def test_an_open_connection_to_another_host_is_noted(*, encrypted: bool, remote: bool, noted: bool) -> None:
     """DB-1: what stays within this host is read by nobody else; a network that one trusts is no fault."""
-    clock = SystemClock()
+    # It stands still: a test that is not given its turn has not waited for PostgreSQL.
+    clock = FakeClock()
     told = Told(
         now=clock.now(),
         version=160_000,
@@ -131,7 +133,7 @@ async def test_an_open_connection_to_another_host_is_noted(*, encrypted: bool, r
         encrypted=encrypted,
         remote=remote,
     )
-    found = await postgres(cast("Database", told), clock, pool_size=4)
+    found = await postgres(cast("Database", told), cast("SystemClock", clock), pool_size=4)
 
     assert levels(found) == [Level.NOTE, Level.OK] if noted else [Level.OK]
     assert ("sslmode" in found[0].remedy) is noted
