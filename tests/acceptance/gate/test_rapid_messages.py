@@ -18,8 +18,6 @@ from tests.kits.ports import free_port
 pytestmark = [pytest.mark.servers]
 
 MESSAGES = 100
-# The promise is five seconds; a machine that runs other tests is given more.
-TAKEOVER_SECONDS = 20.0
 
 
 async def in_order(lounge: Lounge, platform: Platform, first: int, *, deleted_again: int = 0) -> None:
@@ -119,5 +117,5 @@ async def test_a_poller_is_killed_among_a_hundred_messages(lounge: Lounge, platf
             await finished(lounge, platform)
             await in_order(lounge, platform, first, deleted_again=MESSAGES)
 
-    assert took_over < TAKEOVER_SECONDS
+    assert took_over < 5
     assert {call.params["user_id"] for call in lounge.calls("restrictChatMember")} == {lounge.stranger.id}
