@@ -1,7 +1,7 @@
 """Writes docs/RELIABILITY.md and its plots from reports: `python -m tests.faults.reliability chaos.json ...`."""
 
+import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -67,9 +67,9 @@ when no case is leased to it and no update claimed by it any more. The test suit
 
 """
 
-_SOAK = """\
-## Under load
+_SOAK_TITLE = "## Under load\n\n"
 
+_SOAK = """\
 `{command}`: {instances} instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
 sending limits, everything on one machine.
 
@@ -174,9 +174,11 @@ def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
         elif "crashes" in report:
             text += _fuzz(report)
         else:
-            text += _soak(report)
-            for number, phase in enumerate(report["phases"], 1):
-                plots[f"soak-{number}.svg"] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
+            drawn = [name for name in plots if name.startswith("soak")]
+            names = [f"soak-{number}.svg" for number, _ in enumerate(report["phases"], len(drawn) + 1)]
+            text += ("" if drawn else _SOAK_TITLE) + _soak(report, names)
+            for name, phase in zip(names, report["phases"], strict=True):
+                plots[name] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
     return text.rstrip() + "\n", plots
 
 
@@ -243,11 +245,14 @@ def _fuzz(report: Json) -> str:
     )
 
 
-def _soak(report: Json) -> str:
+def _soak(report: Json, plots: Sequence[str]) -> str:
+    phases = report["phases"]
     command = "FULL=1 make soak" if report["full"] else "make soak"
-    instances = report["phases"][0]["instances"]
-    text = _SOAK.format(command=command, instances=instances, note=_note(report))
-    return text + "".join(_phase(phase, f"soak-{number}.svg") for number, phase in enumerate(report["phases"], 1))
+    if len(phases) < len(soak.SHORT):
+        known = [phase.name for phase in soak.SHORT]
+        command += f" ARGS='--phases {' '.join(str(known.index(each['phase']['name']) + 1) for each in phases)}'"
+    text = _SOAK.format(command=command, instances=phases[0]["instances"], note=_note(report))
+    return text + "".join(_phase(phase, plot) for phase, plot in zip(phases, plots, strict=True))
 
 
 def _phase(report: Json, plot: str) -> str:
@@ -354,7 +359,9 @@ def _note(report: Json) -> str:
 
 def main() -> None:
     """Read the reports that are named; write the page and its plots."""
-    text, plots = page([json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json", help="in the order of the page")
+    text, plots = page([json.loads(report.read_text(encoding="utf-8")) for report in parser.parse_args().reports])
     (_DOCS / "RELIABILITY.md").write_text(text, encoding="utf-8")
     (_DOCS / _PLOTS).mkdir(exist_ok=True)
     for name, drawn in plots.items():

@@ -113,7 +113,7 @@ def test_the_page_and_its_plots() -> None:
     loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy()])
 
     stormy, fuzzed = storm.Report(seconds=300, floods=5), fuzz.Findings(7, outcomes=Counter({"update not_json": 12}))
-    reports = [asdict(kills), asdict(stormy), asdict(loaded), fuzzed.report()]
+    reports = [asdict(kills), asdict(stormy), asdict(loaded), asdict(loaded), fuzzed.report()]
 
     text, plots = page([json.loads(json.dumps(each)) for each in reports])
 
@@ -121,7 +121,8 @@ def test_the_page_and_its_plots() -> None:
     assert "at most 3.0 s" in text
     assert "1 x 502 Bad Gateway" in text
     assert "| what came of the updates | nothing; not json (12) |" in text
-    assert sorted(plots) == ["chaos.svg", "soak-1.svg"]
+    assert text.count("`make soak ARGS='--phases 3'`") == 2
+    assert sorted(plots) == ["chaos.svg", "soak-1.svg", "soak-2.svg"]
     for name, plot in plots.items():
         assert f"reliability/{name}" in text
         ParserCreate().Parse(plot, True)  # noqa: FBT003 - the parser's own signature: it is the end
