@@ -1,10 +1,10 @@
 """The configuration of groups, as rows of PostgreSQL. Every change bumps the counter that instances poll."""
 
-import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TypeVar, cast
 
 import asyncpg
 
@@ -20,7 +20,11 @@ from bot.domain.restriction import Wanted
 
 # A report names so many.
 _MOST_NAMES = 10
+# Read at once: some hundredths of a second for the statements, and as long for the objects.
+_PAGE = 2_000
+_LAST = 2**63 - 1
 
+Value = TypeVar("Value", bound=Hashable)
 Turn = Callable[[BotId], Awaitable[None]]
 """Raises StoreUnavailableError while other changes for the bot come first."""
 
@@ -28,9 +32,10 @@ Turn = Callable[[BotId], Awaitable[None]]
 class PostgresGroups:
     """Reads and writes protected groups and their channels. Each change waits for its `turn`, if there is one."""
 
-    def __init__(self, *, database: Database, turn: Turn | None = None) -> None:
+    def __init__(self, *, database: Database, turn: Turn | None = None, page: int = _PAGE) -> None:
         self._database = database
         self._turn = turn
+        self._page = page
 
     async def changed_since(self, seq: int) -> tuple[int, Sequence[ProtectedGroup]]:
         """Return the configuration counter and the groups changed after `seq`."""
@@ -38,17 +43,13 @@ class PostgresGroups:
             now = await current_seq(session)
             if now == seq:
                 return now, ()
-            rows = await session.rows("groups_changed_since", seq)
-            by_bot: dict[BotId, list[asyncpg.Record]] = defaultdict(list)
-            for row in rows:
-                by_bot[BotId(row["bot_id"])].append(row)
-            found: list[ProtectedGroup] = []
-            for bot, groups in by_bot.items():
-                ids = [row["group_id"] for row in groups]
-                links = await session.rows("get_group_channels", bot, ids)
-                former = await session.rows("former_ids", bot, ids)
-                exempt = await session.rows("exempt_of_groups", bot, ids)
-                found.extend(_groups(bot, groups, links, former, exempt))
+            found, alike, place, full = list[ProtectedGroup](), _Alike(), (seq, _LAST, _LAST), True
+            while full:
+                rows = await session.rows("groups_changed_since", *place, self._page)
+                found += await _read_groups(session, rows, alike)
+                full = len(rows) == self._page
+                if full:
+                    place = rows[-1]["seq"], rows[-1]["bot_id"], rows[-1]["group_id"]
             return now, found
 
     async def protect(self, setup: GroupSetup) -> tuple[CaseId, ...]:
@@ -248,12 +249,38 @@ def _channel_ids(setup: GroupSetup) -> dict[str, object]:
     return {"channels": [channel.channel_id for channel in setup.channels]}
 
 
+class _Alike:
+    """What many groups have alike is held once: less memory, and the gate finds it in the processor's caches."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Hashable] = {}
+
+    def one(self, value: Value) -> Value:
+        """Return the first one that was equal to this."""
+        return cast("Value", self._kept.setdefault(value, value))
+
+
+async def _read_groups(session: Session, rows: Sequence[asyncpg.Record], alike: _Alike) -> list[ProtectedGroup]:
+    by_bot: dict[BotId, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        by_bot[BotId(row["bot_id"])].append(row)
+    found: list[ProtectedGroup] = []
+    for bot, groups in by_bot.items():
+        ids = [row["group_id"] for row in groups]
+        links = await session.rows("get_group_channels", bot, ids)
+        former = await session.rows("former_ids", bot, ids)
+        exempt = await session.rows("exempt_of_groups", bot, ids)
+        found.extend(_groups(bot, groups, links, former, exempt, alike))
+    return found
+
+
 def _groups(
     bot: BotId,
     groups: Iterable[asyncpg.Record],
     links: Iterable[asyncpg.Record],
     aliases: Iterable[asyncpg.Record],
     exemptions: Iterable[asyncpg.Record],
+    alike: _Alike,
 ) -> Iterable[ProtectedGroup]:
     exempt: dict[int, set[UserId]] = defaultdict(set)
     for exemption in exemptions:
@@ -265,26 +292,22 @@ def _groups(
     for link in links:
         channel = Channel(ChannelId(link["channel_id"]), link["title"], link["username"], link["invite_link"])
         channels[link["group_id"]] += (channel,)
-    # What many groups have alike is held once: less memory, and the gate finds it in the processor's caches.
-    same_channels: dict[tuple[Channel, ...], tuple[Channel, ...]] = {}
-    same_policy: dict[Policy, Policy] = {}
-    nobody, no_ids = frozenset[UserId](), frozenset[GroupId]()
     for row in groups:
-        required, policy = channels[row["group_id"]], read(row["policy"])
+        group = GroupId(row["group_id"])
         yield ProtectedGroup(
             bot_id=bot,
-            group_id=GroupId(row["group_id"]),
+            group_id=group,
             title=row["title"],
             username=row["username"],
-            channels=same_channels.setdefault(required, required),
+            channels=alike.one(channels[group]),
             configured_by=UserId(row["configured_by"]),
-            policy=same_policy.setdefault(policy, policy),
+            policy=alike.one(read(row["policy"])),
             basic_group=row["basic_group"],
-            language=sys.intern(row["language"]),
+            language=alike.one(row["language"]),
             protected=row["protected"],
             protected_since=row["protected_since"],
-            exempt=frozenset(exempt[row["group_id"]]) if row["group_id"] in exempt else nobody,
+            exempt=alike.one(frozenset(exempt[group])),
             paused_reason=row["paused_reason"],
             prompt_text=row["prompt_text"],
-            former_ids=frozenset(former[row["group_id"]]) if row["group_id"] in former else no_ids,
+            former_ids=alike.one(frozenset(former[group])),
         )

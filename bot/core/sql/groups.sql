@@ -15,7 +15,9 @@ ORDER BY l.group_id, l.position;
 SELECT group_id, old_id FROM group_aliases WHERE bot_id = $1 AND group_id = ANY($2::bigint[]);
 
 -- groups_changed_since --
-SELECT * FROM protected_groups WHERE seq > $1 ORDER BY bot_id, seq;
+-- By the page: however many there are, none takes longer than a statement may.
+SELECT * FROM protected_groups WHERE (seq, bot_id, group_id) > ($1, $2::bigint, $3::bigint)
+ORDER BY seq, bot_id, group_id LIMIT $4;
 
 -- upsert_group --
 -- What the admins chose, the language too, outlives `/unprotect`; who is there already when the gate closes was there before.

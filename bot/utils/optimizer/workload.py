@@ -47,7 +47,7 @@ def _reads() -> Sequence[Probe]:
             ("group_channel_links_pkey", "channels_pkey"),
         ),
         Probe("former_ids", lambda s: (s.group["bot_id"], [s.group["group_id"]])),
-        Probe("groups_changed_since", lambda s: (s.group["seq"],), ("protected_groups_seq",)),
+        Probe("groups_changed_since", lambda s: (s.group["seq"], 0, 0, 10), ("protected_groups_seq",)),
         Probe("config_seq", lambda _: ()),
         Probe("enabled_bots", lambda _: ()),
         Probe("bot_summaries", lambda _: (), by_size=True, spare=1_000_000),
