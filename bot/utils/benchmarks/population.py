@@ -1,5 +1,6 @@
 """Deployments of any size, made from nothing: bots, groups, channels, and memberships that an instance remembers."""
 
+import itertools
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ class Population:
                 await _copy(connection, "channels", self._channel_rows())
                 await _copy(connection, "protected_groups", self._group_rows())
                 await _copy(connection, "group_channel_links", self._link_rows())
-                await connection.execute("UPDATE config_counter SET seq = 1")
+                await connection.execute("UPDATE config_counter SET seq = $1", self._groups * len(self.bots))
             await connection.execute("VACUUM ANALYZE")
         finally:
             await connection.close()
@@ -121,10 +122,16 @@ class Population:
                 yield {"bot_id": bot.id, "channel_id": _FIRST_CHANNEL - channel, "title": f"Channel {channel}"}
 
     def _group_rows(self) -> Iterator[dict[str, object]]:
+        changes = itertools.count(1)
         for bot in self.bots:
             for place in range(self._groups):
-                group = self._group(bot, place)
-                yield {"bot_id": bot.id, "group_id": group, "title": f"Group {place}", "configured_by": 1, "seq": 1}
+                yield {
+                    "bot_id": bot.id,
+                    "group_id": self._group(bot, place),
+                    "title": f"Group {place}",
+                    "configured_by": 1,
+                    "seq": next(changes),
+                }
 
     def _link_rows(self) -> Iterator[dict[str, object]]:
         for bot in self.bots:
