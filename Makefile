@@ -45,8 +45,8 @@ chaos: $(VENV)/.dev ## kill instances, servers and Telegram under load, then fuz
 fuzz: $(VENV)/.dev ## feed a million broken updates, requests and buttons to what reads them; ARGS='--inputs 10000' for fewer
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
 
-audit: $(VENV)/.dev ## look for known holes in what is locked (needs the network)
-	@$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+audit: $(VENV)/.dev ## look for known holes in what is locked; fails for what it cannot look up (needs the network)
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock
 
 sbom: $(VENV)/.dev ## write sbom.json, a CycloneDX list of what is locked
 	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json requirements.lock
