@@ -70,3 +70,9 @@ class Operator:
         if bot is not None and not self.sees(bot):
             # In the words of somebody who asks for a bot that is not there: nothing is told about others' bots.
             raise NotAllowedError(f"there is no bot {bot}")
+
+    def need_all(self, rank: Rank, otherwise: str) -> None:
+        """Raise NotAllowedError unless they may act by this rank on all bots; in these words where they have some."""
+        self.need(rank)
+        if self.bots is not None:
+            raise NotAllowedError(otherwise)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.backup import Backup, Why
-from bot.domain.errors import NotAllowedError, NotFoundError, NotReadyError
+from bot.domain.errors import NotFoundError, NotReadyError
 from bot.domain.operator import Operator, Rank
 from bot.services.operating.jobs import DEPLOYMENT, Job, Jobs, Watch
 from bot.services.ports.access import Shelf
@@ -71,6 +71,4 @@ class BackupDesk:
 
 
 def _need(who: Operator, rank: Rank) -> None:
-    who.need(rank)
-    if who.bots is not None:
-        raise NotAllowedError("backups hold all bots; they are for operators of the whole deployment")
+    who.need_all(rank, "backups hold all bots; they are for operators of the whole deployment")

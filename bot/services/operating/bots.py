@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.delivery import Delivery, delivery_of
-from bot.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, NotHostedError
+from bot.domain.errors import InvalidInputError, NotFoundError, NotHostedError
 from bot.domain.hosting import BotSummary
 from bot.domain.ids import BotId
 from bot.domain.operator import Operator, Rank
@@ -42,9 +42,7 @@ class BotDesk:
 
     async def add(self, who: Operator, token: str, *, name: str | None = None) -> BotSummary:
         """Host the bot of this token."""
-        who.need(Rank.OWNER)
-        if who.bots is not None:
-            raise NotAllowedError("only an operator of the whole deployment adds bots")
+        who.need_all(Rank.OWNER, "only an operator of the whole deployment adds bots")
         if not token.strip():
             raise InvalidInputError("token", "a bot's token is needed; @BotFather gives it")
         return await self._hosting.add(Secret(token.strip()), name=name or None, by=who.actor)

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.errors import NotAllowedError
 from bot.domain.operator import Operator, Rank
 from bot.services.operating.doctor import Answer
 
@@ -36,6 +35,4 @@ class Installation:
 
 
 def _need(who: Operator) -> None:
-    who.need(Rank.VIEWER)
-    if who.bots is not None:
-        raise NotAllowedError("only an operator of the whole deployment may look into it")
+    who.need_all(Rank.VIEWER, "only an operator of the whole deployment may look into it")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.errors import InvalidInputError, NotAllowedError, NotReadyError
+from bot.domain.errors import InvalidInputError, NotReadyError
 from bot.domain.ids import BotId
 from bot.domain.operator import Operator, Rank
 from bot.services.ports.access import Shelf
@@ -52,9 +52,7 @@ class LogLevel:
 
     async def choose(self, who: Operator, level: str, minutes: int) -> Logged:
         """Log so on all instances for so many minutes. Raises InvalidInputError, and NotReadyError without Redis."""
-        who.need(Rank.OWNER)
-        if who.bots is not None:
-            raise NotAllowedError("the log tells of all bots; its level is for operators of the whole deployment")
+        who.need_all(Rank.OWNER, "the log tells of all bots; its level is for operators of the whole deployment")
         if level not in LEVELS:
             raise InvalidInputError("level", f"level is one of {', '.join(LEVELS)}")
         if not 1 <= minutes <= MOST_MINUTES:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.domain.errors import InvalidInputError, NotAllowedError
+from bot.domain.errors import InvalidInputError
 from bot.domain.ids import BotId, UserId
 from bot.domain.operator import Operator, Rank
 from bot.services.ports.access import OwnerBook
@@ -36,5 +36,4 @@ class OwnerDesk:
     def _need_all(self, who: Operator, bot: BotId) -> None:
         who.need(Rank.OWNER, bot)
         # Who was given one bot gives it to nobody else: whoever gave it would not know any more whose it is.
-        if who.bots is not None:
-            raise NotAllowedError("only an operator of the whole deployment names owners")
+        who.need_all(Rank.OWNER, "only an operator of the whole deployment names owners")
