@@ -25,7 +25,7 @@ from rich.table import Table
 
 from bot.simulator import FloodLimits, Simulator
 from tests.faults.front import Front, front
-from tests.faults.load import Load, Pace
+from tests.faults.load import Load, Pace, young_garbage_only
 from tests.faults.meters import Meters, Reading
 from tests.faults.stage import Home, Note, home, servers
 from tests.faults.tally import Tally, milliseconds
@@ -224,20 +224,26 @@ class Trial:
 
         loop = asyncio.get_running_loop()
         began = loop.time()
-        async with asyncio.TaskGroup() as tasks:
-            metering = tasks.create_task(_meter(meters, self._every))
-            restarting = tasks.create_task(restarts.run(meters))
-            await load.run(show)
-            report.connections = nginx.connections()
-            await restarting
-            await load.settle(_SETTLE_SECONDS)
-            await asyncio.sleep(self._rest)
-            metering.cancel()
+        with young_garbage_only():
+            await self._load(load, nginx, meters, restarts, show)
         meters.read(loop.time() - began)
         report.before_restart_mb = restarts.memory_mb
         self._conclude(tally, town, meters, names)
         report.cases_open = len(await platform.open_cases())
         report.dead_letters = len(await platform.fetch("SELECT 1 FROM dead_letters"))
+
+    async def _load(
+        self, load: Load, nginx: Front, meters: Meters, restarts: "Restarts", show: Callable[[float], None]
+    ) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            metering = tasks.create_task(_meter(meters, self._every))
+            restarting = tasks.create_task(restarts.run(meters))
+            await load.run(show)
+            self._report.connections = nginx.connections()
+            await restarting
+            await load.settle(_SETTLE_SECONDS)
+            await asyncio.sleep(self._rest)
+            metering.cancel()
 
     def _conclude(self, tally: Tally, town: Town, meters: Meters, names: Sequence[str]) -> None:
         report, counts = self._report, tally.counts
