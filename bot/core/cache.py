@@ -13,6 +13,8 @@ Key = tuple[BotId, ChannelId, UserId]
 LAST_PART = 0.2
 # As many as are renewed in a few minutes; who does not find room is noted with the next message.
 _MOST_DUE = 10_000
+# "At most 52 significant bits", says the Bot API of the ids of users and chats; one more is for the sign.
+_ID_BITS = 53
 
 
 def get_ttl_with_jitter(ttl: int, percent: int, *, randint: Callable[[int, int], int] = random.randint) -> int:
@@ -35,19 +37,18 @@ class LocalCache:
         self._usual_lead = life * LAST_PART
         self._lead = self._usual_lead
         self._due: dict[Key, None] = {}
-        self._young: dict[Key, float] = {}
-        self._old: dict[Key, float] = {}
-        # One number for each bot and channel, however many entries name it: a fourth of an entry's memory.
-        self._ids: dict[int, int] = {}
+        self._young: dict[int, float] = {}
+        self._old: dict[int, float] = {}
 
     def get(self, key: Key) -> Membership | None:
         """Return the answer while it is fresh; a membership near its end is noted as due."""
-        expiry = self._young.get(key)
+        number = _number(key)
+        expiry = self._young.get(number)
         if expiry is None:
-            expiry = self._old.pop(key, None)
+            expiry = self._old.pop(number, None)
             if expiry is None:
                 return None
-            self._keep(key, expiry)
+            self._keep(number, expiry)
         # An absence is stored as a negative expiry: one number holds both, and no object is made per entry.
         left = abs(expiry) - self._monotonic()
         if left <= 0:
@@ -60,7 +61,8 @@ class LocalCache:
 
     def is_due(self, key: Key) -> bool:
         """Whether this is a membership near its end."""
-        return 0 < self._young.get(key, self._old.get(key, 0.0)) - self._monotonic() < self._lead
+        number = _number(key)
+        return 0 < self._young.get(number, self._old.get(number, 0.0)) - self._monotonic() < self._lead
 
     def take_due(self, limit: int) -> Sequence[Key]:
         """Hand out memberships that were looked at near their end, each once, in the order of the looks."""
@@ -71,27 +73,26 @@ class LocalCache:
 
     def put(self, key: Key, answer: Membership, seconds: float) -> None:
         """Keep an answer for that long. UNKNOWN is not an answer, and what is over already is none any more."""
-        self._old.pop(key, None)
+        number = _number(key)
+        self._old.pop(number, None)
         # Soon after the machine's start an expiry in the past would be negative, and read as the opposite answer.
         if answer is Membership.UNKNOWN or seconds <= 0:
-            self._young.pop(key, None)
+            self._young.pop(number, None)
             return
         expiry = self._monotonic() + seconds
-        bot, channel, user = key
-        shared = BotId(self._ids.setdefault(bot, bot)), ChannelId(self._ids.setdefault(channel, channel)), user
-        self._keep(shared, expiry if answer is Membership.MEMBER else -expiry)
+        self._keep(number, expiry if answer is Membership.MEMBER else -expiry)
 
     def drop(self, key: Key) -> None:
         """Forget one answer."""
-        self._young.pop(key, None)
-        self._old.pop(key, None)
+        number = _number(key)
+        self._young.pop(number, None)
+        self._old.pop(number, None)
 
     def clear(self) -> None:
         """Forget everything, and trust what comes from now on for as long as usual."""
         self._young.clear()
         self._old.clear()
         self._due.clear()
-        self._ids.clear()
         self._lead = self._usual_lead
 
     def distrust(self, seconds: float) -> None:
@@ -100,7 +101,7 @@ class LocalCache:
         # What comes next lives no longer either; with the usual lead all of it would be due at once.
         self._lead = min(self._usual_lead, seconds * LAST_PART)
         for entries in (self._young, self._old):
-            trusted = {key: min(expiry, limit) for key, expiry in entries.items() if expiry > 0}
+            trusted = {number: min(expiry, limit) for number, expiry in entries.items() if expiry > 0}
             entries.clear()
             entries.update(trusted)
 
@@ -108,8 +109,14 @@ class LocalCache:
         """Count entries, fresh or not."""
         return len(self._young) + len(self._old)
 
-    def _keep(self, key: Key, expiry: float) -> None:
-        if len(self._young) >= self._half and key not in self._young:
+    def _keep(self, number: int, expiry: float) -> None:
+        if len(self._young) >= self._half and number not in self._young:
             self._old = self._young
             self._young = {}
-        self._young[key] = expiry
+        self._young[number] = expiry
+
+
+def _number(key: Key) -> int:
+    """Return one number for all three: half of what a tuple and its ids take, and one thing to compare."""
+    bot, channel, user = key
+    return (bot << 2 * _ID_BITS) + (channel << _ID_BITS) + user

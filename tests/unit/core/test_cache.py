@@ -5,6 +5,7 @@ import tracemalloc
 from collections import Counter
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -188,6 +189,22 @@ def test_what_is_used_stays() -> None:
 
     assert cache.get(_key(0)) is Membership.MEMBER
     assert len(cache) <= 100
+
+
+_ids = st.integers(0, 3) | st.integers(2**52 - 4, 2**52 - 1)
+_keys = st.builds(lambda bot, channel, user: (BotId(bot), ChannelId(-channel), UserId(user)), _ids, _ids, _ids)
+
+
+@given(st.lists(_keys, unique=True, max_size=20))
+def test_nobody_has_the_answer_of_another(keys: list[Key]) -> None:
+    """The ids are as long as Telegram's may become: no two of them make the same key."""
+    cache = LocalCache(size=100, monotonic=_Watch())
+    for seconds, key in enumerate(keys, 1):
+        cache.put(key, Membership.MEMBER if seconds % 2 else Membership.ABSENT, seconds)
+
+    assert len(cache) == len(keys)
+    found = [cache.get(key) for key in keys]
+    assert found == [(Membership.ABSENT, Membership.MEMBER)[number % 2] for number in range(1, len(keys) + 1)]
 
 
 def test_memory_for_each_membership(capsys: pytest.CaptureFixture[str]) -> None:
