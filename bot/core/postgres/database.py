@@ -3,8 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TypeAlias
 
@@ -58,52 +58,64 @@ _REFUSED = (*_AWAY, asyncpg.PostgresError)
 log = structlog.stdlib.get_logger()
 
 
-class Timer:
-    """Tells how long statements take."""
+class _Timing:
+    """Times a statement, and traces it. Not a generator: each statement comes by here, and would pay for it."""
 
-    def __init__(self, clock: SystemClock, observe: Observe) -> None:
+    __slots__ = ("_clock", "_observe", "_started", "_statement", "_step")
+
+    def __init__(self, statement: str, clock: SystemClock, observe: Observe) -> None:
+        self._statement = statement
         self._clock = clock
         self._observe = observe
+        self._step = step("postgresql", statement)
 
-    @contextmanager
-    def timing(self, statement: str) -> Iterator[None]:
-        """Time what is done inside."""
-        started = self._clock.monotonic()
+    def __enter__(self) -> None:
+        self._started = self._clock.monotonic()
+        self._step.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            with step("postgresql", statement):
-                yield
+            self._step.__exit__(kind, error, trace)
         finally:
-            self._observe(statement, self._clock.monotonic() - started)
+            self._observe(self._statement, self._clock.monotonic() - self._started)
 
 
 class Session:
     """Statements on one connection. Inside a transaction all of them commit or none does."""
 
-    def __init__(self, connection: _Connection, statements: Mapping[str, str], timer: "Timer") -> None:
+    def __init__(
+        self, connection: _Connection, statements: Mapping[str, str], clock: SystemClock, observe: Observe
+    ) -> None:
         self._connection = connection
         self._statements = statements
-        self._timer = timer
+        self._clock = clock
+        self._observe = observe
 
     async def rows(self, statement: str, *values: Value) -> list[Record]:
         """Run a named statement and return its rows."""
-        with self._timer.timing(statement):
+        with self._timing(statement):
             return await self._connection.fetch(self._statements[statement], *values)
 
     async def row(self, statement: str, *values: Value) -> Record | None:
         """Run a named statement and return its first row."""
-        with self._timer.timing(statement):
+        with self._timing(statement):
             return await self._connection.fetchrow(self._statements[statement], *values)
 
     async def execute(self, statement: str, *values: Value) -> int:
         """Run a named statement and return how many rows it touched."""
-        with self._timer.timing(statement):
+        with self._timing(statement):
             status = await self._connection.execute(self._statements[statement], *values)
         return int(status.rsplit(" ", 1)[-1])
 
     async def many(self, statement: str, values: list[tuple[Value, ...]]) -> None:
         """Run a named statement once for each tuple."""
-        with self._timer.timing(statement):
+        with self._timing(statement):
             await self._connection.executemany(self._statements[statement], values)
+
+    def _timing(self, statement: str) -> _Timing:
+        return _Timing(statement, self._clock, self._observe)
 
 
 class _Held:
@@ -179,7 +191,7 @@ class Database:
         self._uniform = uniform
         self._statements = statements
         self._clock = clock
-        self._timer = Timer(clock, observe)
+        self._observe = observe
         self._answered_at = clock.monotonic()
         self._away = False
         self._failures = 0
@@ -244,7 +256,7 @@ class Database:
             yield self._session(connection)
 
     def _session(self, connection: _Connection) -> Session:
-        return Session(connection, self._statements, self._timer)
+        return Session(connection, self._statements, self._clock, self._observe)
 
     def _held(self) -> "_Held":
         if self._away:
