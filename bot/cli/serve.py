@@ -1,5 +1,6 @@
 """`gmbot serve`: one instance."""
 
+import gc
 import socket
 from enum import Enum
 from importlib.metadata import version
@@ -63,6 +64,9 @@ async def _serve(mode: UpdateMode | None, *, take_over: bool) -> None:
 async def _run(settings: Settings, mode: Mode, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     async with running(settings, mode) as site, serving(site, listener):
+        # What is loaded by now stays. To walk it time and again stops everything else for a while each time.
+        gc.collect()
+        gc.freeze()
         log.info("instance.started", host=host, port=port, polling=mode.polling, environment=settings.environment)
         await until_stopped()
         log.info("instance.stopping")
