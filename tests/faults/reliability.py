@@ -1,7 +1,8 @@
-"""Writes docs/RELIABILITY.md and its plots from reports: `python -m tests.faults.reliability chaos.json ...`."""
+"""Renews the parts of docs/RELIABILITY.md that the reports are about, and their plots."""
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -22,8 +23,8 @@ _HEAD = """\
 
 Made by `python -m tests.faults.reliability chaos.json storm.json soak.json fuzz.json` from the reports of `make chaos`,
 `make storm`, `make soak` and `make fuzz` (`ARGS='--json FILE'`; `make chaos` fuzzes, too, with `FUZZ` in place of
-`ARGS`). All exit with 1 when a figure in bold is beyond its ceiling. All percentiles are of all samples, sorted; none
-is an average of percentiles.
+`ARGS`). Each report renews its own part of this page. All exit with 1 when a figure in bold is beyond its ceiling. All
+percentiles are of all samples, sorted; none is an average of percentiles.
 
 """
 
@@ -67,13 +68,11 @@ when no case is leased to it and no update claimed by it any more. The test suit
 
 """
 
-_SOAK_TITLE = "## Under load\n\n"
-
 _SOAK = """\
-`{command}`: {instances} instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
-sending limits, everything on one machine.
+## Under load
 
-{note}
+`make soak`: {instances} instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
+sending limits, everything on one machine.
 
 Messages fall due at random moments (an open loop) and are counted **from the moment they were due** to the moment
 Telegram has the 200, through nginx, each chat in order: a stall is counted in full for everything that waited behind
@@ -114,7 +113,9 @@ work asks as fast as it may.
 _PHASE = """\
 ### {name}
 
-{pace}
+`{command}`: {pace}
+
+{note}
 
 | what | figure |
 |---|---|
@@ -162,24 +163,34 @@ is an exception that nobody expected, or a status that the contract does not kno
 """
 
 
-def page(reports: Sequence[Json]) -> tuple[str, dict[str, str]]:
-    """Return the page and its plots by name, for reports of any kind."""
-    text, plots = _HEAD, dict[str, str]()
+_ORDER = (_CHAOS, _STORM, _SOAK, *(f"### {phase.name}" for phase in soak.SHORT), _FUZZ)
+
+
+def page(reports: Sequence[Json], before: str = "") -> tuple[str, dict[str, str]]:
+    """Return the page with the parts of these reports renewed, and their plots by name."""
+    parts, plots = _parts(before), dict[str, str]()
     for report in reports:
         if "kills" in report:
-            text += _chaos(report)
+            parts |= _parts(_chaos(report))
             plots["chaos.svg"] = svg(_chaos_panels(report))
         elif "floods" in report:
-            text += _STORM.format(**{**report, "note": _note(report)})
+            parts |= _parts(_STORM.format(**{**report, "note": _note(report)}))
         elif "crashes" in report:
-            text += _fuzz(report)
+            parts |= _parts(_fuzz(report))
         else:
-            drawn = [name for name in plots if name.startswith("soak")]
-            names = [f"soak-{number}.svg" for number, _ in enumerate(report["phases"], len(drawn) + 1)]
-            text += ("" if drawn else _SOAK_TITLE) + _soak(report, names)
-            for name, phase in zip(names, report["phases"], strict=True):
-                plots[name] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
-    return text.rstrip() + "\n", plots
+            parts |= _parts(_SOAK.format(instances=report["phases"][0]["instances"]))
+            for phase in report["phases"]:
+                number = _number(phase)
+                parts |= _parts(_phase(report, phase, number))
+                plots[f"soak-{number}.svg"] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
+    headings = [part.partition("\n")[0] for part in _ORDER]
+    return (_HEAD + "".join(parts[heading] for heading in headings if heading in parts)).rstrip() + "\n", plots
+
+
+def _parts(text: str) -> dict[str, str]:
+    """Cut a page into its parts, by their headings."""
+    cut = re.split(r"^(?=##)", text, flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0]: part.rstrip() + "\n\n" for part in cut}
 
 
 def _chaos(report: Json) -> str:
@@ -245,17 +256,12 @@ def _fuzz(report: Json) -> str:
     )
 
 
-def _soak(report: Json, plots: Sequence[str]) -> str:
-    phases = report["phases"]
-    command = "FULL=1 make soak" if report["full"] else "make soak"
-    if len(phases) < len(soak.SHORT):
-        known = [phase.name for phase in soak.SHORT]
-        command += f" ARGS='--phases {' '.join(str(known.index(each['phase']['name']) + 1) for each in phases)}'"
-    text = _SOAK.format(command=command, instances=phases[0]["instances"], note=_note(report))
-    return text + "".join(_phase(phase, plot) for phase, plot in zip(phases, plots, strict=True))
+def _number(phase: Json) -> int:
+    """Return which phase of the soak this is, as `--phases` counts them."""
+    return [each.name for each in soak.SHORT].index(phase["phase"]["name"]) + 1
 
 
-def _phase(report: Json, plot: str) -> str:
+def _phase(whole: Json, report: Json, number: int) -> str:
     phase, counts = report["phase"], report["counts"]
     reasons = ", ".join(f"{count} x {reason}" for reason, count in counts["failed_attempts"].items())
     memory = (report[name] for name in ("baseline_mb", "peak_mb", "after_mb"))
@@ -290,7 +296,9 @@ def _phase(report: Json, plot: str) -> str:
         doubled=sum(counts["effects_doubled"].values()),
         late=report["generator_late_ms"],
         refused=sum(counts["refused_calls"].values()),
-        plot=plot,
+        command=f"{'FULL=1 ' if whole['full'] else ''}make soak ARGS='--phases {number}'",
+        note=_note(whole),
+        plot=f"soak-{number}.svg",
     )
 
 
@@ -358,11 +366,13 @@ def _note(report: Json) -> str:
 
 
 def main() -> None:
-    """Read the reports that are named; write the page and its plots."""
+    """Read the reports that are named; renew their parts of the page, and their plots."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json", help="in the order of the page")
-    text, plots = page([json.loads(report.read_text(encoding="utf-8")) for report in parser.parse_args().reports])
-    (_DOCS / "RELIABILITY.md").write_text(text, encoding="utf-8")
+    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json", help="of any of the four, in any order")
+    reports = [json.loads(report.read_text(encoding="utf-8")) for report in parser.parse_args().reports]
+    known = _DOCS / "RELIABILITY.md"
+    text, plots = page(reports, known.read_text(encoding="utf-8") if known.exists() else "")
+    known.write_text(text, encoding="utf-8")
     (_DOCS / _PLOTS).mkdir(exist_ok=True)
     for name, drawn in plots.items():
         (_DOCS / _PLOTS / name).write_text(drawn, encoding="utf-8")
