@@ -9,6 +9,8 @@ from bot.utils.optimizer.study import CRITICAL, Study
 
 _READ_MS = 10.0
 _ANY_MS = 50.0
+# Half of what a page of the console may take: these are looked up by people who wait for it.
+_BY_SIZE_MS = 100.0
 _SLOW_GAIN = 0.60
 _CRITICAL_GAIN = 0.68
 _INDEX_USE = 0.85
@@ -35,14 +37,23 @@ def targets(study: Study) -> Sequence[Target]:
     reads = [finding for finding in bounded if not finding.probe.is_write]
     slowest_read = max(reads, key=lambda finding: finding.times.percentile(0.95))
     slowest = max(bounded, key=lambda finding: finding.times.percentile(0.95))
+    slowest_grown = max(
+        (finding for finding in study.findings if finding.probe.by_size),
+        key=lambda finding: finding.times.percentile(0.95),
+    )
     faulty = [finding.probe.statement for finding in study.findings if finding.faults]
     slow = 1 - sum(each.ours_ms for each in study.slow) / max(sum(each.naive_ms for each in study.slow), 0.001)
     worst = min(study.critical, key=lambda each: each.gain)
     critical = [finding for finding in study.findings if finding.probe.statement in CRITICAL]
     dear = [cost.update for cost in study.costs if cost.count > cost.most]
     return (
-        Target("reads, p95 of the slowest", f"< {_READ_MS:g} ms", *_times(slowest_read, _READ_MS)),
-        Target("any statement, p95 of the slowest", f"< {_ANY_MS:g} ms", *_times(slowest, _ANY_MS)),
+        Target("bounded reads, p95 of the slowest", f"< {_READ_MS:g} ms", *_times(slowest_read, _READ_MS)),
+        Target("bounded statements, p95 of the slowest", f"< {_ANY_MS:g} ms", *_times(slowest, _ANY_MS)),
+        Target(
+            "reads that grow with the deployment, p95 of the slowest",
+            f"< {_BY_SIZE_MS:g} ms",
+            *_times(slowest_grown, _BY_SIZE_MS),
+        ),
         Target("statements that use their index and bound their reads", "all", *_none(faulty, len(study.findings))),
         Target("slow statements of the naive schema, together", f"-{_SLOW_GAIN:.0%}", *_gain(slow, _SLOW_GAIN)),
         Target(
@@ -70,7 +81,7 @@ def targets(study: Study) -> Sequence[Target]:
         ),
         Target("connections reused", f">= {_REUSE:.0%}", f"{study.reuse:.1%}", study.reuse >= _REUSE),
         Target("kinds of updates within their number of statements", "all", *_none(dear, len(study.costs))),
-        Target("indexes that nothing uses", "none", *_none(list(study.health.unused), len(study.health.indexes))),
+        Target("indexes that something uses", "all", *_none(list(study.health.unused), len(study.health.indexes))),
         Target("indexes that are missing", "none", *_none([each.statement for each in study.suggestions], 0)),
         Target(
             "invalid and duplicate indexes",
