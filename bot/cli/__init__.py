@@ -1,30 +1,21 @@
 """The operators' commands: `gmbot <command>`."""
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from bot.cli.api_tokens import build_api_tokens
-from bot.cli.backup import build_backup
-from bot.cli.bots import build_bots
-from bot.cli.config import build_config
-from bot.cli.console_link import console_link
-from bot.cli.demo import demo
-from bot.cli.doctor import doctor
-from bot.cli.events import events
-from bot.cli.groups import build_groups
-from bot.cli.healthcheck import healthcheck
-from bot.cli.keys import build_keys
-from bot.cli.letters import build_letters
-from bot.cli.migrate import migrate
-from bot.cli.privacy import build_privacy
-from bot.cli.serve import serve
-from bot.cli.simulate import simulate
-from bot.cli.twin import build_twin
-from bot.cli.warm import warm
-from bot.cli.webhook import build_webhook
 from bot.core.telemetry.logging import configure_logging
+
+# In the order of the help, under its headings. Each is in the module of its name: as the function of that name, or as
+# `build_` and that name where it has commands of its own.
+_COMMANDS = (
+    ("Run", ("serve", "demo", "simulate", "healthcheck")),
+    ("Look after it", ("doctor", "events", "console-link", "warm", "groups", "letters")),
+    ("Data", ("migrate", "backup", "privacy", "twin")),
+    ("Set it up", ("bots", "webhook", "config", "keys", "api-tokens")),
+)
 
 
 def _print_release(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value over
@@ -43,8 +34,11 @@ def _begin(
     configure_logging(level="warning", form="console")
 
 
-def build_cli() -> typer.Typer:
-    """Put the commands together."""
+def build_cli(asked: str | None = None) -> typer.Typer:
+    """Put the commands together: the one that is asked for, or all where there is no such command.
+
+    To load all of them takes a second, which a healthcheck every few seconds would cost its machine each time.
+    """
     cli = typer.Typer(
         name="gmbot",
         help="Only members of the required channels speak in a protected Telegram group.",
@@ -53,22 +47,18 @@ def build_cli() -> typer.Typer:
         add_completion=False,
         callback=_begin,
     )
-    for runs in (serve, demo, simulate, healthcheck):
-        cli.command(rich_help_panel="Run")(runs)
-    for looks in (doctor, events, console_link, warm):
-        cli.command(rich_help_panel="Look after it")(looks)
-    cli.command(rich_help_panel="Data")(migrate)
-    for name, group, panel in (
-        ("groups", build_groups(), "Look after it"),
-        ("letters", build_letters(), "Look after it"),
-        ("bots", build_bots(), "Set it up"),
-        ("webhook", build_webhook(), "Set it up"),
-        ("config", build_config(), "Set it up"),
-        ("keys", build_keys(), "Set it up"),
-        ("api-tokens", build_api_tokens(), "Set it up"),
-        ("backup", build_backup(), "Data"),
-        ("privacy", build_privacy(), "Data"),
-        ("twin", build_twin(), "Data"),
-    ):
-        cli.add_typer(group, name=name, rich_help_panel=panel)
+    known = any(asked in names for _, names in _COMMANDS)
+    for panel, names in _COMMANDS:
+        for name in names:
+            if name == asked or not known:
+                _add(cli, name, panel)
     return cli
+
+
+def _add(cli: typer.Typer, name: str, panel: str) -> None:
+    code_name = name.replace("-", "_")
+    module = import_module(f"bot.cli.{code_name}")
+    if build := getattr(module, f"build_{code_name}", None):
+        cli.add_typer(build(), name=name, rich_help_panel=panel)
+    else:
+        cli.command(rich_help_panel=panel)(getattr(module, code_name))
