@@ -1,16 +1,21 @@
-"""Errors and slow updates told to Sentry, without anything that identifies a person or opens a door."""
+"""Errors and slow updates told to Sentry, without anything that identifies a person or opens a door.
+
+Without SENTRY_DSN nothing of its library is imported: it would lengthen each start, and stay in memory.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import sentry_sdk
-from sentry_sdk.types import Event, Hint
-from sentry_sdk.utils import BadDsn, Dsn
 from structlog.typing import EventDict, WrappedLogger
 
 from bot.core.telemetry.logging import blotted
 from bot.domain.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event, Hint
 
 _SERIOUS = frozenset({"error", "critical", "exception"})
 # People and their chats are nobody's business there. A bot is: it is the operator's own.
@@ -18,7 +23,7 @@ _LEFT_OUT = frozenset({"user", "group", "chat", "user_id", "chat_id", "group_id"
 _FLUSH_SECONDS = 2.0
 
 
-def scrub(event: Event, _: Hint) -> Event:
+def scrub(event: "Event", _: "Hint") -> "Event":
     """Blot out tokens and passwords wherever they stand in what is sent."""
     scrubbed = blotted(event)
     if not isinstance(scrubbed, dict):
@@ -34,6 +39,9 @@ def reporting(dsn: str | None, *, environment: str, release: str, sampled: float
     if dsn is None:
         yield False
         return
+    import sentry_sdk  # noqa: PLC0415 - imported by those who want it
+    from sentry_sdk.utils import BadDsn, Dsn  # noqa: PLC0415 - as above
+
     try:
         Dsn(dsn)
     except BadDsn as error:
@@ -60,30 +68,36 @@ def reporting(dsn: str | None, *, environment: str, release: str, sampled: float
 @contextmanager
 def measured(name: str) -> Iterator[None]:
     """Measure what is done inside, where a share of it is sent."""
-    if not sentry_sdk.is_initialized():
+    sentry = _sentry()
+    if sentry is None:
         yield
         return
-    with sentry_sdk.start_transaction(op="update", name=name):
+    with sentry.start_transaction(op="update", name=name):
         yield
 
 
 def report(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Tell Sentry of what is logged as an error; a processor of the log, before exceptions are made into text."""
-    if method in _SERIOUS and sentry_sdk.is_initialized():
-        with sentry_sdk.new_scope() as scope:
+    if method in _SERIOUS and (sentry := _sentry()):
+        with sentry.new_scope() as scope:
             scope.set_context("log", _fields(event))
             scope.fingerprint = [str(event.get("event")), _kind(event)]
             error = _error(event)
             if error is not None:
                 scope.set_tag("event", str(event.get("event")))
-                sentry_sdk.capture_exception(error)
+                sentry.capture_exception(error)
             else:
-                sentry_sdk.capture_message(str(event.get("event")), level="error")
+                sentry.capture_message(str(event.get("event")), level="error")
     return event
 
 
-def _error(event: Mapping[str, object]) -> BaseException | None:
+def _sentry() -> ModuleType | None:
+    """Return the library if it is in use."""
+    library = sys.modules.get("sentry_sdk")
+    return library if library is not None and library.is_initialized() else None
 
+
+def _error(event: Mapping[str, object]) -> BaseException | None:
     info = event.get("exc_info")
     if isinstance(info, BaseException):
         return info

@@ -53,13 +53,20 @@ def test_the_commands_are_listed() -> None:
     assert all(command in outcome.stdout for command in _commands())
 
 
-def test_a_healthcheck_loads_nothing_that_it_has_no_use_for() -> None:
-    """It runs every few seconds beside each instance, within the same limits."""
-    code = "import sys; from bot.cli import build_cli; build_cli('healthcheck'); print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("command", "useless"),
+    [
+        ("healthcheck", {"telegram", "aiohttp", "asyncpg", "redis", "sqlalchemy", "bot.app"}),
+        ("serve", {"bot.simulator", "sqlalchemy", "sentry_sdk", "opentelemetry.sdk.trace"}),
+    ],
+)
+def test_a_command_loads_nothing_that_it_has_no_use_for(command: str, useless: set[str]) -> None:
+    """One runs every few seconds beside each instance; the other should be there at once, and small."""
+    code = f"import sys; from bot.cli import build_cli; build_cli({command!r}); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert "bot.cli.healthcheck" in loaded
-    assert not {"telegram", "aiohttp", "asyncpg", "redis", "sqlalchemy", "bot.app"} & set(loaded)
+    assert f"bot.cli.{command}" in loaded
+    assert not useless & set(loaded)
 
 
 def _subcommands() -> list[tuple[str, str]]:
