@@ -13,8 +13,9 @@ Key = tuple[BotId, ChannelId, UserId]
 LAST_PART = 0.2
 # As many as are renewed in a few minutes; who does not find room is noted with the next message.
 _MOST_DUE = 10_000
-# "At most 52 significant bits", says the Bot API of the ids of users and chats; one more is for the sign.
-_ID_BITS = 53
+# "At most 52 significant bits", says the Bot API of the ids of users and chats, and the gate takes 2**52 itself, too:
+# with either sign that is a little more than 53 bits hold.
+_ID_BITS = 54
 
 
 def get_ttl_with_jitter(ttl: int, percent: int, *, randint: Callable[[int, int], int] = random.randint) -> int:
@@ -117,6 +118,6 @@ class LocalCache:
 
 
 def _number(key: Key) -> int:
-    """Return one number for all three: half of what a tuple and its ids take, and one thing to compare."""
+    """Return one number for all three: half of what a tuple and its ids take."""
     bot, channel, user = key
     return (bot << 2 * _ID_BITS) + (channel << _ID_BITS) + user

@@ -94,7 +94,8 @@ def report(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
 def _sentry() -> ModuleType | None:
     """Return the library if it is in use."""
     library = sys.modules.get("sentry_sdk")
-    return library if library is not None and library.is_initialized() else None
+    in_use = getattr(library, "is_initialized", bool)
+    return library if in_use() else None
 
 
 def _error(event: Mapping[str, object]) -> BaseException | None:
