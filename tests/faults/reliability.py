@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -71,7 +72,7 @@ when no case is leased to it and no update claimed by it any more. The test suit
 _SOAK = """\
 ## Under load
 
-`make soak`: {instances} instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
+`make soak`: instances behind nginx, real PostgreSQL and Valkey, the simulator as Telegram with Telegram's
 sending limits, everything on one machine.
 
 Messages fall due at random moments (an open loop) and are counted **from the moment they were due** to the moment
@@ -167,30 +168,41 @@ _ORDER = (_CHAOS, _STORM, _SOAK, *(f"### {phase.name}" for phase in soak.SHORT),
 
 
 def page(reports: Sequence[Json], before: str = "") -> tuple[str, dict[str, str]]:
-    """Return the page with the parts of these reports renewed, and their plots by name."""
-    parts, plots = _parts(before), dict[str, str]()
+    """Return the page with the parts of these reports renewed, and their plots by name.
+
+    Raises ValueError for two reports of the same: one of them would not show.
+    """
+    parts, plots, renewed = _parts(before), dict[str, str](), list[str]()
     for report in reports:
         if "kills" in report:
-            parts |= _parts(_chaos(report))
+            renewed.append(_chaos(report))
             plots["chaos.svg"] = svg(_chaos_panels(report))
         elif "floods" in report:
-            parts |= _parts(_STORM.format(**{**report, "note": _note(report)}))
+            renewed.append(_STORM.format(**{**report, "note": _note(report)}))
         elif "crashes" in report:
-            parts |= _parts(_fuzz(report))
+            renewed.append(_fuzz(report))
         else:
-            parts |= _parts(_SOAK.format(instances=report["phases"][0]["instances"]))
+            parts |= _parts(_SOAK)
             for phase in report["phases"]:
                 number = _number(phase)
-                parts |= _parts(_phase(report, phase, number))
+                renewed.append(_phase(report, phase, number))
                 plots[f"soak-{number}.svg"] = svg(_soak_panels(phase, report["sampled_every_seconds"]))
-    headings = [part.partition("\n")[0] for part in _ORDER]
-    return (_HEAD + "".join(parts[heading] for heading in headings if heading in parts)).rstrip() + "\n", plots
+    for heading, times in Counter(map(_heading, renewed)).items():
+        if times > 1:
+            raise ValueError(f"{times} reports are about: {heading.lstrip('# ')}")
+    parts |= _parts("".join(renewed))
+    headings = [heading for heading in map(_heading, _ORDER) if heading in parts]
+    return (_HEAD + "".join(parts[heading] for heading in headings)).rstrip() + "\n", plots
+
+
+def _heading(part: str) -> str:
+    return part.partition("\n")[0]
 
 
 def _parts(text: str) -> dict[str, str]:
     """Cut a page into its parts, by their headings."""
     cut = re.split(r"^(?=##)", text, flags=re.MULTILINE)[1:]
-    return {part.partition("\n")[0]: part.rstrip() + "\n\n" for part in cut}
+    return {_heading(part): part.rstrip() + "\n\n" for part in cut}
 
 
 def _chaos(report: Json) -> str:
@@ -306,8 +318,9 @@ def _pace(report: Json) -> str:
     phase = report["phase"]
     restarts = f" {phase['restarts']} times an instance is restarted; the last one never." if phase["restarts"] else ""
     return (
-        f"{phase['seconds']:.0f} s, {phase['rate']:g} messages/s from {phase['members']} members in {phase['groups']} "
-        f"groups, {100 * phase['strangers']:g} % of them strangers; {report['connections']} connections.{restarts}"
+        f"{report['instances']} instances, {phase['seconds']:.0f} s, {phase['rate']:g} messages/s from "
+        f"{phase['members']} members in {phase['groups']} groups, "
+        f"{100 * phase['strangers']:g} % of them strangers; {report['connections']} connections.{restarts}"
     )
 
 
@@ -371,7 +384,10 @@ def main() -> None:
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json", help="of any of the four, in any order")
     reports = [json.loads(report.read_text(encoding="utf-8")) for report in parser.parse_args().reports]
     known = _DOCS / "RELIABILITY.md"
-    text, plots = page(reports, known.read_text(encoding="utf-8") if known.exists() else "")
+    try:
+        text, plots = page(reports, known.read_text(encoding="utf-8") if known.exists() else "")
+    except ValueError as error:
+        parser.error(str(error))
     known.write_text(text, encoding="utf-8")
     (_DOCS / _PLOTS).mkdir(exist_ok=True)
     for name, drawn in plots.items():

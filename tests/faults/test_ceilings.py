@@ -147,6 +147,14 @@ def test_a_report_renews_its_own_part_of_the_page() -> None:
     assert not plots
 
 
+def test_two_reports_of_the_same_are_refused() -> None:
+    """The one that failed would not show."""
+    loaded = soak.Report(seed=1, sampled_every_seconds=5, phases=[healthy(), healthy()])
+
+    with pytest.raises(ValueError, match="2 reports are about: instances restarted under load"):
+        page([asdict(loaded)])
+
+
 def test_percentiles_are_of_sorted_samples() -> None:
     """And are values that were measured."""
     found = milliseconds(number / 1000 for number in reversed(range(1000)))

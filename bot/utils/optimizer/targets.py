@@ -9,7 +9,7 @@ from bot.utils.optimizer.study import CRITICAL, Study
 
 _READ_MS = 10.0
 _ANY_MS = 50.0
-# Half of what a page of the console may take: these are looked up by people who wait for it.
+# Half of what a page of the console may take: most of these are for people who wait for one.
 _BY_SIZE_MS = 100.0
 _SLOW_GAIN = 0.60
 _CRITICAL_GAIN = 0.68
@@ -50,7 +50,7 @@ def targets(study: Study) -> Sequence[Target]:
         Target("bounded reads, p95 of the slowest", f"< {_READ_MS:g} ms", *_times(slowest_read, _READ_MS)),
         Target("bounded statements, p95 of the slowest", f"< {_ANY_MS:g} ms", *_times(slowest, _ANY_MS)),
         Target(
-            "reads that grow with the deployment, p95 of the slowest",
+            "statements that grow with the deployment, p95 of the slowest",
             f"< {_BY_SIZE_MS:g} ms",
             *_times(slowest_grown, _BY_SIZE_MS),
         ),

@@ -26,7 +26,7 @@ class Probe:
     """A statement of this list that makes the ground for it, in the same transaction."""
     is_write: bool = False
     by_size: bool = False
-    """It answers about a whole group or page, so its time grows with the answer and not with the tables."""
+    """It is about a whole group, page or deployment, so its time grows with that."""
 
 
 _OPEN, _DUE, _GATE = "restrictions_open", "restrictions_due", "protected_groups_pkey|protected_groups_one_gate"
