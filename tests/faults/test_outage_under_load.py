@@ -150,7 +150,8 @@ async def test_an_outage_under_load_is_made_good(outside: Outside) -> None:
     await eventually(lambda: all(map(town.silent, speakers)), "strangers are muted", within=60)
     await eventually(lambda: town.said("Done.") == figures.commands, "commands are answered", within=60)
     await town.sim.settled(60)
-    await outside.platform.at_rest()
+    # Notices and confirmations may have used up what a group is told in a minute: prompts follow when it is over.
+    await outside.platform.at_rest(within=90)
     # The last mutes have made updates of their own.
     await town.sim.settled(60)
     figures.made_good_in_seconds = round(time.monotonic() - healed, 1)
