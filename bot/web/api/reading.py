@@ -38,9 +38,14 @@ def read_body(body: bytes, shape: type[Shape]) -> Shape:
 def read_query(query: Mapping[str, str], shape: type[Shape]) -> Shape:
     """Read what stands behind the question mark. Raises InvalidInputError."""
     try:
-        return msgspec.convert(dict(query), shape, strict=False)
+        found = msgspec.convert(dict(query), shape, strict=False)
     except msgspec.ValidationError as error:
         raise _wrong(error, "query") from error
+    for name in query:
+        # The word "null" is read as None where that is allowed, which is to leave the parameter out.
+        if getattr(found, name, query) is None:
+            raise InvalidInputError(name, f"{name} must not be null")
+    return found
 
 
 def _wrong(error: msgspec.ValidationError, whole: str) -> InvalidInputError:
